@@ -1,0 +1,5 @@
+//! hindsight: had our settings been different, what would have happened?
+
+pub mod dataset;
+pub mod error;
+pub mod schema;
