@@ -60,3 +60,7 @@ pub enum Error {
         source: std::io::Error,
     },
 }
+
+fn statement_message(error: &DataFusionError) -> String {
+    error.strip_backtrace()
+}

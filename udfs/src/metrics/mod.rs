@@ -1,0 +1,12 @@
+//! From the PnL of trades to the metrics of a history.
+
+pub mod divide_rounded;
+pub mod expectancy;
+pub mod max_consecutive_losses;
+pub mod max_drawdown;
+pub mod profit_factor;
+pub mod round_half_even;
+pub mod win_rate;
+
+mod in_order;
+mod totals;

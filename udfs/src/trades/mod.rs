@@ -1,0 +1,3 @@
+//! From a position and two prices to what a trade earned.
+
+pub mod trade_pnl;
