@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use hindsight_udfs::arguments::ArgumentError;
 
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +47,12 @@ pub enum Error {
         argument: String,
         hint: String,
     },
+    /// A table function takes this argument in another form.
+    #[error("{function}: {problem}")]
+    Argument { function: String, problem: String },
+    /// The statement is not allowed here.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The command line was used wrongly.
     #[error("{0}")]
     Usage(String),
@@ -61,6 +70,188 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The five characters by which a PostgreSQL client knows the error.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::InputValue { .. } | Self::InputFile { .. } => "22000",
+            Self::Workspace { .. } | Self::Io { .. } => "58030",
+            Self::Parameter { .. } => "22023",
+            Self::UnknownArgument { .. } => "42883",
+            Self::Argument { .. } => "22023",
+            Self::NotAllowed(_) => "42501",
+            Self::Usage(_) => "42601",
+            Self::Cancelled => "57014",
+            Self::Statement(error) => statement_state(error),
+        }
+    }
+
+    /// The exit code of the command line.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Workspace { .. } => 3,
+            Self::Cancelled => 130,
+            _ => 1,
+        }
+    }
+
+    /// The way out, where there is one to name.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownArgument { hint, .. } if !hint.is_empty() => Some(hint.clone()),
+            Self::Parameter { parameter, .. } => crate::parameters::position(parameter).map(|_| {
+                format!("select * from parameters where name = '{parameter}' shows its range")
+            }),
+            Self::Statement(error) => statement_hint(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        let mut inner = error;
+        loop {
+            inner = match inner {
+                DataFusionError::Context(_, error) => *error,
+                DataFusionError::Diagnostic(_, error) => *error,
+                DataFusionError::External(error) => match error.downcast::<Self>() {
+                    Ok(error) => return *error,
+                    Err(error) => match error.downcast::<ArgumentError>() {
+                        Ok(error) => {
+                            return Self::Parameter {
+                                parameter: error.argument,
+                                expected: error.expected,
+                                found: error.found,
+                            };
+                        }
+                        Err(error) => match error.downcast::<DataFusionError>() {
+                            Ok(error) => *error,
+                            Err(error) => {
+                                return Self::Statement(DataFusionError::External(error));
+                            }
+                        },
+                    },
+                },
+                DataFusionError::ArrowError(error, backtrace) => match *error {
+                    ArrowError::ExternalError(error) => DataFusionError::External(error),
+                    error => {
+                        let error = Box::new(error);
+                        return Self::Statement(DataFusionError::ArrowError(error, backtrace));
+                    }
+                },
+                DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
+                    Ok(error) => error,
+                    Err(shared) => return Self::from_shared(&shared),
+                },
+                error => return Self::Statement(error),
+            };
+        }
+    }
+}
+
+impl Error {
+    /// An error that several readers of one stream hold: its facts are copied.
+    fn from_shared(shared: &DataFusionError) -> Self {
+        if let DataFusionError::External(error) = shared.find_root() {
+            if let Some(error) = error.downcast_ref::<ArgumentError>() {
+                return Self::Parameter {
+                    parameter: error.argument.clone(),
+                    expected: error.expected.clone(),
+                    found: error.found.clone(),
+                };
+            }
+            if let Some(Self::Parameter {
+                parameter,
+                expected,
+                found,
+            }) = error.downcast_ref::<Self>()
+            {
+                return Self::Parameter {
+                    parameter: parameter.clone(),
+                    expected: expected.clone(),
+                    found: found.clone(),
+                };
+            }
+        }
+        Self::Statement(DataFusionError::Execution(statement_message(shared)))
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Statement(error) => error,
+            error => Self::External(Box::new(error)),
+        }
+    }
+}
+
+/// What DataFusion says, in one line and without its own prefixes.
 fn statement_message(error: &DataFusionError) -> String {
-    error.strip_backtrace()
+    let root = error.find_root();
+    let message = match root {
+        DataFusionError::Plan(text)
+        | DataFusionError::Execution(text)
+        | DataFusionError::NotImplemented(text)
+        | DataFusionError::ResourcesExhausted(text)
+        | DataFusionError::Configuration(text) => text.clone(),
+        DataFusionError::SQL(error, _) => error.to_string(),
+        DataFusionError::SchemaError(error, _) => error.to_string(),
+        DataFusionError::ArrowError(error, _) => error.to_string(),
+        other => other.strip_backtrace(),
+    };
+    let first = message
+        .split("\n\nbacktrace:")
+        .next()
+        .unwrap_or(&message)
+        .trim();
+    let first = first
+        .trim_start_matches("sql parser error: ")
+        .trim_start_matches("Error during planning: ");
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn statement_state(error: &DataFusionError) -> &'static str {
+    match error.find_root() {
+        DataFusionError::SQL(_, _) => "42601",
+        DataFusionError::SchemaError(error, _) => match **error {
+            SchemaError::FieldNotFound { .. } => "42703",
+            SchemaError::AmbiguousReference { .. } => "42702",
+            _ => "42701",
+        },
+        DataFusionError::Plan(text) if text.contains("table '") && text.contains("not found") => {
+            "42P01"
+        }
+        DataFusionError::Plan(text)
+            if text.contains("Invalid function") || text.contains("table function") =>
+        {
+            "42883"
+        }
+        DataFusionError::Plan(_) => "42601",
+        DataFusionError::NotImplemented(_) => "0A000",
+        DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::ArrowError(error, _) => match **error {
+            ArrowError::DivideByZero => "22012",
+            ArrowError::ArithmeticOverflow(_) => "22003",
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
+            _ => "XX000",
+        },
+        DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "58030",
+        DataFusionError::Execution(_) => "22000",
+        _ => "XX000",
+    }
+}
+
+fn statement_hint(error: &DataFusionError) -> Option<String> {
+    match statement_state(error) {
+        "42P01" => Some("show tables lists what there is".into()),
+        "42883" => Some(
+            "select routine_name, syntax_example from information_schema.routines lists what there \
+             is"
+            .into(),
+        ),
+        _ => None,
+    }
 }

@@ -1,0 +1,47 @@
+-- compared_signals: every signal in the range, as it was traded and as it would have been.
+-- Grain: one row for each combination of parameters and signal.
+-- Reads: simulated_signals, trade_outcomes.
+
+with
+
+simulated as (
+    select * from simulated_signals
+),
+
+-- The outcomes of one signal are one trade. One that is not closed yet makes the signal traded,
+-- and adds no PnL.
+actual as (
+    select
+        signal_id,
+        sum(realized_pnl_sol) filter (where exit_timestamp is not null) as actual_pnl_sol
+    from trade_outcomes
+    group by signal_id
+),
+
+both_sides as (
+    select
+        simulated.combination,
+        simulated.signal_id,
+        simulated.signal_timestamp,
+        simulated.token_address,
+        simulated.source_wallet,
+        simulated.score,
+        simulated.is_selected,
+        actual.signal_id is not null as actual_traded,
+        cast(actual.actual_pnl_sol as numeric(20, 9)) as actual_pnl_sol,
+        simulated.is_traded as simulated_traded,
+        simulated.net_pnl_sol as simulated_pnl_sol,
+        simulated.conservative_net_pnl_sol
+    from simulated
+    left join actual on simulated.signal_id = actual.signal_id
+)
+
+select
+    *,
+    actual_traded <> simulated_traded as outcome_changed,
+    case
+        when actual_pnl_sol is null and simulated_pnl_sol is null then false
+        when actual_pnl_sol is null or simulated_pnl_sol is null then true
+        else abs(simulated_pnl_sol - actual_pnl_sol) > 0.001
+    end as pnl_changed
+from both_sides

@@ -1,0 +1,25 @@
+-- simulate_trades: the simulated trades, in the order of their signals.
+-- Grain: one row for each simulated trade.
+-- Reads: simulated_signals.
+
+select
+    signal_id,
+    signal_timestamp,
+    token_address,
+    source_wallet,
+    score,
+    entry_timestamp,
+    entry_price,
+    exit_timestamp,
+    exit_price,
+    exit_reason,
+    position_size_sol,
+    gross_pnl_sol,
+    slippage_cost_sol,
+    gas_cost_sol,
+    net_pnl_sol,
+    pnl_percent,
+    is_win
+from simulated_signals
+where is_traded
+order by signal_timestamp, signal_id

@@ -1,0 +1,217 @@
+//! Table functions with named arguments: a call becomes parameter rows and a plan over `queries/`.
+//!
+//! DataFusion's own table functions refuse `name => value`; its relation planner is the door. The
+//! arguments become a plan of one row, so that placeholders stay placeholders until they are bound,
+//! and [`parameter_rows`] multiplies that row at execution. Nothing acts while a call is planned.
+
+pub mod parameter_rows;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::sql::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArgOperator, TableFactor};
+
+use crate::error::Error;
+use crate::parameters::{PARAMETERS, Parameter, position};
+use crate::pipeline::Pipeline;
+
+/// A table function: its name is that of the query it runs.
+#[derive(Debug)]
+pub struct TableFunction {
+    pub name: &'static str,
+    /// Whether an array argument makes one row for each of its values.
+    pub sweeps: bool,
+    pub description: &'static str,
+}
+
+/// Every table function.
+pub const TABLE_FUNCTIONS: [TableFunction; 4] = [
+    TableFunction {
+        name: "backtest",
+        sweeps: true,
+        description: "one row for each combination of parameters: actual and simulated metrics",
+    },
+    TableFunction {
+        name: "simulate_trades",
+        sweeps: false,
+        description: "one row for each simulated trade",
+    },
+    TableFunction {
+        name: "compare_trades",
+        sweeps: false,
+        description: "one row for each signal: what was traded and what would have been",
+    },
+    TableFunction {
+        name: "equity_curve",
+        sweeps: false,
+        description: "one row for each signal: running sums of actual and simulated PnL",
+    },
+];
+
+/// Plans calls of [`TABLE_FUNCTIONS`].
+#[derive(Debug)]
+pub struct TableFunctionPlanner {
+    pub pipeline: Arc<Pipeline>,
+    /// The last signal's day, in days since 1970.
+    pub last_day: Option<i32>,
+}
+
+impl RelationPlanner for TableFunctionPlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        let (name, args, alias) = match &relation {
+            TableFactor::Table {
+                name,
+                alias,
+                args: Some(args),
+                ..
+            } => (name, &args.args, alias),
+            TableFactor::Function {
+                name, args, alias, ..
+            } => (name, args, alias),
+            _ => return Ok(RelationPlanning::Original(Box::new(relation))),
+        };
+        let name = context.object_name_to_table_reference(name.clone())?;
+        let Some(function) = TABLE_FUNCTIONS.iter().find(|f| f.name == name.table()) else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let arguments = arguments(function, args, context)?;
+        let parameters = self.parameter_rows(function, &arguments)?;
+        let plan = self.pipeline.relation(function.name, &parameters)?;
+        let plan = LogicalPlanBuilder::from(plan).alias(function.name)?.build()?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+            plan,
+            alias.clone(),
+        ))))
+    }
+}
+
+impl TableFunctionPlanner {
+    /// One row with a column for each argument, and over it the node that multiplies it.
+    fn parameter_rows(
+        &self,
+        function: &TableFunction,
+        arguments: &[(usize, Expr)],
+    ) -> Result<LogicalPlan> {
+        let mut columns = Vec::with_capacity(arguments.len());
+        for (position, value) in arguments {
+            let parameter = &PARAMETERS[*position];
+            let data_type = value.get_type(&DFSchema::empty())?;
+            if is_list(&data_type) && !function.sweeps {
+                return Err(Error::Argument {
+                    function: function.name.into(),
+                    problem: format!(
+                        "{} is an array, and only backtest sweeps; give one value",
+                        parameter.name
+                    ),
+                }
+                .into());
+            }
+            columns.push(value.clone().alias(parameter.name));
+        }
+        if columns.is_empty() {
+            // A plan without columns would have no row to multiply.
+            columns.push(lit(ScalarValue::Null).alias("no_argument"));
+        }
+        let row = LogicalPlanBuilder::empty(true).project(columns)?.build()?;
+        parameter_rows::plan(row, function.name, self.last_day)
+    }
+}
+
+/// The arguments of a call by the position of their parameter.
+fn arguments(
+    function: &TableFunction,
+    args: &[FunctionArg],
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Vec<(usize, Expr)>> {
+    let refuse = |problem: String| Error::Argument {
+        function: function.name.into(),
+        problem,
+    };
+    let mut arguments: Vec<(usize, Expr)> = Vec::with_capacity(args.len());
+    for arg in args {
+        let FunctionArg::Named {
+            name,
+            arg: FunctionArgExpr::Expr(value),
+            operator:
+                FunctionArgOperator::RightArrow
+                | FunctionArgOperator::Assignment
+                | FunctionArgOperator::Equals,
+        } = arg
+        else {
+            let problem = format!("arguments are named, as in name => value; found {arg}");
+            return Err(refuse(problem).into());
+        };
+        let name = context.normalize_ident(name.clone());
+        if name == "scenario" {
+            let problem = "scenario is not stored in this workspace; give the parameters instead";
+            return Err(refuse(problem.into()).into());
+        }
+        let Some(position) = position(&name) else {
+            return Err(Error::UnknownArgument {
+                function: function.name.into(),
+                hint: nearest(&name),
+                argument: name,
+            }
+            .into());
+        };
+        if arguments.iter().any(|(known, _)| *known == position) {
+            return Err(refuse(format!("{name} is given twice")).into());
+        }
+        let value = context.sql_to_expr(value.clone(), &DFSchema::empty())?;
+        arguments.push((position, typed(value, &PARAMETERS[position])?));
+    }
+    Ok(arguments)
+}
+
+/// Gives placeholders the parameter's type, so that clients learn what to send.
+fn typed(value: Expr, parameter: &Parameter) -> Result<Expr> {
+    let typed = value.transform(|expr| match expr {
+        Expr::Placeholder(mut placeholder) if placeholder.field.is_none() => {
+            let field = Field::new(parameter.name, parameter.data_type(), true);
+            placeholder.field = Some(Arc::new(field));
+            Ok(Transformed::yes(Expr::Placeholder(placeholder)))
+        }
+        expr => Ok(Transformed::no(expr)),
+    })?;
+    Ok(typed.data)
+}
+
+/// Whether values of this type are arrays.
+pub fn is_list(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(_, _)
+            | DataType::ListView(_)
+            | DataType::LargeListView(_)
+    )
+}
+
+/// A hint with the parameter whose name is most like this one.
+fn nearest(name: &str) -> String {
+    let likeness = |parameter: &&Parameter| {
+        let words = |text: &str| text.split('_').map(str::to_string).collect::<Vec<_>>();
+        let known = words(parameter.name);
+        words(name)
+            .iter()
+            .filter(|word| known.iter().any(|k| k.starts_with(*word) || word.starts_with(k.as_str())))
+            .count()
+    };
+    match PARAMETERS.iter().max_by_key(likeness) {
+        Some(parameter) if likeness(&parameter) > 0 => {
+            format!("did you mean {}? The table parameters lists all", parameter.name)
+        }
+        _ => "the table parameters lists all".into(),
+    }
+}

@@ -1,0 +1,113 @@
+//! The pipeline: `queries/*.sql`, each one relation named by its file, planned once for a session.
+//!
+//! They read the data tables, one another, and `run_parameters`, which is put in place of a
+//! stand-in when a table function is called.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::DataFusionError;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
+
+use crate::error::Result;
+use crate::parameters::PARAMETERS;
+use crate::schema;
+
+/// The relation of parameters that every query reads.
+pub const RUN_PARAMETERS: &str = "run_parameters";
+
+/// Every query, each after those it reads.
+pub const QUERIES: [(&str, &str); 9] = [
+    (
+        "scored_signals",
+        include_str!("../queries/scored_signals.sql"),
+    ),
+    (
+        "simulated_signals",
+        include_str!("../queries/simulated_signals.sql"),
+    ),
+    (
+        "simulate_trades",
+        include_str!("../queries/simulate_trades.sql"),
+    ),
+    (
+        "actual_trades",
+        include_str!("../queries/actual_trades.sql"),
+    ),
+    (
+        "compared_signals",
+        include_str!("../queries/compared_signals.sql"),
+    ),
+    (
+        "compare_trades",
+        include_str!("../queries/compare_trades.sql"),
+    ),
+    ("equity_curve", include_str!("../queries/equity_curve.sql")),
+    ("trade_metrics", include_str!("../queries/trade_metrics.sql")),
+    ("backtest", include_str!("../queries/backtest.sql")),
+];
+
+/// The columns of `run_parameters`: one row for each combination.
+pub static RUN_PARAMETERS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields = vec![
+        Field::new("combination", DataType::Int64, false),
+        Field::new("scenario", DataType::Utf8, true),
+        Field::new("range_start", schema::timestamp(), true),
+        Field::new("range_end", schema::timestamp(), true),
+    ];
+    fields.extend(
+        PARAMETERS
+            .iter()
+            .map(|parameter| Field::new(parameter.name, parameter.data_type(), true)),
+    );
+    Arc::new(Schema::new(fields))
+});
+
+/// The planned queries.
+#[derive(Debug)]
+pub struct Pipeline {
+    plans: HashMap<&'static str, LogicalPlan>,
+}
+
+impl Pipeline {
+    /// Plans every query over the tables and functions of a context, which is used up: the names
+    /// of the queries are nobody else's.
+    pub async fn plan(context: SessionContext) -> Result<Self> {
+        let stand_in = EmptyTable::new(Arc::clone(&RUN_PARAMETERS_SCHEMA));
+        context.register_table(RUN_PARAMETERS, Arc::new(stand_in))?;
+        let mut plans = HashMap::new();
+        for (name, sql) in QUERIES {
+            let plan = context
+                .state()
+                .create_logical_plan(sql)
+                .await
+                .map_err(|error| error.context(format!("queries/{name}.sql")))?;
+            let view = ViewTable::new(plan.clone(), None);
+            context.register_table(name, Arc::new(view))?;
+            plans.insert(name, plan);
+        }
+        Ok(Self { plans })
+    }
+
+    /// The plan of a query over these parameters.
+    pub fn relation(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
+        let Some(plan) = self.plans.get(name) else {
+            let problem = format!("there is no query {name}");
+            return Err(DataFusionError::Internal(problem).into());
+        };
+        let replaced = plan.clone().transform_up_with_subqueries(|node| match node {
+            LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
+                let parameters = LogicalPlanBuilder::from(parameters.clone())
+                    .alias(scan.table_name.clone())?;
+                Ok(Transformed::yes(parameters.build()?))
+            }
+            node => Ok(Transformed::no(node)),
+        })?;
+        Ok(replaced.data)
+    }
+}
