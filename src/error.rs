@@ -60,3 +60,8 @@ pub enum Error {
         source: std::io::Error,
     },
 }
+
+/// What DataFusion says, in one line.
+fn statement_message(error: &DataFusionError) -> String {
+    error.to_string()
+}
