@@ -1,0 +1,347 @@
+//! Writes the next generation: everything beside the old one, synced, then one rename.
+//!
+//! Killed at any instant, the manifest names the old generation or the new one, both whole. What a
+//! killed writer leaves behind is removed by the next; a writer that fails removes it itself.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
+    UInt8Array, UInt32Array, UInt64Array,
+};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::FileWriter;
+
+use super::fingerprint::{Fingerprint, token_digest};
+use super::map::{prices_schema, tokens_schema};
+use super::{
+    DATA_QUALITY_FILE, Dataset, FORMAT, MANIFEST_FILE, Manifest, PRICES_FILE, SIGNALS_FILE,
+    TOKENS_FILE, TRADE_OUTCOMES_FILE, dataset_directory, generation_directory, unwritable,
+};
+use crate::error::{Error, Result};
+use crate::schema::VOLUME;
+
+const LOCK_FILE: &str = "lock";
+
+/// The one writer of a workspace, from [`Self::begin`] to [`Self::commit`]; dropped without a
+/// commit, it leaves the workspace as it was.
+#[derive(Debug)]
+pub(crate) struct GenerationWriter {
+    workspace: PathBuf,
+    generation: u64,
+    directory: PathBuf,
+    previous: Dataset,
+    committed: bool,
+    /// Held as long as the file is open.
+    _lock: File,
+}
+
+impl GenerationWriter {
+    /// Takes the workspace for writing, makes it if it is not there, and clears what a killed
+    /// writer left.
+    pub(crate) fn begin(workspace: &Path) -> Result<Self> {
+        let root = dataset_directory(workspace);
+        fs::create_dir_all(&root).map_err(|error| unwritable(&root, error))?;
+        let lock = lock(workspace, &root.join(LOCK_FILE))?;
+        let previous = Dataset::open(workspace)?;
+        let current = generation_directory(workspace, previous.generation);
+        for entry in fs::read_dir(&root).map_err(|error| unwritable(&root, error))? {
+            let path = entry.map_err(|error| unwritable(&root, error))?.path();
+            if path.is_dir() {
+                if path != current {
+                    fs::remove_dir_all(&path).map_err(|error| unwritable(&path, error))?;
+                }
+            } else if path.extension().is_some_and(|extension| extension == "tmp") {
+                fs::remove_file(&path).map_err(|error| unwritable(&path, error))?;
+            }
+        }
+        let generation = previous.generation + 1;
+        let directory = generation_directory(workspace, generation);
+        fs::create_dir(&directory).map_err(|error| unwritable(&directory, error))?;
+        Ok(Self {
+            workspace: workspace.to_owned(),
+            generation,
+            directory,
+            previous,
+            committed: false,
+            _lock: lock,
+        })
+    }
+
+    /// The generation that is current until the commit.
+    pub(crate) fn previous(&self) -> &Dataset {
+        &self.previous
+    }
+
+    /// Where the new generation grows; what is not one of its files is gone after the commit.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Starts the prices of the new generation.
+    pub(crate) fn prices(&self, with_volumes: bool) -> Result<PricesWriter> {
+        let path = self.directory.join(PRICES_FILE);
+        Ok(PricesWriter {
+            writer: arrow_writer(&path, &prices_schema(with_volumes))?,
+            path,
+            with_volumes,
+            batch_count: 0,
+            price_count: 0,
+            fingerprint: Fingerprint::default(),
+            tokens: TokenTable::default(),
+        })
+    }
+
+    /// Makes the new generation the current one: returns its number and fingerprint.
+    pub(crate) fn commit(
+        mut self,
+        prices: PricesWriter,
+        signals: &RecordBatch,
+        trade_outcomes: &RecordBatch,
+        data_quality: &RecordBatch,
+    ) -> Result<(u64, String)> {
+        let price_count = prices.price_count;
+        let fingerprint = prices.finish(&self.directory)?.finish(signals, trade_outcomes);
+        for (file, table) in [
+            (SIGNALS_FILE, signals),
+            (TRADE_OUTCOMES_FILE, trade_outcomes),
+            (DATA_QUALITY_FILE, data_quality),
+        ] {
+            write_table(&self.directory.join(file), table)?;
+        }
+        sync_directory(&self.directory)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            generation: self.generation,
+            fingerprint: fingerprint.clone(),
+            rows: [
+                ("signals", signals.num_rows() as u64),
+                ("token_prices", price_count),
+                ("trade_outcomes", trade_outcomes.num_rows() as u64),
+            ]
+            .map(|(table, rows)| (table.to_owned(), rows))
+            .into(),
+        };
+        self.publish(&manifest)?;
+        self.committed = true;
+        // From here on the load has succeeded; what cannot be removed now, the next one removes.
+        let old = generation_directory(&self.workspace, self.previous.generation);
+        let _ = fs::remove_dir_all(old);
+        Ok((self.generation, fingerprint))
+    }
+
+    fn publish(&self, manifest: &Manifest) -> Result<()> {
+        let root = dataset_directory(&self.workspace);
+        sync_directory(&root)?;
+        let path = root.join(MANIFEST_FILE);
+        let temporary = root.join(format!("{MANIFEST_FILE}.tmp"));
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        };
+        if let Err(error) = write() {
+            let _ = fs::remove_file(&temporary);
+            return Err(unwritable(&path, error));
+        }
+        sync_directory(&root)
+    }
+}
+
+impl Drop for GenerationWriter {
+    fn drop(&mut self) {
+        if !self.committed {
+            // The error that brought us here is the one to report.
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// One token's checked prices, strictly ascending by time, with their digest.
+#[derive(Debug)]
+pub(crate) struct SortedToken {
+    address: Arc<str>,
+    scale: u8,
+    timestamps: Vec<i64>,
+    mantissas: Vec<i64>,
+    volumes: Option<Decimal128Array>,
+    digest: u64,
+}
+
+impl SortedToken {
+    pub(crate) fn new(
+        address: Arc<str>,
+        scale: u8,
+        timestamps: Vec<i64>,
+        mantissas: Vec<i64>,
+        volumes: Option<Decimal128Array>,
+    ) -> Self {
+        let volumes = volumes.filter(|volumes| volumes.null_count() < volumes.len());
+        let digest = token_digest(
+            scale,
+            &timestamps,
+            &mantissas,
+            volumes.as_ref().map(|volumes| (&volumes.values()[..], volumes.nulls())),
+        );
+        Self {
+            address,
+            scale,
+            timestamps,
+            mantissas,
+            volumes,
+            digest,
+        }
+    }
+}
+
+/// Writes prices batch by batch, tokens in the order of their addresses.
+pub(crate) struct PricesWriter {
+    writer: FileWriter<BufWriter<File>>,
+    path: PathBuf,
+    with_volumes: bool,
+    batch_count: u32,
+    price_count: u64,
+    fingerprint: Fingerprint,
+    tokens: TokenTable,
+}
+
+#[derive(Default)]
+struct TokenTable {
+    addresses: Vec<Arc<str>>,
+    scales: Vec<u8>,
+    batches: Vec<u32>,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+}
+
+impl PricesWriter {
+    /// Writes whole tokens as one record batch.
+    pub(crate) fn write(&mut self, mut tokens: Vec<SortedToken>) -> Result<()> {
+        let mut rows = 0;
+        for token in &tokens {
+            self.fingerprint.add_token(&token.address, token.digest);
+            self.tokens.addresses.push(Arc::clone(&token.address));
+            self.tokens.scales.push(token.scale);
+            self.tokens.batches.push(self.batch_count);
+            self.tokens.offsets.push(rows);
+            self.tokens.lengths.push(token.timestamps.len() as u64);
+            rows += token.timestamps.len() as u64;
+        }
+        let (timestamps, mantissas) = if let [only] = tokens.as_mut_slice() {
+            (std::mem::take(&mut only.timestamps), std::mem::take(&mut only.mantissas))
+        } else {
+            let timestamps: Vec<_> = tokens.iter().map(|t| t.timestamps.as_slice()).collect();
+            let mantissas: Vec<_> = tokens.iter().map(|t| t.mantissas.as_slice()).collect();
+            (timestamps.concat(), mantissas.concat())
+        };
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(timestamps)),
+            Arc::new(Int64Array::from(mantissas)),
+        ];
+        if self.with_volumes {
+            columns.push(Arc::new(concat_volumes(&tokens, rows as usize)));
+        }
+        let failed = |error| unwritable(&self.path, io_message(error));
+        let batch =
+            RecordBatch::try_new(prices_schema(self.with_volumes), columns).map_err(failed)?;
+        self.writer.write(&batch).map_err(failed)?;
+        self.batch_count += 1;
+        self.price_count += rows;
+        Ok(())
+    }
+
+    fn finish(self, directory: &Path) -> Result<Fingerprint> {
+        close(self.writer, &self.path)?;
+        let path = directory.join(TOKENS_FILE);
+        let addresses = StringArray::from_iter_values(self.tokens.addresses.iter());
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(addresses),
+            Arc::new(UInt8Array::from(self.tokens.scales)),
+            Arc::new(UInt32Array::from(self.tokens.batches)),
+            Arc::new(UInt64Array::from(self.tokens.offsets)),
+            Arc::new(UInt64Array::from(self.tokens.lengths)),
+        ];
+        let table = RecordBatch::try_new(tokens_schema(), columns)
+            .map_err(|error| unwritable(&path, error))?;
+        write_table(&path, &table)?;
+        Ok(self.fingerprint)
+    }
+}
+
+fn concat_volumes(tokens: &[SortedToken], rows: usize) -> Decimal128Array {
+    let mut all = Decimal128Builder::with_capacity(rows).with_data_type(VOLUME);
+    for token in tokens {
+        match &token.volumes {
+            Some(volumes) => all.extend(volumes),
+            None => all.append_nulls(match token.timestamps.len() {
+                // The timestamps of a token that is alone in its batch were moved out.
+                0 => rows,
+                length => length,
+            }),
+        }
+    }
+    all.finish()
+}
+
+fn lock(workspace: &Path, path: &Path) -> Result<File> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| unwritable(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Workspace {
+            path: workspace.to_owned(),
+            problem: "another process is loading into it; try again when it has finished".into(),
+        }),
+        Err(TryLockError::Error(error)) => Err(unwritable(path, error)),
+    }
+}
+
+fn write_table(path: &Path, table: &RecordBatch) -> Result<()> {
+    let mut writer = arrow_writer(path, table.schema_ref())?;
+    writer
+        .write(table)
+        .map_err(|error| unwritable(path, io_message(error)))?;
+    close(writer, path)
+}
+
+fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<File>>> {
+    let file = File::create(path).map_err(|error| unwritable(path, error))?;
+    let schema: &Schema = schema;
+    FileWriter::try_new(BufWriter::new(file), schema)
+        .map_err(|error| unwritable(path, io_message(error)))
+}
+
+fn close(mut writer: FileWriter<BufWriter<File>>, path: &Path) -> Result<()> {
+    writer
+        .finish()
+        .and_then(|()| Ok(writer.into_inner()?))
+        .map_err(|error| unwritable(path, io_message(error)))?
+        .into_inner()
+        .map_err(|error| unwritable(path, error.error()))?
+        .sync_all()
+        .map_err(|error| unwritable(path, error))
+}
+
+/// A rename or a new file lasts only once its directory is synced.
+fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| unwritable(path, error))
+}
+
+/// Arrow wraps what the operating system said; people need the inside.
+fn io_message(error: ArrowError) -> String {
+    match error {
+        ArrowError::IoError(_, source) => source.to_string(),
+        other => other.to_string(),
+    }
+}
