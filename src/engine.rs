@@ -91,7 +91,10 @@ fn settings(config: SessionConfig) -> SessionConfig {
         .with_information_schema(true)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         // compare_trades has an order, which a subquery's would not keep.
-        .set_bool("datafusion.sql_parser.enable_subquery_sort_elimination", false)
+        .set_bool(
+            "datafusion.sql_parser.enable_subquery_sort_elimination",
+            false,
+        )
         .set_str("datafusion.execution.time_zone", "UTC")
         .set_str("datafusion.sql_parser.dialect", "PostgreSQL")
 }
@@ -104,7 +107,10 @@ fn context(dataset: &Dataset, config: SessionConfig) -> Result<SessionContext> {
         .with_query_planner(Arc::new(HindsightQueryPlanner))
         .build();
     let context = SessionContext::new_with_state(state);
-    let prices = PriceTable::new(Arc::clone(&dataset.price_book), Arc::clone(&dataset.volumes));
+    let prices = PriceTable::new(
+        Arc::clone(&dataset.price_book),
+        Arc::clone(&dataset.volumes),
+    );
     let table = |batch: &RecordBatch, order: &'static [&'static str]| {
         Arc::new(DataTable::new(batch.clone(), order))
     };

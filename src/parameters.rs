@@ -67,11 +67,7 @@ const BLANK: Parameter = Parameter {
     description: "",
 };
 
-const fn weight(
-    name: &'static str,
-    default: &'static str,
-    description: &'static str,
-) -> Parameter {
+const fn weight(name: &'static str, default: &'static str, description: &'static str) -> Parameter {
     Parameter {
         name,
         group: "scoring_weights",
@@ -464,7 +460,11 @@ pub fn check_together(values: &[ScalarValue]) -> Result<()> {
             found: decimal::format(weight_sum, 4),
         });
     }
-    if let [ScalarValue::Date32(Some(start)), ScalarValue::Date32(Some(end)), ..] = values
+    if let [
+        ScalarValue::Date32(Some(start)),
+        ScalarValue::Date32(Some(end)),
+        ..,
+    ] = values
         && start > end
     {
         return Err(Error::Parameter {
@@ -490,7 +490,12 @@ mod tests {
     fn every_default_is_in_range() {
         for parameter in &PARAMETERS {
             let value = parameter.default_value().unwrap();
-            assert_eq!(value.data_type(), parameter.data_type(), "{}", parameter.name);
+            assert_eq!(
+                value.data_type(),
+                parameter.data_type(),
+                "{}",
+                parameter.name
+            );
         }
     }
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::DataFusionError;
-use datafusion::datasource::empty::EmptyTable;
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::ViewTable;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 
@@ -48,7 +48,10 @@ pub const QUERIES: [(&str, &str); 9] = [
         include_str!("../queries/compare_trades.sql"),
     ),
     ("equity_curve", include_str!("../queries/equity_curve.sql")),
-    ("trade_metrics", include_str!("../queries/trade_metrics.sql")),
+    (
+        "trade_metrics",
+        include_str!("../queries/trade_metrics.sql"),
+    ),
     ("backtest", include_str!("../queries/backtest.sql")),
 ];
 
@@ -100,14 +103,16 @@ impl Pipeline {
             let problem = format!("there is no query {name}");
             return Err(DataFusionError::Internal(problem).into());
         };
-        let replaced = plan.clone().transform_up_with_subqueries(|node| match node {
-            LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
-                let parameters = LogicalPlanBuilder::from(parameters.clone())
-                    .alias(scan.table_name.clone())?;
-                Ok(Transformed::yes(parameters.build()?))
-            }
-            node => Ok(Transformed::no(node)),
-        })?;
+        let replaced = plan
+            .clone()
+            .transform_up_with_subqueries(|node| match node {
+                LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
+                    let parameters = LogicalPlanBuilder::from(parameters.clone())
+                        .alias(scan.table_name.clone())?;
+                    Ok(Transformed::yes(parameters.build()?))
+                }
+                node => Ok(Transformed::no(node)),
+            })?;
         Ok(replaced.data)
     }
 }

@@ -15,7 +15,9 @@ use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType,
+};
 use datafusion::physical_expr::expressions::col;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
@@ -62,10 +64,12 @@ impl TableProvider for DataTable {
         let slices: Vec<RecordBatch> = chunks(rows, state.config().batch_size())
             .map(|rows| self.batch.slice(rows.start, rows.len()))
             .collect();
-        let partitions: Vec<Vec<RecordBatch>> =
-            chunks(slices.len(), slices.len().div_ceil(state.config().target_partitions()))
-                .map(|part| slices[part].to_vec())
-                .collect();
+        let partitions: Vec<Vec<RecordBatch>> = chunks(
+            slices.len(),
+            slices.len().div_ceil(state.config().target_partitions()),
+        )
+        .map(|part| slices[part].to_vec())
+        .collect();
         let partitions = match partitions.is_empty() {
             true => vec![vec![]],
             false => partitions,
@@ -100,7 +104,9 @@ impl PriceTable {
     fn tokens(&self, filters: &[Expr]) -> Vec<usize> {
         let mut tokens: Option<Vec<usize>> = None;
         for wanted in filters.iter().filter_map(wanted_addresses) {
-            let found = wanted.iter().filter_map(|address| self.book.position(address));
+            let found = wanted
+                .iter()
+                .filter_map(|address| self.book.position(address));
             let found: Vec<usize> = match tokens {
                 None => found.collect(),
                 Some(known) => found.filter(|token| known.contains(token)).collect(),

@@ -15,7 +15,7 @@ use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
-use datafusion::sql::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArgOperator, TableFactor};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, FunctionArgExpr, TableFactor};
 
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
@@ -87,7 +87,9 @@ impl RelationPlanner for TableFunctionPlanner {
         let arguments = arguments(function, args, context)?;
         let parameters = self.parameter_rows(function, &arguments)?;
         let plan = self.pipeline.relation(function.name, &parameters)?;
-        let plan = LogicalPlanBuilder::from(plan).alias(function.name)?.build()?;
+        let plan = LogicalPlanBuilder::from(plan)
+            .alias(function.name)?
+            .build()?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan,
             alias.clone(),
@@ -139,15 +141,17 @@ fn arguments(
     };
     let mut arguments: Vec<(usize, Expr)> = Vec::with_capacity(args.len());
     for arg in args {
-        let FunctionArg::Named {
-            name,
-            arg: FunctionArgExpr::Expr(value),
-            operator:
-                FunctionArgOperator::RightArrow
-                | FunctionArgOperator::Assignment
-                | FunctionArgOperator::Equals,
-        } = arg
-        else {
+        // Some dialects take an expression for the name.
+        let named = match arg {
+            FunctionArg::Named { name, arg, .. } => Some((name, arg)),
+            FunctionArg::ExprNamed {
+                name: SqlExpr::Identifier(name),
+                arg,
+                ..
+            } => Some((name, arg)),
+            _ => None,
+        };
+        let Some((name, FunctionArgExpr::Expr(value))) = named else {
             let problem = format!("arguments are named, as in name => value; found {arg}");
             return Err(refuse(problem).into());
         };
@@ -205,12 +209,19 @@ fn nearest(name: &str) -> String {
         let known = words(parameter.name);
         words(name)
             .iter()
-            .filter(|word| known.iter().any(|k| k.starts_with(*word) || word.starts_with(k.as_str())))
+            .filter(|word| {
+                known
+                    .iter()
+                    .any(|k| k.starts_with(*word) || word.starts_with(k.as_str()))
+            })
             .count()
     };
     match PARAMETERS.iter().max_by_key(likeness) {
         Some(parameter) if likeness(&parameter) > 0 => {
-            format!("did you mean {}? The table parameters lists all", parameter.name)
+            format!(
+                "did you mean {}? The table parameters lists all",
+                parameter.name
+            )
         }
         _ => "the table parameters lists all".into(),
     }

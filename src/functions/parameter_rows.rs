@@ -16,6 +16,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue, internal_err};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
@@ -130,7 +131,7 @@ impl ExtensionPlanner for ParameterRowsPlanner {
         _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
         _: &dyn Session,
-        _: &datafusion::physical_planner::PhysicalPlanningContext,
+        _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Some(node) = node.as_any().downcast_ref::<ParameterRows>() else {
             return Ok(None);
@@ -216,11 +217,7 @@ impl ExecutionPlan for ParameterRowsExec {
         Ok(Arc::new(Self::new(arguments, self.function, self.last_day)))
     }
 
-    fn execute(
-        &self,
-        _: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.arguments.execute(0, context)?;
         let (function, last_day) = (self.function, self.last_day);
         let rows = async move {

@@ -96,5 +96,7 @@ pub fn load(
     progress: &dyn Progress,
 ) -> Result<LoadSummary> {
     let _ = (workspace, request, progress);
-    Err(crate::error::Error::Usage("loading is not built yet".into()))
+    Err(crate::error::Error::Usage(
+        "loading is not built yet".into(),
+    ))
 }

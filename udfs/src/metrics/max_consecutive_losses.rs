@@ -89,7 +89,7 @@ impl AggregateUDFImpl for MaxConsecutiveLosses {
         self: Arc<Self>,
         _: bool,
     ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
-        Ok(None)
+        Ok(Some(self))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -91,7 +91,7 @@ impl AggregateUDFImpl for MaxDrawdown {
         self: Arc<Self>,
         _: bool,
     ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
-        Ok(None)
+        Ok(Some(self))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
