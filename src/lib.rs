@@ -2,4 +2,5 @@
 
 pub mod dataset;
 pub mod error;
+pub mod ingest;
 pub mod schema;

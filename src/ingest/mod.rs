@@ -1,0 +1,3 @@
+//! Ingest: where histories come from.
+
+pub mod synthetic;
