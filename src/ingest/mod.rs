@@ -6,6 +6,8 @@
 //! an error. What is odd but usable becomes a row of `data_quality`. The result depends on the rows
 //! alone, not on their order, their files or the number of threads.
 
+pub mod synthetic;
+
 use std::path::Path;
 
 use crate::error::Result;
