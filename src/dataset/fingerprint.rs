@@ -37,7 +37,10 @@ impl Fingerprint {
             }
         }
         let digest = self.0.finalize();
-        digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn add_column(&mut self, column: &dyn Array) {

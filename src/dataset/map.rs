@@ -94,7 +94,11 @@ pub(super) fn open_prices(directory: &Path) -> Result<(PriceBook, Vec<Option<Dec
                 batch
                     .columns()
                     .get(2)
-                    .map(|column| column.as_primitive::<Decimal128Type>().slice(offset, length))
+                    .map(|column| {
+                        column
+                            .as_primitive::<Decimal128Type>()
+                            .slice(offset, length)
+                    })
                     .filter(|volumes| volumes.null_count() < volumes.len()),
             );
         }
@@ -133,13 +137,18 @@ fn decode(buffer: &Buffer) -> Result<Vec<RecordBatch>, ArrowError> {
         }
         Ok(buffer.slice_with_length(offset, length))
     };
-    let trailer_offset = buffer.len().checked_sub(TRAILER_BYTES).ok_or_else(cut_off)?;
+    let trailer_offset = buffer
+        .len()
+        .checked_sub(TRAILER_BYTES)
+        .ok_or_else(cut_off)?;
     let trailer: [u8; TRAILER_BYTES] = slice(trailer_offset, TRAILER_BYTES)?
         .as_slice()
         .try_into()
         .map_err(|_| cut_off())?;
     let footer_length = read_footer_length(trailer)?;
-    let footer_offset = trailer_offset.checked_sub(footer_length).ok_or_else(cut_off)?;
+    let footer_offset = trailer_offset
+        .checked_sub(footer_length)
+        .ok_or_else(cut_off)?;
     let footer_bytes = slice(footer_offset, footer_length)?;
     let footer = ipc::root_as_footer(&footer_bytes)
         .map_err(|error| ArrowError::IpcError(error.to_string()))?;

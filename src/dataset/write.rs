@@ -105,7 +105,9 @@ impl GenerationWriter {
         data_quality: &RecordBatch,
     ) -> Result<(u64, String)> {
         let price_count = prices.price_count;
-        let fingerprint = prices.finish(&self.directory)?.finish(signals, trade_outcomes);
+        let fingerprint = prices
+            .finish(&self.directory)?
+            .finish(signals, trade_outcomes);
         for (file, table) in [
             (SIGNALS_FILE, signals),
             (TRADE_OUTCOMES_FILE, trade_outcomes),
@@ -186,7 +188,9 @@ impl SortedToken {
             scale,
             &timestamps,
             &mantissas,
-            volumes.as_ref().map(|volumes| (&volumes.values()[..], volumes.nulls())),
+            volumes
+                .as_ref()
+                .map(|volumes| (&volumes.values()[..], volumes.nulls())),
         );
         Self {
             address,
@@ -233,7 +237,10 @@ impl PricesWriter {
             rows += token.timestamps.len() as u64;
         }
         let (timestamps, mantissas) = if let [only] = tokens.as_mut_slice() {
-            (std::mem::take(&mut only.timestamps), std::mem::take(&mut only.mantissas))
+            (
+                std::mem::take(&mut only.timestamps),
+                std::mem::take(&mut only.mantissas),
+            )
         } else {
             let timestamps: Vec<_> = tokens.iter().map(|t| t.timestamps.as_slice()).collect();
             let mantissas: Vec<_> = tokens.iter().map(|t| t.mantissas.as_slice()).collect();
