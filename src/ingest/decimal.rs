@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(parse("0.000000000000000001").exact_price(), Ok((1, 18)));
         assert_eq!(
             parse("0.1000000000000000000000").exact_price(),
-            Ok((1000000000000000000, 19 - 1))
+            Ok((100_000_000_000_000_000, 18))
         );
         assert_eq!(parse("1.5e-7").exact_price(), Ok((15, 8)));
         assert_eq!(parse("2e3").exact_price(), Ok((2000, 0)));

@@ -366,6 +366,15 @@ impl Spill {
     }
 }
 
+impl Drop for Spill {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            // If it stays, it is in a directory that the next load clears.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> Error {
     Error::Workspace {
         path: path.to_owned(),
