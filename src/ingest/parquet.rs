@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -34,7 +35,7 @@ const BATCH_ROWS: usize = 32 * 1024;
 /// A Parquet file whose columns were found to fit a table.
 #[derive(Debug, Clone)]
 pub(super) struct ParquetFile {
-    file: Arc<File>,
+    path: PathBuf,
     metadata: ArrowReaderMetadata,
     projection: ProjectionMask,
 }
@@ -43,7 +44,8 @@ pub(super) struct ParquetFile {
 pub(super) type BadFile = (String, String);
 
 impl ParquetFile {
-    pub(super) fn open(file: File, table: &'static Table) -> Result<Self, BadFile> {
+    pub(super) fn open(path: &Path, table: &'static Table) -> Result<Self, BadFile> {
+        let file = File::open(path).map_err(|error| unusable(error.into()))?;
         // The Arrow schema that writers embed says how they held the values in memory; what counts
         // here is what the file holds.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -87,7 +89,7 @@ impl ParquetFile {
         let roots = ours.iter().map(|(position, _)| *position);
         let projection = ProjectionMask::roots(metadata.parquet_schema(), roots);
         Ok(Self {
-            file: Arc::new(file),
+            path: path.to_owned(),
             metadata,
             projection,
         })
@@ -108,10 +110,8 @@ impl ParquetFile {
     }
 
     pub(super) fn read(&self, row_group: usize) -> Result<ParquetRecordBatchReader, BadFile> {
-        let file = self
-            .file
-            .try_clone()
-            .map_err(|error| unusable(error.into()))?;
+        // Opened again: threads that share one open file share its position too.
+        let file = File::open(&self.path).map_err(|error| unusable(error.into()))?;
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_row_groups(vec![row_group])
             .with_projection(self.projection.clone())

@@ -407,11 +407,11 @@ impl<'p> Queue<'p> {
     }
 
     fn open_file(&self, input: &InputFile) -> Result<OpenFile<'p>, Refused> {
-        let file = File::open(&input.path).map_err(unreadable)?;
         if input.format == Format::Parquet {
-            let file = ParquetFile::open(file, self.table)?;
+            let file = ParquetFile::open(&input.path, self.table)?;
             return Ok(OpenFile::Parquet { file, next: 0 });
         }
+        let file = File::open(&input.path).map_err(unreadable)?;
         let counted = Counted {
             file,
             progress: self.progress,
