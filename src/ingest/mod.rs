@@ -8,9 +8,38 @@
 
 pub mod synthetic;
 
-use std::path::Path;
+mod blocks;
+mod chunk;
+mod columns;
+mod conflict;
+mod csv;
+mod decimal;
+mod files;
+mod json;
+mod mantissas;
+mod merge;
+mod outcomes;
+mod parquet;
+mod prices;
+mod quality;
+mod read;
+mod rows;
+mod signals;
+mod timestamp;
 
-use crate::error::Result;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::dataset::GenerationWriter;
+use crate::error::{Error, Result};
+
+use merge::MergeError;
+use outcomes::OutcomeCollector;
+use prices::PriceCollector;
+use signals::SignalCollector;
 
 /// What to load: for each table any number of files, directories and glob patterns.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +90,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The word in `data_quality`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// A part of a load, in order; its progress is counted in `unit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -97,8 +136,98 @@ pub fn load(
     request: &LoadRequest,
     progress: &dyn Progress,
 ) -> Result<LoadSummary> {
-    let _ = (workspace, request, progress);
-    Err(crate::error::Error::Usage(
-        "loading is not built yet".into(),
-    ))
+    load_within(workspace, request, progress, PRICES_MEMORY_BYTES)
+}
+
+/// Prices held in memory before they move to a temporary file; vectors that grow may take twice that.
+const PRICES_MEMORY_BYTES: usize = 512 << 20;
+
+/// [`load`] with another limit on the memory for prices.
+fn load_within(
+    workspace: &Path,
+    request: &LoadRequest,
+    progress: &dyn Progress,
+    prices_memory_bytes: usize,
+) -> Result<LoadSummary> {
+    let signal_files = files::find(&request.signals)?;
+    let price_files = files::find(&request.prices)?;
+    let outcome_files = files::find(&request.trades)?;
+    let all_files = || {
+        signal_files
+            .iter()
+            .chain(&price_files)
+            .chain(&outcome_files)
+    };
+    if all_files().next().is_none() {
+        return Err(Error::Usage(
+            "nothing to load: name files of signals, prices or trades".into(),
+        ));
+    }
+    progress.begin(Phase::Reading, read::total_bytes(all_files()));
+    let generation = GenerationWriter::begin(workspace)?;
+    let stored = generation.previous();
+
+    let reading = read::read(
+        &signal_files,
+        &columns::SIGNALS,
+        SignalCollector::default,
+        progress,
+    )?;
+    let signals = signals::merge(&stored.signals, reading)?;
+    let reading = read::read(
+        &outcome_files,
+        &columns::TRADE_OUTCOMES,
+        OutcomeCollector::default,
+        progress,
+    )?;
+    let outcomes = outcomes::merge(&stored.trade_outcomes, reading)?;
+
+    let spills = AtomicUsize::new(0);
+    let collector = || {
+        let number = spills.fetch_add(1, Ordering::Relaxed);
+        let path = generation.directory().join(format!("prices-{number}.tmp"));
+        PriceCollector::new(prices_memory_bytes / rayon::current_num_threads(), path)
+    };
+    let mut reading = read::read(&price_files, &columns::TOKEN_PRICES, collector, progress)?;
+    let sinks = std::mem::take(&mut reading.sinks);
+    let with_volumes = sinks.iter().any(|sink| sink.with_volumes);
+    let collected = sinks
+        .into_iter()
+        .map(PriceCollector::finish)
+        .collect::<Result<Vec<_>>>()?;
+    let prices = match merge::write(collected, with_volumes, &generation, progress) {
+        Ok(prices) => prices,
+        Err(MergeError::Conflict(conflict)) => {
+            return Err(conflict::locate(&conflict, &price_files, progress));
+        }
+        Err(MergeError::Other(error)) => return Err(error),
+    };
+
+    let mut findings = signals.findings;
+    findings.extend(quality::check_signals(
+        &signals.table,
+        &prices.last_timestamps,
+    ));
+    findings.extend(reading.rounded);
+    findings.extend(prices.checks.findings());
+    findings.extend(outcomes.findings);
+    findings.extend(quality::check_outcomes(&outcomes.table, &signals.table));
+    let quality = quality::table(&findings)?;
+    if progress.should_stop() {
+        return Err(Error::Cancelled);
+    }
+    let (generation, fingerprint) =
+        generation.commit(prices.prices, &signals.table, &outcomes.table, &quality)?;
+    Ok(LoadSummary {
+        generation,
+        fingerprint,
+        signals: signals.rows,
+        prices: RowCounts {
+            read: reading.rows,
+            added: prices.added,
+            total: prices.total,
+        },
+        trade_outcomes: outcomes.rows,
+        findings,
+    })
 }

@@ -1,0 +1,190 @@
+//! CSV after RFC 4180: commas, quotes, a header. An empty field is null.
+
+use std::borrow::Cow;
+
+use super::chunk::{Cell, ChunkBuilder, Mismatch};
+use super::columns::Table;
+
+/// Where the columns of a file go.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    names: Vec<String>,
+    slots: Vec<Option<usize>>,
+}
+
+/// Why a header cannot be used: what was found, and what was expected.
+pub(super) type BadHeader = (String, String);
+
+impl Header {
+    /// Reads the first record of a file; returns it with the bytes it took.
+    pub(super) fn read(block: &[u8], table: &'static Table) -> Result<(Self, usize), BadHeader> {
+        let required = table.required_names().join(", ");
+        let text = block.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(block);
+        let mark = block.len() - text.len();
+        let mut names: Vec<String> = Vec::new();
+        let (mut fields, mut scratch) = (Vec::new(), Vec::new());
+        let length = read_record(text, &mut fields, &mut scratch).ok_or_else(|| {
+            (
+                "an unclosed quote in the header".to_owned(),
+                "a header".to_owned(),
+            )
+        })?;
+        for (start, end) in fields {
+            let name = String::from_utf8_lossy(&scratch[start..end]);
+            names.push(name.trim().to_owned());
+        }
+        if names.iter().all(String::is_empty) {
+            return Err(("no header".into(), format!("the columns {required}")));
+        }
+        let slots: Vec<_> = names.iter().map(|name| table.slot(name)).collect();
+        for (position, slot) in slots.iter().enumerate() {
+            if slot.is_some() && slots[..position].contains(slot) {
+                let found = format!("column {} twice", names[position]);
+                return Err((found, "every column once".into()));
+            }
+        }
+        let missing = table.missing(|slot| slots.contains(&Some(slot)));
+        if !missing.is_empty() {
+            return Err((
+                format!(
+                    "no column {} among {}",
+                    missing.join(", "),
+                    names.join(", ")
+                ),
+                format!("the columns {required}"),
+            ));
+        }
+        Ok((Self { names, slots }, mark + length))
+    }
+}
+
+/// Appends the records of a block.
+pub(super) fn append_records(
+    block: &[u8],
+    header: &Header,
+    table: &'static Table,
+    chunk: &mut ChunkBuilder,
+) -> Result<(), Mismatch> {
+    let whole_row = |row: usize, found: String, expected: String| Mismatch {
+        row: row as u64,
+        column: "(the whole row)".into(),
+        found,
+        expected,
+    };
+    let fields_expected = |row, found: usize| {
+        let expected = format!("{}, as in the header", header.names.len());
+        whole_row(row, format!("{found} fields"), expected)
+    };
+    let text = match std::str::from_utf8(block) {
+        Ok(text) => text,
+        Err(error) => {
+            let lines = memchr::memchr_iter(b'\n', &block[..error.valid_up_to()]).count();
+            let found = "bytes that are not UTF-8".to_owned();
+            return Err(whole_row(lines, found, "text in UTF-8".into()));
+        }
+    };
+    if memchr::memchr(b'"', block).is_some() {
+        return append_quoted(text, header, table, chunk, whole_row, fields_expected);
+    }
+    let mut cells = vec![Cell::Null; table.slots()];
+    let mut start = 0;
+    while start < block.len() {
+        let line_end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |at| start + at);
+        let line = text[start..line_end].trim_end_matches('\r');
+        start = line_end + 1;
+        if line.is_empty() {
+            continue;
+        }
+        let mut count = 0;
+        let mut field_start = 0;
+        for field_end in memchr::memchr_iter(b',', line.as_bytes()).chain([line.len()]) {
+            if let Some(Some(slot)) = header.slots.get(count) {
+                cells[*slot] = cell(&line[field_start..field_end]);
+            }
+            field_start = field_end + 1;
+            count += 1;
+        }
+        if count != header.slots.len() {
+            return Err(fields_expected(chunk.rows(), count));
+        }
+        chunk.append(&cells)?;
+    }
+    Ok(())
+}
+
+fn append_quoted(
+    text: &str,
+    header: &Header,
+    table: &'static Table,
+    chunk: &mut ChunkBuilder,
+    whole_row: impl Fn(usize, String, String) -> Mismatch,
+    fields_expected: impl Fn(usize, usize) -> Mismatch,
+) -> Result<(), Mismatch> {
+    let (mut fields, mut scratch) = (Vec::new(), Vec::new());
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let length = read_record(rest, &mut fields, &mut scratch).ok_or_else(|| {
+            let found = "an unclosed quote".to_owned();
+            whole_row(chunk.rows(), found, "a closing quote".into())
+        })?;
+        rest = &rest[length..];
+        if fields.len() == 1 && scratch.is_empty() {
+            continue;
+        }
+        if fields.len() != header.slots.len() {
+            return Err(fields_expected(chunk.rows(), fields.len()));
+        }
+        let mut cells = vec![Cell::Null; table.slots()];
+        for ((start, end), slot) in fields.iter().zip(&header.slots) {
+            if let Some(slot) = slot {
+                // Quotes and commas are ASCII, so fields of valid UTF-8 are valid.
+                cells[*slot] =
+                    cell(std::str::from_utf8(&scratch[*start..*end]).unwrap_or_default());
+            }
+        }
+        chunk.append(&cells)?;
+    }
+    Ok(())
+}
+
+fn cell(field: &str) -> Cell<'_> {
+    if field.is_empty() {
+        Cell::Null
+    } else {
+        Cell::Text(Cow::Borrowed(field))
+    }
+}
+
+/// Reads one record, its fields without their quotes into `scratch`; returns the bytes it took,
+/// `None` where a quote stays open.
+fn read_record(
+    text: &[u8],
+    fields: &mut Vec<(usize, usize)>,
+    scratch: &mut Vec<u8>,
+) -> Option<usize> {
+    fields.clear();
+    scratch.clear();
+    let mut start = 0;
+    let mut in_quotes = false;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' if in_quotes && text.get(at) == Some(&b'"') => {
+                scratch.push(b'"');
+                at += 1;
+            }
+            b'"' if in_quotes => in_quotes = false,
+            b'"' if scratch.len() == start => in_quotes = true,
+            b',' if !in_quotes => {
+                fields.push((start, scratch.len()));
+                start = scratch.len();
+            }
+            b'\n' if !in_quotes => break,
+            b'\r' if !in_quotes && matches!(text.get(at), Some(b'\n') | None) => {}
+            other => scratch.push(other),
+        }
+    }
+    fields.push((start, scratch.len()));
+    (!in_quotes).then_some(at)
+}

@@ -1,0 +1,413 @@
+//! Exact decimals: text, integers and binary floats become integers with a power-of-ten scale.
+//!
+//! Text is never read through a float. A float stands for its shortest decimal representation, the
+//! one that people see printed. Rounding, where a column holds fewer digits, is half to even.
+
+use std::fmt::Write;
+
+use hindsight_udfs::price_book::PRICE_DIGITS_MAX;
+
+/// `digits × 10^exponent`, negated if `negative`; `inexact` if nonzero digits after the 38th were cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decimal {
+    negative: bool,
+    digits: u128,
+    exponent: i32,
+    inexact: bool,
+}
+
+/// Why a number is not a price of this engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotAPrice {
+    Negative,
+    /// More than [`PRICE_DIGITS_MAX`] fractional digits.
+    TooFine,
+    /// The mantissa is not below `i64::MAX`.
+    TooLong,
+}
+
+impl Decimal {
+    /// A plain or scientific decimal number: `-12.5`, `.5`, `1e-7`.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let (negative, mut rest) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
+        };
+        // The first 19 digits fit a u64, which is faster.
+        let (mut short, mut long) = (0_u64, 0_u128);
+        let mut significant = 0_u32;
+        let (mut any, mut in_fraction, mut inexact) = (false, false, false);
+        let mut exponent = 0_i32;
+        while let [byte, tail @ ..] = rest {
+            match byte {
+                b'0'..=b'9' => {
+                    let digit = byte - b'0';
+                    any = true;
+                    if significant < 38 {
+                        if significant < 19 {
+                            short = short * 10 + u64::from(digit);
+                            long = u128::from(short);
+                        } else {
+                            long = long * 10 + u128::from(digit);
+                        }
+                        significant += u32::from(significant > 0 || digit > 0);
+                        exponent -= i32::from(in_fraction);
+                    } else {
+                        inexact |= digit > 0;
+                        exponent += i32::from(!in_fraction);
+                    }
+                }
+                b'.' if !in_fraction => in_fraction = true,
+                b'e' | b'E' if any => {
+                    let power: i32 = std::str::from_utf8(tail).ok()?.parse().ok()?;
+                    exponent = exponent.checked_add(power)?;
+                    rest = &[];
+                    continue;
+                }
+                _ => return None,
+            }
+            rest = tail;
+        }
+        any.then_some(Self {
+            negative,
+            digits: long,
+            exponent,
+            inexact,
+        })
+    }
+
+    pub(super) fn from_integer(value: i128, scale: i8) -> Self {
+        Self {
+            negative: value < 0,
+            digits: value.unsigned_abs(),
+            exponent: -i32::from(scale),
+            inexact: false,
+        }
+    }
+
+    /// The shortest decimal that reads back as `value`; `None` for NaN and infinities. `scratch` is
+    /// kept by the caller to save allocations.
+    pub(super) fn from_float(value: f64, scratch: &mut String) -> Option<Self> {
+        if !value.is_finite() {
+            return None;
+        }
+        scratch.clear();
+        write!(scratch, "{value:e}").ok()?;
+        Self::parse(scratch.as_bytes())
+    }
+
+    /// The value as an integer count of `10^-scale`, and whether it was rounded; `None` where it has
+    /// more than `precision` digits.
+    pub(super) fn at_scale(&self, precision: u8, scale: u8) -> Option<(i128, bool)> {
+        let shift = self.exponent.checked_add(i32::from(scale))?;
+        let (magnitude, rounded) = if self.digits == 0 {
+            (0, self.inexact)
+        } else if shift >= 0 {
+            let power = power_of_ten(u32::try_from(shift).ok()?)?;
+            (self.digits.checked_mul(power)?, self.inexact)
+        } else {
+            match power_of_ten(shift.unsigned_abs()) {
+                Some(divisor) => {
+                    let (quotient, remainder) = (self.digits / divisor, self.digits % divisor);
+                    let above_half = match remainder.cmp(&(divisor / 2)) {
+                        std::cmp::Ordering::Less => false,
+                        std::cmp::Ordering::Equal => self.inexact || quotient % 2 == 1,
+                        std::cmp::Ordering::Greater => true,
+                    };
+                    let rounded = remainder > 0 || self.inexact;
+                    (quotient + u128::from(above_half), rounded)
+                }
+                None => (0, true),
+            }
+        };
+        let value = i128::try_from(magnitude).ok()?;
+        (magnitude < power_of_ten(u32::from(precision))?)
+            .then_some((if self.negative { -value } else { value }, rounded))
+    }
+
+    pub(super) fn is_negative(&self) -> bool {
+        self.negative && self.digits > 0
+    }
+
+    /// Whether the value is above `limit × 10^-scale`, which it is close to.
+    pub(super) fn is_above(&self, limit: u128, scale: u8) -> bool {
+        let shift = -(self.exponent.saturating_add(i32::from(scale)));
+        let scaled = u32::try_from(shift)
+            .ok()
+            .and_then(power_of_ten)
+            .and_then(|power| limit.checked_mul(power));
+        match scaled {
+            Some(scaled) => self.digits > scaled || (self.digits == scaled && self.inexact),
+            // No more digits than the scale has: nothing was rounded away.
+            None => false,
+        }
+    }
+
+    /// The value in units of `10^power`, and whether it was rounded.
+    pub(super) fn scaled_down(mut self, power: u8) -> Option<(i128, bool)> {
+        self.exponent = self.exponent.checked_sub(i32::from(power))?;
+        self.at_scale(38, 0)
+    }
+
+    /// The value as an exact price: its mantissa and scale.
+    pub(super) fn exact_price(&self) -> Result<(i64, u8), NotAPrice> {
+        if self.is_negative() {
+            return Err(NotAPrice::Negative);
+        }
+        let (mut digits, mut exponent) = (self.digits, self.exponent);
+        if digits == 0 {
+            return Ok((0, 0));
+        }
+        while exponent < 0
+            && (exponent < -i32::from(PRICE_DIGITS_MAX) || digits >= MANTISSA_LIMIT)
+            && digits % 10 == 0
+        {
+            digits /= 10;
+            exponent += 1;
+        }
+        if exponent < -i32::from(PRICE_DIGITS_MAX) || (self.inexact && exponent < 0) {
+            return Err(NotAPrice::TooFine);
+        }
+        if exponent > 0 {
+            digits = power_of_ten(exponent.unsigned_abs())
+                .and_then(|power| digits.checked_mul(power))
+                .ok_or(NotAPrice::TooLong)?;
+            exponent = 0;
+        }
+        price_mantissa(digits)
+            .map(|mantissa| (mantissa, exponent.unsigned_abs() as u8))
+            .ok_or(NotAPrice::TooLong)
+    }
+
+    /// The value as a price, rounded to [`PRICE_DIGITS_MAX`] digits, and whether it was.
+    pub(super) fn rounded_price(&self) -> Result<(i64, u8, bool), NotAPrice> {
+        match self.exact_price() {
+            Err(NotAPrice::TooFine) => {
+                let (value, rounded) = self
+                    .at_scale(38, PRICE_DIGITS_MAX)
+                    .ok_or(NotAPrice::TooLong)?;
+                let scale = PRICE_DIGITS_MAX as i8;
+                let (mantissa, scale) = Self::from_integer(value, scale).exact_price()?;
+                Ok((mantissa, scale, rounded))
+            }
+            exact => exact.map(|(mantissa, scale)| (mantissa, scale, false)),
+        }
+    }
+}
+
+/// The count of `10^-scale` that `value` stands for, where its shortest decimal representation has
+/// at most 15 digits and `scale` of them, or fewer, after the point.
+///
+/// Decimals of up to 15 digits are told apart by f64, so one that reads back as `value` is its
+/// shortest representation; and an integer below 2^53 over a power of ten up to 10^22 is read
+/// correctly by one division.
+pub(super) fn short_float(value: f64, scale: u8) -> Option<i64> {
+    const POWERS: [f64; 19] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+        1e17, 1e18,
+    ];
+    let power = *POWERS.get(usize::from(scale))?;
+    let candidate = (value * power).round();
+    (candidate.abs() < 1e15 && candidate / power == value).then_some(candidate as i64)
+}
+
+/// `value / 10^power` where nothing remains; several times faster than a division.
+pub(super) fn divide_exactly(value: u128, power: u32) -> Option<u128> {
+    // Division by an odd number is multiplication by its inverse modulo 2^128; if the result is
+    // small enough to multiply back, nothing remained.
+    let index = power as usize;
+    if value.trailing_zeros() < power {
+        return None;
+    }
+    let quotient = (value >> power).wrapping_mul(*INVERSE_POWERS_OF_FIVE.get(index)?);
+    (quotient <= *QUOTIENT_LIMITS.get(index)?).then_some(quotient)
+}
+
+/// `10^power`, where it is below 2^127.
+pub(super) fn power_of_ten(power: u32) -> Option<u128> {
+    (power <= 38).then(|| 10_u128.pow(power))
+}
+
+/// A mantissa as the price book keeps it.
+pub(super) fn price_mantissa(value: u128) -> Option<i64> {
+    if value < MANTISSA_LIMIT {
+        i64::try_from(value).ok()
+    } else {
+        None
+    }
+}
+
+const MANTISSA_LIMIT: u128 = i64::MAX as u128;
+const EXACT_POWERS: usize = 39;
+
+const INVERSE_POWERS_OF_FIVE: [u128; EXACT_POWERS] = {
+    // Newton's iteration doubles the number of correct low bits; 5 × 5 is 1 modulo 8.
+    let mut fifth = 5_u128;
+    let mut step = 0;
+    while step < 6 {
+        fifth = fifth.wrapping_mul(2_u128.wrapping_sub(fifth.wrapping_mul(5)));
+        step += 1;
+    }
+    let mut inverses = [1_u128; EXACT_POWERS];
+    let mut power = 1;
+    while power < EXACT_POWERS {
+        inverses[power] = inverses[power - 1].wrapping_mul(fifth);
+        power += 1;
+    }
+    inverses
+};
+
+const QUOTIENT_LIMITS: [u128; EXACT_POWERS] = {
+    let mut limits = [u128::MAX; EXACT_POWERS];
+    let mut power = 1;
+    while power < EXACT_POWERS {
+        limits[power] = limits[power - 1] / 5;
+        power += 1;
+    }
+    limits
+};
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::unwrap_used,
+        reason = "a test may stop at what it did not expect"
+    )]
+
+    use super::*;
+
+    fn parse(text: &str) -> Decimal {
+        Decimal::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn text_is_read_exactly() {
+        for (text, precision, scale, expected) in [
+            ("0", 7, 2, (0, false)),
+            ("-0.0", 7, 2, (0, false)),
+            ("12.34", 7, 2, (1234, false)),
+            (".5", 7, 2, (50, false)),
+            ("5.", 7, 2, (500, false)),
+            ("+1e2", 7, 2, (10_000, false)),
+            ("1.25e-1", 7, 2, (12, true)),
+            ("0.135", 7, 2, (14, true)),
+            ("-0.125", 7, 2, (-12, true)),
+            (
+                "0.1250000000000000000000000000000000000000000001",
+                7,
+                2,
+                (13, true),
+            ),
+            ("1e-400", 7, 2, (0, true)),
+            (
+                "99999999999.123456789",
+                20,
+                9,
+                (99_999_999_999_123_456_789, false),
+            ),
+        ] {
+            assert_eq!(
+                parse(text).at_scale(precision, scale),
+                Some(expected),
+                "{text}"
+            );
+        }
+        assert_eq!(parse("100000").at_scale(7, 2), None);
+        assert_eq!(parse("1e400").at_scale(38, 18), None);
+        for text in [
+            "",
+            "-",
+            ".",
+            "1.2.3",
+            "1e",
+            "e5",
+            "0x1",
+            "1,5",
+            "NaN",
+            "inf",
+            "1 2",
+            "1e99999999999",
+        ] {
+            assert_eq!(Decimal::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn prices_are_exact_or_refused() {
+        assert_eq!(parse("0.000000000000000001").exact_price(), Ok((1, 18)));
+        assert_eq!(
+            parse("0.1000000000000000000000").exact_price(),
+            Ok((100_000_000_000_000_000, 18))
+        );
+        assert_eq!(parse("1.5e-7").exact_price(), Ok((15, 8)));
+        assert_eq!(parse("2e3").exact_price(), Ok((2000, 0)));
+        assert_eq!(
+            parse("12.000000000000000000").exact_price(),
+            Ok((1_200_000_000_000_000_000, 17))
+        );
+        assert_eq!(
+            parse("0.0000000000000000001").exact_price(),
+            Err(NotAPrice::TooFine)
+        );
+        assert_eq!(
+            parse("9223372036854775807").exact_price(),
+            Err(NotAPrice::TooLong)
+        );
+        assert_eq!(
+            parse("9223372036854775806").exact_price(),
+            Ok((i64::MAX - 1, 0))
+        );
+        assert_eq!(parse("-1").exact_price(), Err(NotAPrice::Negative));
+    }
+
+    #[test]
+    fn floats_are_their_shortest_decimals() {
+        let mut scratch = String::new();
+        let price = |value: f64, scratch: &mut String| {
+            Decimal::from_float(value, scratch).unwrap().rounded_price()
+        };
+        assert_eq!(price(0.1, &mut scratch), Ok((1, 1, false)));
+        assert_eq!(
+            price(1.2345678901234567e-5, &mut scratch),
+            Ok((12_345_678_901_235, 18, true))
+        );
+        assert_eq!(price(1e300, &mut scratch), Err(NotAPrice::TooLong));
+        assert_eq!(Decimal::from_float(f64::NAN, &mut scratch), None);
+        for (value, scale, expected) in [
+            (0.1, 1, Some(1)),
+            (0.1, 9, Some(100_000_000)),
+            (0.1, 0, None),
+            (0.0032111, 10, Some(32_111_000)),
+            (0.1 + 0.2, 15, None),
+            (123456789.0, 0, Some(123_456_789)),
+        ] {
+            assert_eq!(short_float(value, scale), expected, "{value} {scale}");
+        }
+    }
+
+    #[test]
+    fn exact_division_divides() {
+        for value in [
+            0_u128,
+            1,
+            10,
+            25,
+            100,
+            1_000_000,
+            123_000,
+            u128::MAX,
+            10_u128.pow(38),
+        ] {
+            for power in 0..=38 {
+                let divisor = 10_u128.pow(power);
+                let expected = (value % divisor == 0).then_some(value / divisor);
+                assert_eq!(
+                    divide_exactly(value, power),
+                    expected,
+                    "{value} / 10^{power}"
+                );
+            }
+        }
+    }
+}

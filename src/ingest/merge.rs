@@ -1,0 +1,337 @@
+//! Prices on their way out: each token's pieces joined, sorted, made unique, merged with the stored
+//! history and written, tokens in the order of their addresses.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::Decimal128Array;
+use rayon::prelude::*;
+
+use super::conflict::{Conflict, Value};
+use super::mantissas::{DoesNotFit, Mantissas};
+use super::prices::{CollectedToken, NO_VOLUME, Piece, Spill, does_not_fit};
+use super::quality::PriceChecks;
+use super::{Phase, Progress};
+use crate::dataset::{Dataset, GenerationWriter, PricesWriter, SortedToken};
+use crate::error::{Error, Result};
+use crate::schema::VOLUME;
+
+/// Prices written together: enough for both cores to share, few enough to hold several times.
+const BATCH_PRICES: usize = 1 << 20;
+
+/// What became of the prices.
+pub(super) struct Written {
+    pub(super) prices: PricesWriter,
+    pub(super) added: u64,
+    pub(super) total: u64,
+    pub(super) checks: PriceChecks,
+    /// Every token with its last price's timestamp, by address.
+    pub(super) last_timestamps: Vec<(Arc<str>, i64)>,
+}
+
+/// Why prices could not be written.
+pub(super) enum MergeError {
+    /// Two different values for one instant; the files must be read again to say where.
+    Conflict(Conflict),
+    Other(Error),
+}
+
+impl From<Error> for MergeError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Writes what was collected, merged with what is stored.
+pub(super) fn write(
+    collected: Vec<(Vec<CollectedToken>, Spill)>,
+    with_volumes: bool,
+    generation: &GenerationWriter,
+    progress: &dyn Progress,
+) -> Result<Written, MergeError> {
+    let stored = generation.previous();
+    let with_volumes = with_volumes || stored.volumes.iter().any(Option::is_some);
+    let mut written = Written {
+        prices: generation.prices(with_volumes)?,
+        added: 0,
+        total: 0,
+        checks: PriceChecks::default(),
+        last_timestamps: Vec::new(),
+    };
+    let (spills, tokens) = tokens_by_address(collected, stored);
+    let rows = tokens.iter().map(|token| token.rows(stored) as u64).sum();
+    progress.begin(Phase::Writing, rows);
+    let mut batch = Vec::new();
+    let mut batch_rows = 0;
+    for token in tokens {
+        batch_rows += token.rows(stored);
+        batch.push(token);
+        if batch_rows >= BATCH_PRICES {
+            write_batch(
+                std::mem::take(&mut batch),
+                &spills,
+                stored,
+                &mut written,
+                progress,
+            )?;
+            progress.advance(Phase::Writing, batch_rows as u64);
+            batch_rows = 0;
+        }
+    }
+    write_batch(batch, &spills, stored, &mut written, progress)?;
+    progress.advance(Phase::Writing, batch_rows as u64);
+    Ok(written)
+}
+
+/// One token of the merged history.
+struct Token {
+    address: Arc<str>,
+    /// From each thread that saw it, with the position of its spill file.
+    collected: Vec<(usize, CollectedToken)>,
+    /// Its position in the stored price book.
+    stored: Option<usize>,
+}
+
+impl Token {
+    fn rows(&self, stored: &Dataset) -> usize {
+        let collected: usize = self.collected.iter().map(|(_, token)| token.rows()).sum();
+        let stored = self
+            .stored
+            .map(|position| stored.price_book.token(position));
+        collected + stored.map_or(0, |prices| prices.timestamps.len())
+    }
+}
+
+fn tokens_by_address(
+    collected: Vec<(Vec<CollectedToken>, Spill)>,
+    stored: &Dataset,
+) -> (Vec<Spill>, Vec<Token>) {
+    let mut spills = Vec::new();
+    let mut all: Vec<Token> = Vec::new();
+    for (thread, (tokens, spill)) in collected.into_iter().enumerate() {
+        spills.push(spill);
+        all.extend(tokens.into_iter().map(|token| Token {
+            address: Arc::clone(&token.address),
+            collected: vec![(thread, token)],
+            stored: None,
+        }));
+    }
+    all.extend(
+        stored
+            .price_book
+            .iter()
+            .enumerate()
+            .map(|(position, (address, _))| Token {
+                address: Arc::clone(address),
+                collected: Vec::new(),
+                stored: Some(position),
+            }),
+    );
+    all.sort_by(|a, b| a.address.cmp(&b.address));
+    all.dedup_by(|later, token| {
+        let same = later.address == token.address;
+        if same {
+            token.collected.append(&mut later.collected);
+            token.stored = token.stored.or(later.stored);
+        }
+        same
+    });
+    (spills, all)
+}
+
+/// A token ready to be written, and what there is to say about it.
+struct Merged {
+    token: SortedToken,
+    rows: u64,
+    added: u64,
+    last_timestamp: i64,
+    checks: PriceChecks,
+    address: Arc<str>,
+}
+
+fn write_batch(
+    batch: Vec<Token>,
+    spills: &[Spill],
+    stored: &Dataset,
+    written: &mut Written,
+    progress: &dyn Progress,
+) -> Result<(), MergeError> {
+    if progress.should_stop() {
+        return Err(Error::Cancelled.into());
+    }
+    let merged: Vec<_> = batch
+        .into_par_iter()
+        .map(|token| merge(token, spills, stored))
+        .collect();
+    let mut tokens = Vec::with_capacity(merged.len());
+    for token in merged {
+        // The first failure by address, so that the message does not depend on the threads.
+        let Some(token) = token? else {
+            continue;
+        };
+        written.added += token.added;
+        written.total += token.rows;
+        written.checks.add(token.checks);
+        written
+            .last_timestamps
+            .push((token.address, token.last_timestamp));
+        tokens.push(token.token);
+    }
+    if !tokens.is_empty() {
+        written.prices.write(tokens)?;
+    }
+    Ok(())
+}
+
+/// Joins all there is of a token; `None` where that is nothing.
+fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merged>, MergeError> {
+    let address = token.address;
+    let mut pieces = Vec::new();
+    for (thread, collected) in token.collected {
+        pieces.extend(collected.into_pieces(&spills[thread])?);
+    }
+    let does_not_fit = |DoesNotFit| Error::InputFile {
+        file: "prices".into(),
+        found: does_not_fit(&address),
+        expected: "prices of fewer digits".into(),
+    };
+    let conflict = |stored| {
+        let address = Arc::clone(&address);
+        move |(timestamp, value, other)| {
+            MergeError::Conflict(Conflict {
+                address,
+                timestamp,
+                value,
+                other,
+                stored,
+            })
+        }
+    };
+    let mut all = join(pieces).map_err(does_not_fit)?;
+    let duplicates = sort_and_unite(&mut all).map_err(conflict(false))?;
+    let mut stored_rows = 0;
+    if let Some(position) = token.stored {
+        let prices = stored.price_book.token(position);
+        let volumes = stored.volumes.get(position).and_then(Option::as_ref);
+        stored_rows = prices.timestamps.len();
+        let stored = Piece {
+            timestamps: prices.timestamps.to_vec(),
+            mantissas: Mantissas {
+                scale: prices.scale,
+                values: prices.mantissas.to_vec(),
+            },
+            volumes: volumes.map_or_else(Vec::new, volume_values),
+        };
+        all = join(vec![stored, all]).map_err(does_not_fit)?;
+        sort_and_unite(&mut all).map_err(conflict(true))?;
+    }
+    all.mantissas.minimise();
+    let Some(&last_timestamp) = all.timestamps.last() else {
+        return Ok(None);
+    };
+    let rows = all.timestamps.len();
+    let checks = PriceChecks::of(&address, &all, duplicates);
+    let volumes = (!all.volumes.is_empty()).then(|| volume_array(&all.volumes));
+    Ok(Some(Merged {
+        rows: rows as u64,
+        added: (rows - stored_rows) as u64,
+        last_timestamp,
+        checks,
+        token: SortedToken::new(
+            Arc::clone(&address),
+            all.mantissas.scale,
+            all.timestamps,
+            all.mantissas.values,
+            volumes,
+        ),
+        address,
+    }))
+}
+
+fn join(mut pieces: Vec<Piece>) -> Result<Piece, DoesNotFit> {
+    pieces.retain(|piece| !piece.timestamps.is_empty());
+    // Pieces that follow each other in time need no sorting once they lie in that order.
+    pieces.sort_by_key(|piece| piece.timestamps.first().copied());
+    let mut pieces = pieces.into_iter();
+    let mut all = pieces.next().unwrap_or_default();
+    for piece in pieces {
+        all.append(&piece)?;
+    }
+    Ok(all)
+}
+
+/// Sorts by time and drops rows that say the same again; returns how many, or the instant with two
+/// different values.
+fn sort_and_unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
+    if piece.timestamps.is_sorted_by(|a, b| a < b) {
+        return Ok(0);
+    }
+    if !piece.timestamps.is_sorted() {
+        let mut order: Vec<(i64, usize)> = piece
+            .timestamps
+            .iter()
+            .enumerate()
+            .map(|(row, t)| (*t, row))
+            .collect();
+        order.sort();
+        let values = &piece.mantissas.values;
+        piece.mantissas.values = order.iter().map(|(_, row)| values[*row]).collect();
+        if !piece.volumes.is_empty() {
+            piece.volumes = order.iter().map(|(_, row)| piece.volumes[*row]).collect();
+        }
+        piece.timestamps = order.into_iter().map(|(timestamp, _)| timestamp).collect();
+    }
+    unite(piece)
+}
+
+fn unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
+    let Piece {
+        timestamps,
+        mantissas,
+        volumes,
+    } = piece;
+    let rows = timestamps.len();
+    let mut kept = 0;
+    for row in 1..rows {
+        if timestamps[row] == timestamps[kept] {
+            if mantissas.values[row] != mantissas.values[kept] {
+                let price = |row: usize| Value::Price(mantissas.values[row], mantissas.scale);
+                return Err((timestamps[row], price(kept), price(row)));
+            }
+            if !volumes.is_empty() && volumes[row] != volumes[kept] {
+                match (volumes[kept], volumes[row]) {
+                    (NO_VOLUME, volume) => volumes[kept] = volume,
+                    (_, NO_VOLUME) => {}
+                    (one, other) => {
+                        return Err((timestamps[row], Value::Volume(one), Value::Volume(other)));
+                    }
+                }
+            }
+            continue;
+        }
+        kept += 1;
+        timestamps[kept] = timestamps[row];
+        mantissas.values[kept] = mantissas.values[row];
+        if !volumes.is_empty() {
+            volumes[kept] = volumes[row];
+        }
+    }
+    let rows_kept = if rows == 0 { 0 } else { kept + 1 };
+    timestamps.truncate(rows_kept);
+    mantissas.values.truncate(rows_kept);
+    volumes.truncate(rows_kept);
+    Ok((rows - rows_kept) as u64)
+}
+
+fn volume_values(volumes: &Decimal128Array) -> Vec<i128> {
+    volumes
+        .iter()
+        .map(|volume| volume.unwrap_or(NO_VOLUME))
+        .collect()
+}
+
+fn volume_array(volumes: &[i128]) -> Decimal128Array {
+    let volumes = volumes
+        .iter()
+        .map(|volume| Some(*volume).filter(|v| *v != NO_VOLUME));
+    volumes.collect::<Decimal128Array>().with_data_type(VOLUME)
+}

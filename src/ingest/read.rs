@@ -1,0 +1,494 @@
+//! Reading: files become units of work, threads turn units into chunks and hand them to their sinks.
+//!
+//! A unit is a row group of a Parquet file or a block of records of a text file. Units are taken in
+//! the order of the files. Of several errors the first in that order is reported: every unit before
+//! a failed one is still read, which is also what tells the row number of the failure.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use flate2::read::MultiGzDecoder;
+
+use super::blocks::Blocks;
+use super::chunk::{Chunk, ChunkBuilder, Mismatch, Rounded};
+use super::columns::Table;
+use super::csv::Header;
+use super::files::{Compression, Format, InputFile};
+use super::parquet::ParquetFile;
+use super::{Finding, Phase, Progress, Severity, csv, json, parquet};
+use crate::error::{Error, Result};
+
+/// Takes the checked rows of one thread.
+pub(super) trait Sink: Send {
+    fn take(&mut self, chunk: &Chunk, place: Place) -> Result<(), Failure>;
+}
+
+/// Where rows come from: those of a chunk follow each other from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) unit: u64,
+    /// In the unit, from 0.
+    pub(super) row: u64,
+}
+
+/// What reading the files of one table gave.
+pub(super) struct Reading<S> {
+    pub(super) sinks: Vec<S>,
+    pub(super) rows: u64,
+    pub(super) rounded: Vec<Finding>,
+    units: Units,
+    files: Vec<String>,
+}
+
+impl<S> Reading<S> {
+    /// The file and the row, counted from 1, of a place.
+    pub(super) fn locate(&self, place: Place) -> (String, u64) {
+        self.units.locate(&self.files, place)
+    }
+}
+
+/// Reads all files, with one sink for each thread.
+pub(super) fn read<S: Sink>(
+    files: &[InputFile],
+    table: &'static Table,
+    sink: impl Fn() -> S + Sync,
+    progress: &dyn Progress,
+) -> Result<Reading<S>> {
+    let names: Vec<_> = files.iter().map(InputFile::name).collect();
+    let queue = Mutex::new(Queue {
+        table,
+        progress,
+        files: files.iter().cloned().enumerate().collect(),
+        open: None,
+        units: Units::default(),
+    });
+    let failures = Failures::default();
+    let threads = rayon::current_num_threads();
+    let outputs: Vec<Worker<S>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut worker = Worker::new(table, sink());
+                    worker.run(&queue, &failures, progress);
+                    worker
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    let mut units = queue
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .units;
+    for worker in &outputs {
+        for (unit, rows) in &worker.unit_rows {
+            units.set_rows(*unit, *rows);
+        }
+    }
+    if let Some((place, failure)) = failures.first() {
+        return Err(match failure {
+            Failure::Mismatch(mismatch) => {
+                let row = place.row + mismatch.row;
+                let (file, row) = units.locate(&names, Place { row, ..place });
+                Error::InputValue {
+                    file,
+                    row,
+                    column: mismatch.column.into_owned(),
+                    found: mismatch.found,
+                    expected: mismatch.expected,
+                }
+            }
+            Failure::File(found, expected) => Error::InputFile {
+                file: units.file(&names, place),
+                found,
+                expected,
+            },
+            Failure::Other(error) => error,
+        });
+    }
+    let rounded = rounded_findings(table, &outputs, |place| units.locate(&names, place));
+    Ok(Reading {
+        rows: outputs
+            .iter()
+            .flat_map(|worker| &worker.unit_rows)
+            .map(|(_, rows)| rows)
+            .sum(),
+        sinks: outputs.into_iter().map(|worker| worker.sink).collect(),
+        rounded,
+        units,
+        files: names,
+    })
+}
+
+/// The compressed bytes of the files, for progress.
+pub(super) fn total_bytes<'f>(files: impl Iterator<Item = &'f InputFile>) -> u64 {
+    let sizes = files.map(|file| std::fs::metadata(&file.path));
+    sizes.flatten().map(|metadata| metadata.len()).sum()
+}
+
+fn rounded_findings<S>(
+    table: &Table,
+    workers: &[Worker<S>],
+    locate: impl Fn(Place) -> (String, u64),
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for column in table.columns {
+        let of_column = || {
+            workers
+                .iter()
+                .flat_map(|w| &w.rounded)
+                .filter(|(_, r)| r.column == column.name)
+        };
+        let Some((place, first)) = of_column().min_by_key(|(place, _)| *place) else {
+            continue;
+        };
+        let (file, row) = locate(*place);
+        findings.push(Finding {
+            table_name: table.name,
+            check_name: "rounded_values",
+            severity: Severity::Info,
+            row_count: of_column().map(|(_, rounded)| rounded.count).sum(),
+            example: format!("{file}: row {row}, column {}: {}", column.name, first.found),
+        });
+    }
+    findings
+}
+
+/// The files units came from and how many rows each had.
+#[derive(Debug, Default)]
+struct Units(Vec<(usize, u64)>);
+
+impl Units {
+    fn add(&mut self, file: usize) -> u64 {
+        self.0.push((file, 0));
+        self.0.len() as u64 - 1
+    }
+
+    fn set_rows(&mut self, unit: u64, rows: u64) {
+        if let Some(entry) = self.0.get_mut(unit as usize) {
+            entry.1 = rows;
+        }
+    }
+
+    fn file(&self, names: &[String], place: Place) -> String {
+        let file = self.0.get(place.unit as usize).map_or(0, |(file, _)| *file);
+        names.get(file).cloned().unwrap_or_default()
+    }
+
+    fn locate(&self, names: &[String], place: Place) -> (String, u64) {
+        let file = self.0.get(place.unit as usize).map_or(0, |(file, _)| *file);
+        let units = self.0.iter().take(place.unit as usize);
+        let before: u64 = units
+            .filter(|(of, _)| *of == file)
+            .map(|(_, rows)| rows)
+            .sum();
+        (self.file(names, place), before + place.row + 1)
+    }
+}
+
+/// Why a unit could not be read.
+pub(super) enum Failure {
+    /// Its row counts from the beginning of the chunk.
+    Mismatch(Mismatch),
+    /// What was found in a file, and what was expected.
+    File(String, String),
+    Other(Error),
+}
+
+/// The earliest failure so far.
+#[derive(Default)]
+struct Failures {
+    first: Mutex<Option<(Place, Failure)>>,
+    /// 1 + the unit of the earliest failure; 0 for none.
+    unit: AtomicU64,
+}
+
+impl Failures {
+    fn add(&self, place: Place, failure: Failure) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.as_ref().is_none_or(|(earliest, _)| place < *earliest) {
+            self.unit.store(place.unit + 1, Ordering::Relaxed);
+            *first = Some((place, failure));
+        }
+    }
+
+    /// Whether a unit comes after a failed one, so that nobody needs it.
+    fn is_behind(&self, unit: u64) -> bool {
+        let failed = self.unit.load(Ordering::Relaxed);
+        failed > 0 && unit + 1 > failed
+    }
+
+    fn any(&self) -> bool {
+        self.unit.load(Ordering::Relaxed) > 0
+    }
+
+    fn first(self) -> Option<(Place, Failure)> {
+        self.first
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Worker<S> {
+    table: &'static Table,
+    sink: S,
+    unit_rows: Vec<(u64, u64)>,
+    rounded: Vec<(Place, Rounded)>,
+}
+
+impl<S: Sink> Worker<S> {
+    fn new(table: &'static Table, sink: S) -> Self {
+        Self {
+            table,
+            sink,
+            unit_rows: Vec::new(),
+            rounded: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, queue: &Mutex<Queue<'_>>, failures: &Failures, progress: &dyn Progress) {
+        loop {
+            // A failure stops the queue; units already taken are read to their end.
+            if failures.any() {
+                return;
+            }
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((unit, work)) = next else {
+                return;
+            };
+            if progress.should_stop() {
+                failures.add(Place { unit: 0, row: 0 }, Failure::Other(Error::Cancelled));
+                return;
+            }
+            let mut place = Place { unit, row: 0 };
+            let done = match work {
+                Ok(work) => self.read_unit(work, &mut place, failures, progress),
+                Err((found, expected)) => Err(Failure::File(found, expected)),
+            };
+            match done {
+                Ok(()) => self.unit_rows.push((unit, place.row)),
+                Err(failure) => failures.add(place, failure),
+            }
+        }
+    }
+
+    fn read_unit(
+        &mut self,
+        work: Work,
+        place: &mut Place,
+        failures: &Failures,
+        progress: &dyn Progress,
+    ) -> Result<(), Failure> {
+        match work {
+            Work::Empty => Ok(()),
+            Work::Csv {
+                block,
+                from,
+                header,
+            } => {
+                let mut chunk = ChunkBuilder::new(self.table);
+                csv::append_records(&block[from..], &header, self.table, &mut chunk)
+                    .map_err(Failure::Mismatch)?;
+                self.take(&chunk.finish(), place)
+            }
+            Work::Ndjson { block } => {
+                let mut chunk = ChunkBuilder::new(self.table);
+                json::append_lines(&block, self.table, &mut chunk).map_err(Failure::Mismatch)?;
+                self.take(&chunk.finish(), place)
+            }
+            Work::RowGroup { file, row_group } => {
+                let file_failure = |(found, expected)| Failure::File(found, expected);
+                for batch in file.read(row_group).map_err(file_failure)? {
+                    if failures.is_behind(place.unit) {
+                        return Ok(());
+                    }
+                    if progress.should_stop() {
+                        return Err(Failure::Other(Error::Cancelled));
+                    }
+                    let expected = "a Parquet file that can be read".to_owned();
+                    let batch =
+                        batch.map_err(|error| Failure::File(error.to_string(), expected))?;
+                    let chunk = parquet::chunk_of(&batch, self.table).map_err(Failure::Mismatch)?;
+                    self.take(&chunk, place)?;
+                }
+                progress.advance(Phase::Reading, file.row_group_bytes(row_group));
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: &Chunk, place: &mut Place) -> Result<(), Failure> {
+        for rounded in &chunk.rounded {
+            let row = place.row + rounded.row;
+            self.rounded
+                .push((Place { row, ..*place }, rounded.clone()));
+        }
+        self.sink.take(chunk, *place)?;
+        place.row += chunk.rows as u64;
+        Ok(())
+    }
+}
+
+enum Work {
+    /// A file without rows.
+    Empty,
+    Csv {
+        block: Vec<u8>,
+        from: usize,
+        header: Header,
+    },
+    Ndjson {
+        block: Vec<u8>,
+    },
+    RowGroup {
+        file: ParquetFile,
+        row_group: usize,
+    },
+}
+
+/// What a file turned out to be instead: what was found, and what was expected.
+type Refused = (String, String);
+
+/// Hands out the units of all files in order; reading text happens here, one thread at a time.
+struct Queue<'p> {
+    table: &'static Table,
+    progress: &'p dyn Progress,
+    files: VecDeque<(usize, InputFile)>,
+    open: Option<(usize, OpenFile<'p>)>,
+    units: Units,
+}
+
+enum OpenFile<'p> {
+    Parquet {
+        file: ParquetFile,
+        next: usize,
+    },
+    Csv {
+        blocks: TextBlocks<'p>,
+        header: Option<Header>,
+    },
+    Ndjson {
+        blocks: TextBlocks<'p>,
+    },
+}
+
+type TextBlocks<'p> = Blocks<Box<dyn Read + Send + 'p>>;
+
+impl<'p> Queue<'p> {
+    fn next(&mut self) -> Option<(u64, Result<Work, Refused>)> {
+        loop {
+            if let Some((file, open)) = &mut self.open {
+                let file = *file;
+                match open.next(self.table) {
+                    Ok(Some(work)) => return Some((self.units.add(file), Ok(work))),
+                    Ok(None) => self.open = None,
+                    Err(refused) => {
+                        self.open = None;
+                        return Some((self.units.add(file), Err(refused)));
+                    }
+                }
+            }
+            let (index, file) = self.files.pop_front()?;
+            match self.open_file(&file) {
+                Ok(open) => self.open = Some((index, open)),
+                Err(refused) => return Some((self.units.add(index), Err(refused))),
+            }
+        }
+    }
+
+    fn open_file(&self, input: &InputFile) -> Result<OpenFile<'p>, Refused> {
+        if input.format == Format::Parquet {
+            let file = ParquetFile::open(&input.path, self.table)?;
+            return Ok(OpenFile::Parquet { file, next: 0 });
+        }
+        let file = File::open(&input.path).map_err(unreadable)?;
+        let counted = Counted {
+            file,
+            progress: self.progress,
+        };
+        let text: Box<dyn Read + Send + 'p> = match input.compression {
+            Compression::None => Box::new(counted),
+            Compression::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(
+                1 << 16,
+                counted,
+            ))),
+            Compression::Zstd => Box::new(zstd::Decoder::new(counted).map_err(unreadable)?),
+        };
+        Ok(match input.format {
+            Format::Csv => OpenFile::Csv {
+                blocks: Blocks::new(text, true),
+                header: None,
+            },
+            _ => OpenFile::Ndjson {
+                blocks: Blocks::new(text, false),
+            },
+        })
+    }
+}
+
+impl OpenFile<'_> {
+    fn next(&mut self, table: &'static Table) -> Result<Option<Work>, Refused> {
+        match self {
+            Self::Parquet { file, next } => {
+                let row_group = *next;
+                *next += 1;
+                Ok((row_group < file.row_groups()).then(|| Work::RowGroup {
+                    file: file.clone(),
+                    row_group,
+                }))
+            }
+            Self::Csv { blocks, header } => {
+                let block = blocks.next_block().map_err(unreadable)?;
+                let (header, block, from) = match (header, block) {
+                    (Some(header), Some(block)) => (&*header, block, 0),
+                    (Some(_), None) => return Ok(None),
+                    (slot, block) => {
+                        let block = block.unwrap_or_default();
+                        let (read, from) = Header::read(&block, table)?;
+                        (&*slot.insert(read), block, from)
+                    }
+                };
+                Ok(Some(match from == block.len() {
+                    true => Work::Empty,
+                    false => Work::Csv {
+                        block,
+                        from,
+                        header: header.clone(),
+                    },
+                }))
+            }
+            Self::Ndjson { blocks } => {
+                let block = blocks.next_block().map_err(unreadable)?;
+                Ok(block.map(|block| Work::Ndjson { block }))
+            }
+        }
+    }
+}
+
+fn unreadable(error: io::Error) -> Refused {
+    (error.to_string(), "a file that can be read".to_owned())
+}
+
+/// Tells how much of a file has been read.
+struct Counted<'p> {
+    file: File,
+    progress: &'p dyn Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.progress.advance(Phase::Reading, read as u64);
+        Ok(read)
+    }
+}
