@@ -15,6 +15,7 @@ use crate::functions::TableFunctionPlanner;
 use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::parameters;
 use crate::pipeline::Pipeline;
+use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
 
 /// The tables of a dataset, which statements read and never write.
@@ -56,6 +57,7 @@ impl Engine {
         let session = context(&dataset, config)?;
         session.register_relation_planner(Arc::new(TableFunctionPlanner {
             pipeline: Arc::new(pipeline),
+            sweep_source: Arc::new(SweepSource::new(dataset.clone())),
             last_day: last_day(&dataset),
         }))?;
         Ok(Self { session, dataset })

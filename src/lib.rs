@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod parameters;
 pub mod pipeline;
 pub mod schema;
+pub mod sweep;
 pub mod tables;
 
 pub use engine::Engine;

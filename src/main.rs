@@ -7,11 +7,20 @@ async fn main() {
     if ws == "demo" {
         let dir = std::path::PathBuf::from(args.next().unwrap());
         let t = std::time::Instant::now();
-        let f = hindsight::ingest::synthetic::SyntheticHistory::default().write(&dir, &|_, _| std::ops::ControlFlow::Continue(())).unwrap();
+        let f = hindsight::ingest::synthetic::SyntheticHistory::default()
+            .write(&dir, &|_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap();
         eprintln!("{:?}", t.elapsed());
         let s = |p: std::path::PathBuf| vec![p.display().to_string()];
-        let r = hindsight::ingest::LoadRequest { signals: s(f.signals), prices: s(f.prices), trades: s(f.trades) };
-        println!("{:?}", hindsight::ingest::load(&dir, &r, &hindsight::ingest::NoProgress));
+        let r = hindsight::ingest::LoadRequest {
+            signals: s(f.signals),
+            prices: s(f.prices),
+            trades: s(f.trades),
+        };
+        println!(
+            "{:?}",
+            hindsight::ingest::load(&dir, &r, &hindsight::ingest::NoProgress)
+        );
         eprintln!("{:?}", t.elapsed());
         return;
     }
@@ -21,7 +30,10 @@ async fn main() {
     for sql in args {
         let t = std::time::Instant::now();
         match e.sql(&sql).await {
-            Ok(b) => println!("{}", datafusion::arrow::util::pretty::pretty_format_batches(&b).unwrap()),
+            Ok(b) => println!(
+                "{}",
+                datafusion::arrow::util::pretty::pretty_format_batches(&b).unwrap()
+            ),
             Err(x) => println!("{} {x} {:?}", x.sqlstate(), x.hint()),
         }
         eprintln!("{:?}", t.elapsed());

@@ -20,35 +20,56 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, FunctionArgE
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
 use crate::pipeline::Pipeline;
+use crate::sweep;
+use crate::sweep::plan::SweepSource;
 
-/// A table function: its name is that of the query it runs.
+/// A table function.
 #[derive(Debug)]
 pub struct TableFunction {
     pub name: &'static str,
+    /// The query that says what its rows are.
+    pub query: &'static str,
+    /// Whether the grid operator makes the rows in place of the query.
+    pub is_grid: bool,
     /// Whether an array argument makes one row for each of its values.
     pub sweeps: bool,
     pub description: &'static str,
 }
 
 /// Every table function.
-pub const TABLE_FUNCTIONS: [TableFunction; 4] = [
+pub const TABLE_FUNCTIONS: [TableFunction; 5] = [
     TableFunction {
         name: "backtest",
+        query: "backtest",
+        is_grid: true,
         sweeps: true,
         description: "one row for each combination of parameters: actual and simulated metrics",
     },
     TableFunction {
+        name: "backtest_by_queries",
+        query: "backtest",
+        is_grid: false,
+        sweeps: true,
+        description: "the rows of backtest made by queries/backtest.sql alone, slower: to check it",
+    },
+    TableFunction {
         name: "simulate_trades",
+        query: "simulate_trades",
+        is_grid: false,
         sweeps: false,
         description: "one row for each simulated trade",
     },
     TableFunction {
         name: "compare_trades",
+        query: "compare_trades",
+        is_grid: false,
         sweeps: false,
         description: "one row for each signal: what was traded and what would have been",
     },
     TableFunction {
         name: "equity_curve",
+        query: "equity_curve",
+        is_grid: false,
         sweeps: false,
         description: "one row for each signal: running sums of actual and simulated PnL",
     },
@@ -58,6 +79,7 @@ pub const TABLE_FUNCTIONS: [TableFunction; 4] = [
 #[derive(Debug)]
 pub struct TableFunctionPlanner {
     pub pipeline: Arc<Pipeline>,
+    pub sweep_source: Arc<SweepSource>,
     /// The last signal's day, in days since 1970.
     pub last_day: Option<i32>,
 }
@@ -86,7 +108,10 @@ impl RelationPlanner for TableFunctionPlanner {
         };
         let arguments = arguments(function, args, context)?;
         let parameters = self.parameter_rows(function, &arguments)?;
-        let plan = self.pipeline.relation(function.name, &parameters)?;
+        let plan = match function.is_grid {
+            true => sweep::plan::plan(parameters, &self.sweep_source)?,
+            false => self.pipeline.relation(function.query, &parameters)?,
+        };
         let plan = LogicalPlanBuilder::from(plan)
             .alias(function.name)?
             .build()?;

@@ -33,6 +33,7 @@ use super::is_list;
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, check_together};
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
+use crate::sweep::plan::BacktestGrid;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Days of the default range.
@@ -103,7 +104,7 @@ impl UserDefinedLogicalNodeCore for ParameterRows {
     }
 }
 
-/// DataFusion's planner, and this node's.
+/// DataFusion's planner, and that of our own nodes.
 #[derive(Debug, Default)]
 pub struct HindsightQueryPlanner;
 
@@ -114,16 +115,16 @@ impl QueryPlanner for HindsightQueryPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(ParameterRowsPlanner)])
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NodePlanner)])
             .create_physical_plan(plan, session)
             .await
     }
 }
 
-struct ParameterRowsPlanner;
+struct NodePlanner;
 
 #[async_trait]
-impl ExtensionPlanner for ParameterRowsPlanner {
+impl ExtensionPlanner for NodePlanner {
     async fn plan_extension(
         &self,
         _: &dyn PhysicalPlanner,
@@ -133,14 +134,17 @@ impl ExtensionPlanner for ParameterRowsPlanner {
         _: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let [input] = inputs else {
+            return Ok(None);
+        };
+        if let Some(grid) = node.as_any().downcast_ref::<BacktestGrid>() {
+            return Ok(Some(grid.execution_plan(Arc::clone(input))));
+        }
         let Some(node) = node.as_any().downcast_ref::<ParameterRows>() else {
             return Ok(None);
         };
-        let [arguments] = inputs else {
-            return internal_err!("ParameterRows has one input");
-        };
         Ok(Some(Arc::new(ParameterRowsExec::new(
-            Arc::clone(arguments),
+            Arc::clone(input),
             node.function,
             node.last_day,
         ))))

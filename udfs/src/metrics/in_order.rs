@@ -20,6 +20,7 @@ use crate::arguments::{SOL, decimal_array};
 /// Keeps PnL with sort keys and makes a metric of the sorted values.
 pub struct InOrderAccumulator {
     keys: RowConverter,
+    is_ordered: bool,
     values: Vec<(Box<[u8]>, i128)>,
     metric: fn(&mut dyn Iterator<Item = i128>) -> ScalarValue,
 }
@@ -51,6 +52,7 @@ impl InOrderAccumulator {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Box::new(Self {
+            is_ordered: !fields.is_empty(),
             keys: RowConverter::new(fields)?,
             values: Vec::new(),
             metric,
@@ -92,7 +94,11 @@ impl Accumulator for InOrderAccumulator {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.values.sort_by(|a, b| a.0.cmp(&b.0));
+        if !self.is_ordered {
+            return Ok((self.metric)(&mut self.values.iter().map(|(_, pnl)| *pnl)));
+        }
+        // Equal keys go by PnL: the order in which threads bring them must not show.
+        self.values.sort_unstable();
         Ok((self.metric)(&mut self.values.iter().map(|(_, pnl)| *pnl)))
     }
 

@@ -19,14 +19,26 @@ use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Documentation, Sig
 use super::in_order::{InOrderAccumulator, state_fields};
 use crate::arguments::{self, SOL};
 
+/// The current and the longest run of losses; counts of trades.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LossRuns {
+    current: i64,
+    pub longest: i64,
+}
+
+impl LossRuns {
+    /// Takes the next trade in.
+    pub fn add(&mut self, pnl: i128) {
+        self.current = if pnl > 0 { 0 } else { self.current + 1 };
+        self.longest = self.longest.max(self.current);
+    }
+}
+
 /// A count of trades.
 pub fn max_consecutive_losses(pnl: &mut dyn Iterator<Item = i128>) -> i64 {
-    let (mut run, mut longest) = (0, 0);
-    for pnl in pnl {
-        run = if pnl > 0 { 0 } else { run + 1 };
-        longest = longest.max(run);
-    }
-    longest
+    let mut runs = LossRuns::default();
+    pnl.for_each(|pnl| runs.add(pnl));
+    runs.longest
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {

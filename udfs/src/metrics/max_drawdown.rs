@@ -20,15 +20,33 @@ use super::in_order::{InOrderAccumulator, state_fields};
 use super::totals::{LAMPORTS_PER_UNIT, rounded_units};
 use crate::arguments::{self, SOL};
 
+/// The running sum of PnL, its peak and its largest fall; lamports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drawdown {
+    sum: i128,
+    peak: i128,
+    fall: i128,
+}
+
+impl Drawdown {
+    /// Takes the next trade in.
+    pub fn add(&mut self, pnl: i128) {
+        self.sum = self.sum.saturating_add(pnl);
+        self.peak = self.peak.max(self.sum);
+        self.fall = self.fall.max(self.peak.saturating_sub(self.sum));
+    }
+
+    /// Lamports, rounded to 4 digits of a SOL.
+    pub fn rounded(&self) -> i128 {
+        rounded_units(self.fall) * LAMPORTS_PER_UNIT
+    }
+}
+
 /// Lamports, rounded to 4 digits of a SOL.
 pub fn max_drawdown(pnl: &mut dyn Iterator<Item = i128>) -> i128 {
-    let (mut sum, mut peak, mut fall) = (0_i128, 0_i128, 0_i128);
-    for pnl in pnl {
-        sum = sum.saturating_add(pnl);
-        peak = peak.max(sum);
-        fall = fall.max(peak.saturating_sub(sum));
-    }
-    rounded_units(fall) * LAMPORTS_PER_UNIT
+    let mut drawdown = Drawdown::default();
+    pnl.for_each(|pnl| drawdown.add(pnl));
+    drawdown.rounded()
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {

@@ -34,6 +34,10 @@ use crate::scoring::position_size::SIZE_DIGITS;
 const LAMPORTS_PER_UNIT: i128 = pow10(5);
 /// The digits that gross PnL and slippage are rounded to.
 const ROUNDED_DIGITS: u32 = 4;
+/// A ten-thousandth of a SOL in units of a size.
+const UNIT: i128 = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
+/// What lamports of `numeric(20,9)` stay below.
+const SOL_LIMIT: i128 = pow10(20);
 
 /// What a trade costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,22 +62,17 @@ pub struct TradePnl {
 }
 
 /// The PnL of a position of `size` × 10^-17 SOL that returned `gain / stake`, the price's rise over
-/// the entry price in any common unit; `None` where an amount leaves 128 bits.
+/// the entry price in any common unit; `None` where an amount does not fit `numeric(20,9)`.
 pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<TradePnl> {
-    let unit = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
-    let gross = gross_units(size, gain, stake)?;
-    let slippage = multiply_divide_half_even(size, costs.slippage_percent, unit * pow10(6))?;
-    let position_size = divide_half_even(size, unit);
-    let [gross, slippage, position_size] = [gross, slippage, position_size]
-        .map(|units| units.checked_mul(LAMPORTS_PER_UNIT))
-        .map(|lamports| lamports.filter(|l| l.abs() < pow10(20)));
-    let (gross, slippage, position_size) = (gross?, slippage?, position_size?);
+    let position_size = lamports(divide_half_even(size, UNIT))?;
+    let gross = lamports(gross_units(size, gain, stake)?)?;
+    let slippage = lamports(slippage_units(size, costs)?)?;
     let net = gross - slippage - costs.gas;
     let percent = match position_size {
         0 => 0,
         size => multiply_divide_half_even(net, pow10(4), size)?,
     };
-    Some(TradePnl {
+    (net.abs() < SOL_LIMIT).then_some(TradePnl {
         position_size,
         gross,
         slippage,
@@ -83,13 +82,32 @@ pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<T
     })
 }
 
+/// What [`trade_pnl`] leaves after its costs, in lamports, and nothing else of it.
+pub fn net_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<i128> {
+    lamports(divide_half_even(size, UNIT))?;
+    let gross = lamports(gross_units(size, gain, stake)?)?;
+    let slippage = lamports(slippage_units(size, costs)?)?;
+    let net = gross - slippage - costs.gas;
+    (net.abs() < SOL_LIMIT).then_some(net)
+}
+
+/// Ten-thousandths of a SOL as lamports, where `numeric(20,9)` holds them.
+fn lamports(units: i128) -> Option<i128> {
+    let lamports = units.checked_mul(LAMPORTS_PER_UNIT)?;
+    (lamports.abs() < SOL_LIMIT).then_some(lamports)
+}
+
+/// `size × percent/100` in ten-thousandths of a SOL, rounded half to even.
+fn slippage_units(size: i128, costs: &Costs) -> Option<i128> {
+    multiply_divide_half_even(size, costs.slippage_percent, UNIT * pow10(6))
+}
+
 /// `size × gain/stake` in ten-thousandths of a SOL, rounded half to even.
 fn gross_units(size: i128, gain: i128, stake: i128) -> Option<i128> {
-    let unit = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
-    match stake.checked_mul(unit) {
+    match stake.checked_mul(UNIT) {
         Some(divisor) => multiply_divide_half_even(size, gain, divisor),
         None => {
-            let divisor = i256::from_i128(stake).checked_mul(i256::from_i128(unit))?;
+            let divisor = i256::from_i128(stake).checked_mul(i256::from_i128(UNIT))?;
             multiply_divide_wide(size, gain, divisor)
         }
     }
@@ -205,8 +223,7 @@ impl ScalarUDFImpl for TradePnlFunction {
                 gas,
             };
             let pnl = gain_and_stake(entry, exit)
-                .and_then(|(gain, stake)| trade_pnl(size, gain, stake, &costs))
-                .filter(|pnl| pnl.net.abs() < pow10(20));
+                .and_then(|(gain, stake)| trade_pnl(size, gain, stake, &costs));
             match pnl {
                 Some(pnl) => rows.push(Some(pnl)),
                 None => {

@@ -1,0 +1,156 @@
+//! A dataset as a sweep reads it: what does not depend on any parameter, worked out once.
+
+use std::collections::HashMap;
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
+use datafusion::common::{Result, internal_datafusion_err};
+
+use crate::dataset::Dataset;
+use crate::schema::FACTORS;
+
+/// The signals of a dataset in the order of time, then id, each with what it meets.
+#[derive(Debug)]
+pub struct History {
+    /// Microseconds, ascending.
+    pub timestamps: Vec<i64>,
+    /// × 10^6, an absent factor as 0.
+    pub factors: Vec<[i64; 5]>,
+    /// Where the trade on a signal would start, `None` where it cannot be traded.
+    pub entries: Vec<Option<Entry>>,
+    /// What really happened, `None` where the signal was not traded.
+    pub actual: Vec<Option<Actual>>,
+    /// The place of each signal's id among all ids.
+    pub id_ranks: Vec<u32>,
+    /// Closed outcomes by exit, then id of their signal.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The first price at or after a signal.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Position of the token in the price book.
+    pub token: u32,
+    /// Position of the price among those of the token.
+    pub price: u32,
+    /// Microseconds from the signal to the price.
+    pub delay: i64,
+}
+
+/// The actual trade on one signal, however many outcomes it has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Actual {
+    /// Lamports; `None` while nothing of it is closed.
+    pub pnl: Option<i128>,
+}
+
+/// One closed outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    /// Position of its signal.
+    pub signal: u32,
+    /// Lamports.
+    pub pnl: i128,
+}
+
+impl History {
+    /// Reads a dataset.
+    pub fn new(dataset: &Dataset) -> Result<Self> {
+        let signals = &dataset.signals;
+        let timestamps = timestamps(signals, "timestamp")?.values().to_vec();
+        let ids = column(signals, "id")?.as_string::<i32>();
+        let tokens = column(signals, "token_address")?.as_string::<i32>();
+
+        let mut factors = vec![[0_i64; 5]; timestamps.len()];
+        for (position, name) in FACTORS.iter().enumerate() {
+            let values = column(signals, name)?.as_primitive::<Decimal128Type>();
+            for (row, value) in values.iter().enumerate() {
+                factors[row][position] = value.and_then(|v| i64::try_from(v).ok()).unwrap_or(0);
+            }
+        }
+
+        let book = &dataset.price_book;
+        let entries = timestamps.iter().enumerate().map(|(row, timestamp)| {
+            let token = book.position(tokens.value(row))?;
+            let prices = book.token(token);
+            let price = prices.first_at_or_after(*timestamp)?;
+            (prices.mantissas[price] != 0).then(|| Entry {
+                token: token as u32,
+                price: price as u32,
+                delay: prices.timestamps[price] - timestamp,
+            })
+        });
+
+        let mut by_id: Vec<u32> = (0..timestamps.len() as u32).collect();
+        by_id.sort_unstable_by_key(|row| ids.value(*row as usize));
+        let mut id_ranks = vec![0; timestamps.len()];
+        for (rank, row) in by_id.iter().enumerate() {
+            id_ranks[*row as usize] = rank as u32;
+        }
+
+        let mut history = Self {
+            entries: entries.collect(),
+            actual: vec![None; timestamps.len()],
+            outcomes: Vec::new(),
+            timestamps,
+            factors,
+            id_ranks,
+        };
+        let rows = (0..ids.len()).map(|row| (ids.value(row), row)).collect();
+        history.read_outcomes(&dataset.trade_outcomes, &rows)?;
+        Ok(history)
+    }
+
+    fn read_outcomes(&mut self, outcomes: &RecordBatch, rows: &HashMap<&str, usize>) -> Result<()> {
+        let signals = column(outcomes, "signal_id")?.as_string::<i32>();
+        let exits = timestamps(outcomes, "exit_timestamp")?;
+        let pnl = column(outcomes, "realized_pnl_sol")?.as_primitive::<Decimal128Type>();
+        let mut closed = Vec::with_capacity(outcomes.num_rows());
+        for outcome in 0..outcomes.num_rows() {
+            let Some(row) = rows.get(signals.value(outcome)) else {
+                continue;
+            };
+            let actual = self.actual[*row].get_or_insert_default();
+            if exits.is_valid(outcome) && pnl.is_valid(outcome) {
+                let pnl = pnl.value(outcome);
+                actual.pnl = Some(actual.pnl.unwrap_or(0) + pnl);
+                let signal = *row as u32;
+                closed.push((
+                    exits.value(outcome),
+                    self.id_ranks[*row],
+                    Outcome { signal, pnl },
+                ));
+            }
+        }
+        // The parts of one trade that closed at one instant go by their PnL, as in max_drawdown.
+        closed.sort_unstable_by_key(|(exit, rank, outcome)| (*exit, *rank, outcome.pnl));
+        self.outcomes = closed.into_iter().map(|(_, _, outcome)| outcome).collect();
+        Ok(())
+    }
+
+    /// The signals from `start` to before `end`; none where a bound is missing.
+    pub fn range(&self, start: Option<i64>, end: Option<i64>) -> std::ops::Range<usize> {
+        match (start, end) {
+            (Some(start), Some(end)) => {
+                let from = self.timestamps.partition_point(|t| *t < start);
+                let to = self.timestamps.partition_point(|t| *t < end);
+                from..to.max(from)
+            }
+            _ => 0..0,
+        }
+    }
+}
+
+fn column<'a>(table: &'a RecordBatch, name: &str) -> Result<&'a dyn Array> {
+    let column = table.column_by_name(name);
+    column
+        .map(|column| column.as_ref())
+        .ok_or_else(|| internal_datafusion_err!("the dataset has no column {name}"))
+}
+
+fn timestamps<'a>(
+    table: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a datafusion::arrow::array::TimestampMicrosecondArray> {
+    Ok(column(table, name)?.as_primitive::<TimestampMicrosecondType>())
+}

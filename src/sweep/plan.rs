@@ -1,0 +1,396 @@
+//! The grid operator: parameter rows in, backtest rows out.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
+    PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+use hindsight_udfs::decimal::multiply_divide_half_even;
+
+use super::backtest::{Backtest, Metrics, backtest};
+use super::combination::Combination;
+use super::history::History;
+use crate::dataset::Dataset;
+use crate::parameters::PARAMETERS;
+use crate::schema::SOL;
+
+const RATE: DataType = DataType::Decimal128(7, 2);
+const RATIO: DataType = DataType::Decimal128(38, 2);
+
+/// A dataset and, once a backtest has asked for it, its [`History`].
+pub struct SweepSource {
+    dataset: Dataset,
+    history: OnceLock<History>,
+}
+
+impl SweepSource {
+    pub fn new(dataset: Dataset) -> Self {
+        Self {
+            dataset,
+            history: OnceLock::new(),
+        }
+    }
+
+    fn history(&self) -> Result<&History> {
+        if let Some(history) = self.history.get() {
+            return Ok(history);
+        }
+        let history = History::new(&self.dataset)?;
+        Ok(self.history.get_or_init(|| history))
+    }
+}
+
+impl fmt::Debug for SweepSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SweepSource(generation {})", self.dataset.generation)
+    }
+}
+
+/// The plan of `backtest` over parameter rows, with the columns of `schema`.
+pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
+    let schema = DFSchema::try_from(schema())?;
+    Ok(LogicalPlan::Extension(Extension {
+        node: Arc::new(BacktestGrid {
+            parameters,
+            source: Arc::clone(source),
+            schema: Arc::new(schema),
+        }),
+    }))
+}
+
+/// The columns of `backtest`.
+pub fn schema() -> Schema {
+    let mut fields = vec![Field::new("scenario", DataType::Utf8, true)];
+    fields.extend(
+        PARAMETERS
+            .iter()
+            .map(|p| Field::new(p.name, p.data_type(), true)),
+    );
+    let count = |name: &str| Field::new(name, DataType::Int64, true);
+    let counts = [
+        "total_signals",
+        "signals_above_threshold",
+        "untradable_signals",
+    ];
+    fields.extend(counts.map(count));
+    for side in ["actual", "simulated"] {
+        let field = |(name, data_type): (&str, DataType)| {
+            Field::new(format!("{side}_{name}"), data_type, true)
+        };
+        fields.extend(metric_types().map(field));
+    }
+    fields.extend([
+        Field::new("pnl_difference_sol", SOL, true),
+        Field::new("pnl_improvement_percent", RATIO, true),
+        count("trade_count_difference"),
+        Field::new("win_rate_difference", RATE, true),
+        Field::new("is_improvement", DataType::Boolean, true),
+        count("trades_changed"),
+        Field::new("simulated_pnl_conservative_sol", SOL, true),
+    ]);
+    Schema::new(fields)
+}
+
+/// The metrics of a side, in the order of the columns.
+fn metric_types() -> [(&'static str, DataType); 13] {
+    let count = DataType::Int64;
+    [
+        ("total_trades", count.clone()),
+        ("winning_trades", count.clone()),
+        ("losing_trades", count.clone()),
+        ("total_pnl_sol", SOL),
+        ("gross_profit_sol", SOL),
+        ("gross_loss_sol", SOL),
+        ("average_win_sol", SOL),
+        ("average_loss_sol", SOL),
+        ("max_drawdown_sol", SOL),
+        ("max_consecutive_losses", count),
+        ("win_rate", RATE),
+        ("profit_factor", RATIO),
+        ("expectancy", SOL),
+    ]
+}
+
+/// The logical node.
+#[derive(Debug, Clone)]
+pub struct BacktestGrid {
+    parameters: LogicalPlan,
+    source: Arc<SweepSource>,
+    schema: DFSchemaRef,
+}
+
+impl PartialEq for BacktestGrid {
+    fn eq(&self, other: &Self) -> bool {
+        self.parameters == other.parameters && Arc::ptr_eq(&self.source, &other.source)
+    }
+}
+
+impl Eq for BacktestGrid {}
+
+impl PartialOrd for BacktestGrid {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.parameters.partial_cmp(&other.parameters)
+    }
+}
+
+impl std::hash::Hash for BacktestGrid {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.parameters.hash(state);
+        Arc::as_ptr(&self.source).hash(state);
+    }
+}
+
+impl UserDefinedLogicalNodeCore for BacktestGrid {
+    fn name(&self) -> &str {
+        "BacktestGrid"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.parameters]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        vec![]
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "BacktestGrid: queries/backtest.sql for each combination")
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let Ok([parameters]) = <[LogicalPlan; 1]>::try_from(inputs) else {
+            return internal_err!("BacktestGrid has one input");
+        };
+        Ok(Self {
+            parameters,
+            ..self.clone()
+        })
+    }
+}
+
+impl BacktestGrid {
+    /// The physical node over its input.
+    pub fn execution_plan(&self, parameters: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        Arc::new(BacktestGridExec::new(
+            parameters,
+            Arc::clone(&self.source),
+            Arc::clone(self.schema.inner()),
+        ))
+    }
+}
+
+/// The physical node.
+#[derive(Debug)]
+struct BacktestGridExec {
+    parameters: Arc<dyn ExecutionPlan>,
+    source: Arc<SweepSource>,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+}
+
+impl BacktestGridExec {
+    fn new(
+        parameters: Arc<dyn ExecutionPlan>,
+        source: Arc<SweepSource>,
+        schema: SchemaRef,
+    ) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            parameters,
+            source,
+            schema,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for BacktestGridExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "BacktestGridExec")
+    }
+}
+
+impl ExecutionPlan for BacktestGridExec {
+    fn name(&self) -> &str {
+        "BacktestGridExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.parameters]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Ok([parameters]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
+            return internal_err!("BacktestGrid has one input");
+        };
+        let (source, schema) = (Arc::clone(&self.source), Arc::clone(&self.schema));
+        Ok(Arc::new(Self::new(parameters, source, schema)))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = self.parameters.execute(partition, context)?;
+        let source = Arc::clone(&self.source);
+        let schema = Arc::clone(&self.schema);
+        let rows = input.and_then(move |parameters| {
+            let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
+            run(source, schema, parameters)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            rows.boxed(),
+        )))
+    }
+}
+
+/// Runs one batch of combinations on a thread of its own, so that the runtime can go on, and stops
+/// it when nobody waits for it any more.
+async fn run(
+    source: Arc<SweepSource>,
+    schema: SchemaRef,
+    parameters: RecordBatch,
+) -> Result<RecordBatch> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let _stop = StopOnDrop(Arc::clone(&cancelled));
+    let work = tokio::task::spawn_blocking(move || {
+        let combinations = (0..parameters.num_rows())
+            .map(|row| Combination::read(&parameters, row))
+            .collect::<Result<Vec<_>>>()?;
+        let book = &source.dataset.price_book;
+        let results = backtest(source.history()?, book, &combinations, &cancelled)?;
+        rows(&schema, &parameters, &results)
+    });
+    work.await
+        .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+}
+
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The rows of the result: the parameters as they came in, then what came of them.
+fn rows(schema: &SchemaRef, parameters: &RecordBatch, results: &[Backtest]) -> Result<RecordBatch> {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+    for name in std::iter::once("scenario").chain(PARAMETERS.iter().map(|p| p.name)) {
+        match parameters.column_by_name(name) {
+            Some(column) => columns.push(Arc::clone(column)),
+            None => return internal_err!("the parameters have no {name}"),
+        }
+    }
+    let counts = |pick: fn(&Backtest) -> i64| -> ArrayRef {
+        Arc::new(results.iter().map(pick).collect::<Int64Array>())
+    };
+    columns.push(counts(|r| r.total_signals));
+    columns.push(counts(|r| r.signals_above_threshold));
+    columns.push(counts(|r| r.untradable_signals));
+    for side in [|r: &Backtest| r.actual, |r: &Backtest| r.simulated] {
+        columns.extend(metric_columns(results, side));
+    }
+    let difference = |r: &Backtest| r.simulated.total_pnl - r.actual.total_pnl;
+    let win_rate_difference = |r: &Backtest| r.simulated.win_rate - r.actual.win_rate;
+    let improvement = |r: &Backtest| match r.actual.total_pnl.abs() {
+        0 => None,
+        actual => multiply_divide_half_even(difference(r), 10_000, actual),
+    };
+    let decimals = |values: Vec<Option<i128>>, data_type: DataType| -> ArrayRef {
+        Arc::new(Decimal128Array::from(values).with_data_type(data_type))
+    };
+    let each = |pick: &dyn Fn(&Backtest) -> Option<i128>| results.iter().map(pick).collect();
+    columns.push(decimals(each(&|r| Some(difference(r))), SOL));
+    columns.push(decimals(each(&improvement), RATIO));
+    columns.push(counts(|r| r.simulated.total_trades - r.actual.total_trades));
+    columns.push(decimals(each(&|r| Some(win_rate_difference(r))), RATE));
+    // Over 0.01 SOL better, and the win rate not 5 points worse.
+    let is_improvement = |r: &Backtest| difference(r) > 10_000_000 && win_rate_difference(r) > -500;
+    let is_improvement: BooleanArray = results.iter().map(|r| Some(is_improvement(r))).collect();
+    columns.push(Arc::new(is_improvement));
+    columns.push(counts(|r| r.trades_changed));
+    columns.push(decimals(each(&|r| Some(r.conservative_pnl)), SOL));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// The columns of [`metric_types`] for one side.
+fn metric_columns(results: &[Backtest], side: fn(&Backtest) -> Metrics) -> [ArrayRef; 13] {
+    let counts = |pick: fn(&Metrics) -> i64| -> ArrayRef {
+        Arc::new(
+            results
+                .iter()
+                .map(|r| pick(&side(r)))
+                .collect::<Int64Array>(),
+        )
+    };
+    let decimals = |pick: fn(&Metrics) -> Option<i128>, data_type: DataType| -> ArrayRef {
+        let values: Decimal128Array = results.iter().map(|r| pick(&side(r))).collect();
+        Arc::new(values.with_data_type(data_type))
+    };
+    [
+        counts(|m| m.total_trades),
+        counts(|m| m.winning_trades),
+        counts(|m| m.losing_trades),
+        decimals(|m| Some(m.total_pnl), SOL),
+        decimals(|m| Some(m.gross_profit), SOL),
+        decimals(|m| Some(m.gross_loss), SOL),
+        decimals(|m| Some(m.average_win), SOL),
+        decimals(|m| Some(m.average_loss), SOL),
+        decimals(|m| Some(m.max_drawdown), SOL),
+        counts(|m| m.max_consecutive_losses),
+        decimals(|m| Some(m.win_rate), RATE),
+        decimals(|m| m.profit_factor, RATIO),
+        decimals(|m| Some(m.expectancy), SOL),
+    ]
+}
