@@ -15,10 +15,8 @@ use super::chunk::{Chunk, Values, mismatch};
 use super::columns::TOKEN_PRICES;
 use super::mantissas::{DoesNotFit, Mantissas};
 use super::read::{Failure, Place, Sink};
+use crate::dataset::NO_VOLUME;
 use crate::error::Error;
-
-/// Stands for a null volume, since volumes are not negative.
-pub(super) const NO_VOLUME: i128 = -1;
 
 /// Prices of one token in the order they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -176,27 +174,28 @@ impl PriceCollector {
                 .mantissas
                 .append(mantissas, scale)
                 .map_err(|DoesNotFit| refused(2, does_not_fit(&token.address)))?;
-            if let Some(volumes) = rows.volumes
-                && (!token.piece.volumes.is_empty() || volumes.null_count() < volumes.len())
+            let timestamps = &mut token.piece.timestamps;
+            let volumes = &mut token.piece.volumes;
+            if let Some(new) = rows.volumes
+                && new.null_count() < new.len()
             {
-                token
-                    .piece
-                    .volumes
-                    .resize(token.piece.timestamps.len(), NO_VOLUME);
-                let run = start..end;
-                token.piece.volumes.extend(run.map(|row| {
-                    if volumes.is_null(row) {
-                        NO_VOLUME
-                    } else {
-                        volumes.value(row)
-                    }
-                }));
-                self.with_volumes |= volumes.null_count() < volumes.len();
+                volumes.resize(timestamps.len(), NO_VOLUME);
+                match new.nulls() {
+                    None => volumes.extend_from_slice(&new.values()[start..end]),
+                    Some(_) => volumes.extend((start..end).map(|row| {
+                        if new.is_null(row) {
+                            NO_VOLUME
+                        } else {
+                            new.value(row)
+                        }
+                    })),
+                }
+                self.with_volumes = true;
             }
-            token
-                .piece
-                .timestamps
-                .extend_from_slice(&rows.timestamps.values()[start..end]);
+            append_run(timestamps, &rows.timestamps.values()[start..end]);
+            if !volumes.is_empty() {
+                volumes.resize(timestamps.len(), NO_VOLUME);
+            }
             self.bytes += token.piece.bytes() - before;
             start = end;
         }
@@ -205,6 +204,14 @@ impl PriceCollector {
             self.bytes = 0;
         }
         Ok(())
+    }
+}
+
+/// Appends a run that is mostly long, or a single value where tokens take turns.
+pub(super) fn append_run(all: &mut Vec<i64>, run: &[i64]) {
+    match run {
+        [one] => all.push(*one),
+        many => all.extend_from_slice(many),
     }
 }
 
