@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::conflict::{Conflict, Value};
 use super::mantissas::{DoesNotFit, Mantissas};
-use super::prices::{CollectedToken, Piece, Spill, does_not_fit};
+use super::prices::{CollectedToken, Piece, does_not_fit};
 use super::quality::PriceChecks;
+use super::spill::Spill;
 use super::{Phase, Progress};
 use crate::dataset::{Dataset, GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
 use crate::error::{Error, Result};

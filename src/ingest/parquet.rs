@@ -30,7 +30,7 @@ use super::decimal::{Decimal, divide_exactly, power_of_ten, price_mantissa, shor
 use super::timestamp;
 
 /// Rows of a record batch: enough to amortise its cost, few enough to stay in the cache.
-const BATCH_ROWS: usize = 8 * 1024;
+const BATCH_ROWS: usize = 16 * 1024;
 
 /// A Parquet file whose columns were found to fit a table.
 #[derive(Debug, Clone)]
