@@ -330,7 +330,7 @@ fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<
 fn close(mut writer: FileWriter<BufWriter<File>>, path: &Path) -> Result<()> {
     writer
         .finish()
-        .and_then(|()| Ok(writer.into_inner()?))
+        .and_then(|()| writer.into_inner())
         .map_err(|error| unwritable(path, io_message(error)))?
         .into_inner()
         .map_err(|error| unwritable(path, error.error()))?
