@@ -7,7 +7,6 @@
 use std::hash::Hasher;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, TimestampMicrosecondType, ToByteSlice,
 };
@@ -76,25 +75,18 @@ impl Fingerprint {
     }
 }
 
-/// The digest of one token's prices; a token without volumes and one whose volumes are all null are
-/// the same.
+/// The digest of one token's prices; volumes are empty where all are null, each null one
+/// [`super::NO_VOLUME`].
 pub(crate) fn token_digest(
     scale: u8,
     timestamps: &[i64],
     mantissas: &[i64],
-    volumes: Option<(&[i128], Option<&NullBuffer>)>,
+    volumes: &[i128],
 ) -> u64 {
     let mut hasher = XxHash64::with_seed(u64::from(scale));
     hasher.write(&(timestamps.len() as u64).to_le_bytes());
     hasher.write(timestamps.to_byte_slice());
     hasher.write(mantissas.to_byte_slice());
-    if let Some((values, nulls)) = volumes {
-        for (row, value) in values.iter().enumerate() {
-            if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                hasher.write(&(row as u64).to_le_bytes());
-                hasher.write(&value.to_le_bytes());
-            }
-        }
-    }
+    hasher.write(volumes.to_byte_slice());
     hasher.finish()
 }

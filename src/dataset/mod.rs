@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::schema::{DATA_QUALITY, SIGNALS, TRADE_OUTCOMES};
 
-pub(crate) use write::{GenerationWriter, PricesWriter, SortedToken};
+pub(crate) use write::{GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
 
 /// One generation of a loaded history, open for reading; clones share the mapped memory.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ impl Dataset {
         for (address, token) in price_book.iter() {
             fingerprint.add_token(
                 address,
-                fingerprint::token_digest(token.scale, &token.timestamps, &token.mantissas, None),
+                fingerprint::token_digest(token.scale, &token.timestamps, &token.mantissas, &[]),
             );
         }
         Ok(Self {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
-    UInt8Array, UInt32Array, UInt64Array,
+    ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array,
+    UInt64Array,
 };
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::FileWriter;
@@ -164,6 +165,9 @@ impl Drop for GenerationWriter {
     }
 }
 
+/// Stands for a null volume, since volumes are not negative.
+pub(crate) const NO_VOLUME: i128 = -1;
+
 /// One token's checked prices, strictly ascending by time, with their digest.
 #[derive(Debug)]
 pub(crate) struct SortedToken {
@@ -171,34 +175,29 @@ pub(crate) struct SortedToken {
     scale: u8,
     timestamps: Vec<i64>,
     mantissas: Vec<i64>,
-    volumes: Option<Decimal128Array>,
+    volumes: Vec<i128>,
     digest: u64,
 }
 
 impl SortedToken {
+    /// `volumes` is empty where all are null.
     pub(crate) fn new(
         address: Arc<str>,
         scale: u8,
         timestamps: Vec<i64>,
         mantissas: Vec<i64>,
-        volumes: Option<Decimal128Array>,
+        mut volumes: Vec<i128>,
     ) -> Self {
-        let volumes = volumes.filter(|volumes| volumes.null_count() < volumes.len());
-        let digest = token_digest(
-            scale,
-            &timestamps,
-            &mantissas,
-            volumes
-                .as_ref()
-                .map(|volumes| (&volumes.values()[..], volumes.nulls())),
-        );
+        if volumes.iter().all(|volume| *volume == NO_VOLUME) {
+            volumes.clear();
+        }
         Self {
+            digest: token_digest(scale, &timestamps, &mantissas, &volumes),
             address,
             scale,
             timestamps,
             mantissas,
             volumes,
-            digest,
         }
     }
 }
@@ -227,6 +226,7 @@ impl PricesWriter {
     /// Writes whole tokens as one record batch.
     pub(crate) fn write(&mut self, mut tokens: Vec<SortedToken>) -> Result<()> {
         let mut rows = 0;
+        let first = self.tokens.lengths.len();
         for token in &tokens {
             self.fingerprint.add_token(&token.address, token.digest);
             self.tokens.addresses.push(Arc::clone(&token.address));
@@ -251,7 +251,10 @@ impl PricesWriter {
             Arc::new(Int64Array::from(mantissas)),
         ];
         if self.with_volumes {
-            columns.push(Arc::new(concat_volumes(&tokens, rows as usize)));
+            columns.push(Arc::new(concat_volumes(
+                &tokens,
+                &self.tokens.lengths[first..],
+            )));
         }
         let failed = |error| unwritable(&self.path, io_message(error));
         let batch =
@@ -280,19 +283,16 @@ impl PricesWriter {
     }
 }
 
-fn concat_volumes(tokens: &[SortedToken], rows: usize) -> Decimal128Array {
-    let mut all = Decimal128Builder::with_capacity(rows).with_data_type(VOLUME);
-    for token in tokens {
-        match &token.volumes {
-            Some(volumes) => all.extend(volumes),
-            None => all.append_nulls(match token.timestamps.len() {
-                // The timestamps of a token that is alone in its batch were moved out.
-                0 => rows,
-                length => length,
-            }),
-        }
+fn concat_volumes(tokens: &[SortedToken], rows: &[u64]) -> Decimal128Array {
+    let mut values = Vec::with_capacity(rows.iter().sum::<u64>() as usize);
+    for (token, rows) in tokens.iter().zip(rows) {
+        let length = values.len() + *rows as usize;
+        values.extend_from_slice(&token.volumes);
+        values.resize(length, NO_VOLUME);
     }
-    all.finish()
+    let valid = BooleanBuffer::collect_bool(values.len(), |row| values[row] != NO_VOLUME);
+    let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
+    Decimal128Array::new(values.into(), nulls).with_data_type(VOLUME)
 }
 
 fn lock(workspace: &Path, path: &Path) -> Result<File> {
@@ -330,7 +330,7 @@ fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<
 fn close(mut writer: FileWriter<BufWriter<File>>, path: &Path) -> Result<()> {
     writer
         .finish()
-        .and_then(|()| Ok(writer.into_inner()?))
+        .and_then(|()| writer.into_inner())
         .map_err(|error| unwritable(path, io_message(error)))?
         .into_inner()
         .map_err(|error| unwritable(path, error.error()))?

@@ -120,7 +120,7 @@ pub(super) static SIGNALS: Table = Table {
             name: "score",
             kind: decimal(7, 2),
             presence: Presence::Optional,
-            range: Range::UpTo(100_00),
+            range: Range::UpTo(10_000),
             expected: "a score from 0 to 100",
         },
         factor(FACTORS[0]),

@@ -208,8 +208,10 @@ pub(super) fn short_float(value: f64, scale: u8) -> Option<i64> {
         1e17, 1e18,
     ];
     let power = *POWERS.get(usize::from(scale))?;
-    let candidate = (value * power).round();
-    (candidate.abs() < 1e15 && candidate / power == value).then_some(candidate as i64)
+    // For a value that is not negative, adding a half and cutting rounds; a wrong guess is found out.
+    let candidate = (value * power + 0.5) as i64;
+    let short = (0..1_000_000_000_000_000).contains(&candidate);
+    (short && candidate as f64 / power == value).then_some(candidate)
 }
 
 /// `value / 10^power` where nothing remains; several times faster than a division.

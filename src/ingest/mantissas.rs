@@ -2,6 +2,7 @@
 //! must.
 
 use super::decimal::{divide_exactly, power_of_ten};
+use super::prices::append_run;
 
 /// Prices × 10^scale.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Mantissas {
             self.scale = scale;
         }
         if self.scale == scale {
-            self.values.extend_from_slice(values);
+            append_run(&mut self.values, values);
             return Ok(());
         }
         if self.append_rescaled(values, scale) {

@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::Decimal128Array;
 use rayon::prelude::*;
 
 use super::conflict::{Conflict, Value};
 use super::mantissas::{DoesNotFit, Mantissas};
-use super::prices::{CollectedToken, NO_VOLUME, Piece, Spill, does_not_fit};
+use super::prices::{CollectedToken, Piece, does_not_fit};
 use super::quality::PriceChecks;
+use super::spill::Spill;
 use super::{Phase, Progress};
-use crate::dataset::{Dataset, GenerationWriter, PricesWriter, SortedToken};
+use crate::dataset::{Dataset, GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
 use crate::error::{Error, Result};
-use crate::schema::VOLUME;
 
 /// Prices written together: enough for both cores to share, few enough to hold several times.
-const BATCH_PRICES: usize = 1 << 20;
+const BATCH_PRICES: usize = 1 << 17;
 
 /// What became of the prices.
 pub(super) struct Written {
@@ -219,7 +218,12 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
                 scale: prices.scale,
                 values: prices.mantissas.to_vec(),
             },
-            volumes: volumes.map_or_else(Vec::new, volume_values),
+            volumes: volumes.map_or_else(Vec::new, |volumes| {
+                volumes
+                    .iter()
+                    .map(|volume| volume.unwrap_or(NO_VOLUME))
+                    .collect()
+            }),
         };
         all = join(vec![stored, all]).map_err(does_not_fit)?;
         sort_and_unite(&mut all).map_err(conflict(true))?;
@@ -230,7 +234,6 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
     };
     let rows = all.timestamps.len();
     let checks = PriceChecks::of(&address, &all, duplicates);
-    let volumes = (!all.volumes.is_empty()).then(|| volume_array(&all.volumes));
     Ok(Some(Merged {
         rows: rows as u64,
         added: (rows - stored_rows) as u64,
@@ -241,7 +244,7 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
             all.mantissas.scale,
             all.timestamps,
             all.mantissas.values,
-            volumes,
+            all.volumes,
         ),
         address,
     }))
@@ -320,18 +323,4 @@ fn unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
     mantissas.values.truncate(rows_kept);
     volumes.truncate(rows_kept);
     Ok((rows - rows_kept) as u64)
-}
-
-fn volume_values(volumes: &Decimal128Array) -> Vec<i128> {
-    volumes
-        .iter()
-        .map(|volume| volume.unwrap_or(NO_VOLUME))
-        .collect()
-}
-
-fn volume_array(volumes: &[i128]) -> Decimal128Array {
-    let volumes = volumes
-        .iter()
-        .map(|volume| Some(*volume).filter(|v| *v != NO_VOLUME));
-    volumes.collect::<Decimal128Array>().with_data_type(VOLUME)
 }

@@ -25,6 +25,7 @@ mod quality;
 mod read;
 mod rows;
 mod signals;
+mod spill;
 mod timestamp;
 
 #[cfg(test)]

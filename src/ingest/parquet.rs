@@ -30,7 +30,7 @@ use super::decimal::{Decimal, divide_exactly, power_of_ten, price_mantissa, shor
 use super::timestamp;
 
 /// Rows of a record batch: enough to amortise its cost, few enough to stay in the cache.
-const BATCH_ROWS: usize = 32 * 1024;
+const BATCH_ROWS: usize = 16 * 1024;
 
 /// A Parquet file whose columns were found to fit a table.
 #[derive(Debug, Clone)]
@@ -275,7 +275,9 @@ fn float_prices(column: &'static Column, prices: &Float64Array) -> Converted {
         if lost {
             note_rounded(&mut rounded, column.name, row as u64, || value.to_string());
         }
-        likely_scale = scale;
+        if short_float(value, scale).is_some() {
+            likely_scale = scale;
+        }
         mantissas.push(mantissa);
         scales.push(scale);
     }

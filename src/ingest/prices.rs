@@ -1,24 +1,21 @@
-//! Prices on their way in: columns for each token, moved to a file when they outgrow the memory.
+//! Prices on their way in: columns for each token.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, Int64Array, StringArray};
 use datafusion::arrow::array::{ArrayData, Decimal128Array, DictionaryArray};
-use datafusion::arrow::datatypes::{Int32Type, ToByteSlice};
+use datafusion::arrow::datatypes::Int32Type;
 
 use super::chunk::{Chunk, Values, mismatch};
 use super::columns::TOKEN_PRICES;
 use super::mantissas::{DoesNotFit, Mantissas};
 use super::read::{Failure, Place, Sink};
-use crate::error::Error;
-
-/// Stands for a null volume, since volumes are not negative.
-pub(super) const NO_VOLUME: i128 = -1;
+use super::spill::{Segment, Spill};
+use crate::dataset::NO_VOLUME;
+use crate::error::Result;
 
 /// Prices of one token in the order they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +40,7 @@ impl Piece {
         Ok(())
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.timestamps.len() * 16 + self.volumes.len() * 16
     }
 }
@@ -63,13 +60,13 @@ pub(super) struct PriceCollector {
 #[derive(Debug)]
 pub(super) struct CollectedToken {
     pub(super) address: Arc<str>,
-    piece: Piece,
-    segments: Vec<Segment>,
+    pub(super) piece: Piece,
+    pub(super) segments: Vec<Segment>,
 }
 
 impl CollectedToken {
     /// Its prices in the order they came, as pieces.
-    pub(super) fn into_pieces(self, spill: &Spill) -> crate::error::Result<Vec<Piece>> {
+    pub(super) fn into_pieces(self, spill: &Spill) -> Result<Vec<Piece>> {
         let mut pieces = Vec::with_capacity(self.segments.len() + 1);
         for segment in &self.segments {
             pieces.push(spill.read(segment)?);
@@ -107,7 +104,7 @@ impl PriceCollector {
     }
 
     /// The tokens, and the file with what did not fit in memory.
-    pub(super) fn finish(mut self) -> crate::error::Result<(Vec<CollectedToken>, Spill)> {
+    pub(super) fn finish(mut self) -> Result<(Vec<CollectedToken>, Spill)> {
         self.spill.flush()?;
         Ok((self.tokens, self.spill))
     }
@@ -150,61 +147,171 @@ impl PriceCollector {
     }
 
     fn collect(&mut self, rows: &PriceRows<'_>) -> Result<(), Failure> {
-        let keys = rows.tokens.keys().values();
         let values = rows.tokens.values().as_string::<i32>();
         self.use_dictionary(values);
-        let mut start = 0;
-        while start < keys.len() {
-            let key = keys[start];
-            let scale = rows.scales[start];
-            // A run of one token and one scale is copied as a whole.
-            let mut end = start + 1;
-            while end < keys.len() && keys[end] == key && rows.scales[end] == scale {
-                end += 1;
-            }
-            let refused = |column: usize, found| {
-                Failure::Mismatch(mismatch(&TOKEN_PRICES.columns[column], start as u64, found))
-            };
-            let Some(position) = self.position(key as usize, values) else {
-                return Err(refused(0, "an empty text".into()));
-            };
-            let token = &mut self.tokens[position];
-            let before = token.piece.bytes();
-            let mantissas = &rows.mantissas[start..end];
-            token
-                .piece
-                .mantissas
-                .append(mantissas, scale)
-                .map_err(|DoesNotFit| refused(2, does_not_fit(&token.address)))?;
-            if let Some(volumes) = rows.volumes
-                && (!token.piece.volumes.is_empty() || volumes.null_count() < volumes.len())
-            {
-                token
-                    .piece
-                    .volumes
-                    .resize(token.piece.timestamps.len(), NO_VOLUME);
-                let run = start..end;
-                token.piece.volumes.extend(run.map(|row| {
-                    if volumes.is_null(row) {
-                        NO_VOLUME
-                    } else {
-                        volumes.value(row)
-                    }
-                }));
-                self.with_volumes |= volumes.null_count() < volumes.len();
-            }
-            token
-                .piece
-                .timestamps
-                .extend_from_slice(&rows.timestamps.values()[start..end]);
-            self.bytes += token.piece.bytes() - before;
-            start = end;
+        let volumes = rows
+            .volumes
+            .filter(|volumes| volumes.null_count() < volumes.len());
+        self.with_volumes |= volumes.is_some();
+        let columns = Columns {
+            keys: rows.tokens.keys().values(),
+            timestamps: rows.timestamps.values(),
+            mantissas: rows.mantissas,
+            scales: rows.scales,
+            volumes: volumes.map_or(Cow::Borrowed(&[]), volume_values),
+        };
+        match columns.grouped(values.len()) {
+            Some((grouped, order)) => self.collect_runs(&grouped.borrow(), values, &order)?,
+            None => self.collect_runs(&columns, values, &[])?,
         }
         if self.bytes > self.budget_bytes {
             self.spill.write(&mut self.tokens).map_err(Failure::Other)?;
             self.bytes = 0;
         }
         Ok(())
+    }
+
+    /// Copies runs of one token and one scale as a whole. `order` holds the rows in the chunk of
+    /// columns that were grouped.
+    fn collect_runs(
+        &mut self,
+        columns: &Columns<'_>,
+        values: &StringArray,
+        order: &[u32],
+    ) -> Result<(), Failure> {
+        let Columns { keys, scales, .. } = columns;
+        let mut start = 0;
+        while start < keys.len() {
+            let (key, scale) = (keys[start], scales[start]);
+            let mut end = start + 1;
+            while end < keys.len() && keys[end] == key && scales[end] == scale {
+                end += 1;
+            }
+            let refused = |column: usize, found| {
+                let row = order.get(start).map_or(start as u64, |row| u64::from(*row));
+                Failure::Mismatch(mismatch(&TOKEN_PRICES.columns[column], row, found))
+            };
+            let Some(position) = self.position(key as usize, values) else {
+                return Err(refused(0, "an empty text".into()));
+            };
+            let token = &mut self.tokens[position];
+            let piece = &mut token.piece;
+            let before = piece.bytes();
+            piece
+                .mantissas
+                .append(&columns.mantissas[start..end], scale)
+                .map_err(|DoesNotFit| refused(2, does_not_fit(&token.address)))?;
+            if !columns.volumes.is_empty() {
+                piece.volumes.resize(piece.timestamps.len(), NO_VOLUME);
+                piece
+                    .volumes
+                    .extend_from_slice(&columns.volumes[start..end]);
+            }
+            append_run(&mut piece.timestamps, &columns.timestamps[start..end]);
+            if !piece.volumes.is_empty() {
+                piece.volumes.resize(piece.timestamps.len(), NO_VOLUME);
+            }
+            self.bytes += piece.bytes() - before;
+            start = end;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a chunk, column by column; no volumes where all are null.
+struct Columns<'c> {
+    keys: &'c [i32],
+    timestamps: &'c [i64],
+    mantissas: &'c [i64],
+    scales: &'c [u8],
+    volumes: Cow<'c, [i128]>,
+}
+
+/// Rows copied so that those of a token follow each other.
+struct Grouped {
+    keys: Vec<i32>,
+    timestamps: Vec<i64>,
+    mantissas: Vec<i64>,
+    scales: Vec<u8>,
+    volumes: Vec<i128>,
+}
+
+impl Columns<'_> {
+    /// The rows grouped by token, each with its row here; `None` where they come in runs anyway.
+    ///
+    /// Where tokens take turns, as in a history ordered by time, every row would go to another place
+    /// in memory; grouped in the cache first, fewer do.
+    fn grouped(&self, tokens: usize) -> Option<(Grouped, Vec<u32>)> {
+        const RUN_ROWS: usize = 4;
+        let rows = self.keys.len();
+        let turns = self
+            .keys
+            .windows(2)
+            .filter(|pair| pair[0] != pair[1])
+            .count();
+        if turns * RUN_ROWS < rows || tokens > rows {
+            return None;
+        }
+        let mut next = vec![0_u32; tokens + 1];
+        for key in self.keys {
+            next[*key as usize + 1] += 1;
+        }
+        for token in 0..tokens {
+            next[token + 1] += next[token];
+        }
+        let mut order = vec![0_u32; rows];
+        for (row, key) in self.keys.iter().enumerate() {
+            let place = &mut next[*key as usize];
+            order[*place as usize] = row as u32;
+            *place += 1;
+        }
+        let volumes = if self.volumes.is_empty() {
+            &[][..]
+        } else {
+            &order
+        };
+        let grouped = Grouped {
+            keys: pick(self.keys, &order),
+            timestamps: pick(self.timestamps, &order),
+            mantissas: pick(self.mantissas, &order),
+            scales: pick(self.scales, &order),
+            volumes: pick(&self.volumes, volumes),
+        };
+        Some((grouped, order))
+    }
+}
+
+impl Grouped {
+    fn borrow(&self) -> Columns<'_> {
+        Columns {
+            keys: &self.keys,
+            timestamps: &self.timestamps,
+            mantissas: &self.mantissas,
+            scales: &self.scales,
+            volumes: Cow::Borrowed(&self.volumes),
+        }
+    }
+}
+
+fn pick<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
+    order.iter().map(|row| values[*row as usize]).collect()
+}
+
+fn volume_values(volumes: &Decimal128Array) -> Cow<'_, [i128]> {
+    match volumes.nulls() {
+        None => Cow::Borrowed(volumes.values()),
+        Some(_) => volumes
+            .iter()
+            .map(|volume| volume.unwrap_or(NO_VOLUME))
+            .collect(),
+    }
+}
+
+/// Appends a run that is mostly long, or a single value where tokens take turns.
+pub(super) fn append_run(all: &mut Vec<i64>, run: &[i64]) {
+    match run {
+        [one] => all.push(*one),
+        many => all.extend_from_slice(many),
     }
 }
 
@@ -255,129 +362,5 @@ impl<'c> PriceRows<'c> {
                 _ => None,
             },
         })
-    }
-}
-
-/// A temporary file of pieces; it is there only once something was written.
-pub(super) struct Spill {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-    bytes: u64,
-}
-
-/// Where a piece lies in the file.
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    offset: u64,
-    rows: usize,
-    scale: u8,
-    with_volumes: bool,
-}
-
-impl Spill {
-    fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            file: None,
-            bytes: 0,
-        }
-    }
-
-    fn write(&mut self, tokens: &mut [CollectedToken]) -> crate::error::Result<()> {
-        let path = self.path.clone();
-        self.try_write(tokens)
-            .map_err(|error| unwritable(&path, &error))
-    }
-
-    fn try_write(&mut self, tokens: &mut [CollectedToken]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file = File::options()
-                    .create_new(true)
-                    .read(true)
-                    .write(true)
-                    .open(&self.path)?;
-                self.file.insert(BufWriter::with_capacity(1 << 20, file))
-            }
-        };
-        for token in tokens
-            .iter_mut()
-            .filter(|token| !token.piece.timestamps.is_empty())
-        {
-            // Not cleared: the memory is for the tokens that come next.
-            let piece = std::mem::take(&mut token.piece);
-            file.write_all(piece.timestamps.to_byte_slice())?;
-            file.write_all(piece.mantissas.values.to_byte_slice())?;
-            file.write_all(piece.volumes.to_byte_slice())?;
-            token.segments.push(Segment {
-                offset: self.bytes,
-                rows: piece.timestamps.len(),
-                scale: piece.mantissas.scale,
-                with_volumes: !piece.volumes.is_empty(),
-            });
-            self.bytes += piece.bytes() as u64;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> crate::error::Result<()> {
-        match &mut self.file {
-            Some(file) => file.flush().map_err(|error| unwritable(&self.path, &error)),
-            None => Ok(()),
-        }
-    }
-
-    fn read(&self, segment: &Segment) -> crate::error::Result<Piece> {
-        self.try_read(segment).map_err(|error| Error::Workspace {
-            path: self.path.clone(),
-            problem: format!("cannot be read: {error}"),
-        })
-    }
-
-    fn try_read(&self, segment: &Segment) -> io::Result<Piece> {
-        let Some(file) = &self.file else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let width = if segment.with_volumes { 32 } else { 16 };
-        let mut bytes = vec![0; segment.rows * width];
-        file.get_ref().read_exact_at(&mut bytes, segment.offset)?;
-        let (timestamps, rest) = bytes.split_at(segment.rows * 8);
-        let (mantissas, volumes) = rest.split_at(segment.rows * 8);
-        let numbers = |bytes: &[u8]| -> Vec<i64> {
-            let (numbers, _) = bytes.as_chunks::<8>();
-            numbers
-                .iter()
-                .map(|number| i64::from_ne_bytes(*number))
-                .collect()
-        };
-        let (volumes, _) = volumes.as_chunks::<16>();
-        Ok(Piece {
-            timestamps: numbers(timestamps),
-            mantissas: Mantissas {
-                scale: segment.scale,
-                values: numbers(mantissas),
-            },
-            volumes: volumes
-                .iter()
-                .map(|volume| i128::from_ne_bytes(*volume))
-                .collect(),
-        })
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        if self.file.is_some() {
-            // If it stays, it is in a directory that the next load clears.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::Workspace {
-        path: path.to_owned(),
-        problem: format!("cannot be written: {error}"),
     }
 }

@@ -1,0 +1,136 @@
+//! The file that prices move to while they are loaded, when they outgrow the memory.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use datafusion::arrow::datatypes::ToByteSlice;
+
+use super::mantissas::Mantissas;
+use super::prices::{CollectedToken, Piece};
+use crate::error::{Error, Result};
+
+/// A temporary file of pieces; it is there only once something was written.
+pub(super) struct Spill {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+    bytes: u64,
+}
+
+/// Where a piece lies in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    offset: u64,
+    pub(super) rows: usize,
+    scale: u8,
+    with_volumes: bool,
+}
+
+impl Spill {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn write(&mut self, tokens: &mut [CollectedToken]) -> Result<()> {
+        let path = self.path.clone();
+        self.try_write(tokens)
+            .map_err(|error| unwritable(&path, &error))
+    }
+
+    fn try_write(&mut self, tokens: &mut [CollectedToken]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let file = File::options()
+                    .create_new(true)
+                    .read(true)
+                    .write(true)
+                    .open(&self.path)?;
+                self.file.insert(BufWriter::with_capacity(1 << 20, file))
+            }
+        };
+        for token in tokens
+            .iter_mut()
+            .filter(|token| !token.piece.timestamps.is_empty())
+        {
+            // Not cleared: the memory is for the tokens that come next.
+            let piece = std::mem::take(&mut token.piece);
+            file.write_all(piece.timestamps.to_byte_slice())?;
+            file.write_all(piece.mantissas.values.to_byte_slice())?;
+            file.write_all(piece.volumes.to_byte_slice())?;
+            token.segments.push(Segment {
+                offset: self.bytes,
+                rows: piece.timestamps.len(),
+                scale: piece.mantissas.scale,
+                with_volumes: !piece.volumes.is_empty(),
+            });
+            self.bytes += piece.bytes() as u64;
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.flush().map_err(|error| unwritable(&self.path, &error)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn read(&self, segment: &Segment) -> Result<Piece> {
+        self.try_read(segment).map_err(|error| Error::Workspace {
+            path: self.path.clone(),
+            problem: format!("cannot be read: {error}"),
+        })
+    }
+
+    fn try_read(&self, segment: &Segment) -> io::Result<Piece> {
+        let Some(file) = &self.file else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let width = if segment.with_volumes { 32 } else { 16 };
+        let mut bytes = vec![0; segment.rows * width];
+        file.get_ref().read_exact_at(&mut bytes, segment.offset)?;
+        let (timestamps, rest) = bytes.split_at(segment.rows * 8);
+        let (mantissas, volumes) = rest.split_at(segment.rows * 8);
+        let numbers = |bytes: &[u8]| -> Vec<i64> {
+            let (numbers, _) = bytes.as_chunks::<8>();
+            numbers
+                .iter()
+                .map(|number| i64::from_ne_bytes(*number))
+                .collect()
+        };
+        let (volumes, _) = volumes.as_chunks::<16>();
+        Ok(Piece {
+            timestamps: numbers(timestamps),
+            mantissas: Mantissas {
+                scale: segment.scale,
+                values: numbers(mantissas),
+            },
+            volumes: volumes
+                .iter()
+                .map(|volume| i128::from_ne_bytes(*volume))
+                .collect(),
+        })
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            // If it stays, it is in a directory that the next load clears.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::Workspace {
+        path: path.to_owned(),
+        problem: format!("cannot be written: {error}"),
+    }
+}
