@@ -65,7 +65,10 @@ select
     end as change_description
 from worded
 order by
-    outcome_changed desc,
-    pnl_changed desc,
+    case
+        when outcome_changed then 0
+        when pnl_changed then 1
+        else 2
+    end,
     signal_timestamp,
     signal_id

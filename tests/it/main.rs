@@ -1,0 +1,30 @@
+//! Everything that proves the engine: one binary, so that the dependencies are linked once.
+//!
+//! `reference` is the rules of a backtest as obvious loops over exact fractions, sharing no code
+//! with the product. `golden` holds it and the engine to published results, `properties` holds the
+//! SQL functions to it on random input, `histories` whole backtests; `sql` runs `tests/sql`, and
+//! `tidy` keeps the rules of the house.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and say on stderr what they ran"
+)]
+
+mod dataset;
+mod engine;
+mod engine_golden;
+mod files;
+mod golden;
+mod histories;
+mod price_book;
+mod properties;
+mod random;
+mod reference;
+mod reference_rows;
+mod rows;
+mod sql;
+mod steps;
+mod tidy;

@@ -1,0 +1,10 @@
+//! The SQL functions against the reference on random input, in bulk, and the laws they keep.
+//!
+//! The seed is printed; `HINDSIGHT_SEED` gives another.
+
+mod arithmetic;
+mod exit_cases;
+mod exit_laws;
+mod exits;
+mod metrics;
+mod session;

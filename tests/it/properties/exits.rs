@@ -1,0 +1,104 @@
+//! `simulate_exit` and `price_at` equal the reference on 100,000 random cases and more.
+
+use std::collections::BTreeMap;
+
+use super::exit_cases::ExitCases;
+use super::session::query;
+use crate::engine::Execution;
+use crate::price_book::price_book;
+use crate::random::{Random, SEED};
+use crate::reference::exit::{Exit, simulate_exit};
+use crate::reference::number::rounded;
+use crate::rows::{Cell, Row, difference};
+
+/// The call with every argument taken from the row.
+pub const SIMULATE_EXIT: &str = "simulate_exit(token_address, timestamp, exit_strategy, \
+     stop_loss_percent, take_profit_percent, trailing_stop_percent, max_hold_minutes, fill_model)";
+
+/// The struct of `simulate_exit` as columns of `exit`.
+fn expected(exit: Option<&Exit>) -> Row {
+    let mut row = Row::default();
+    let mut push = |name: &str, cell: Option<Cell>| row.push(name, cell.unwrap_or(Cell::Null));
+    push(
+        "exit.entry_timestamp",
+        exit.map(|e| e.entry_timestamp.into()),
+    );
+    push("exit.entry_price", exit.map(|e| (&e.entry_price).into()));
+    push("exit.exit_timestamp", exit.map(|e| e.exit_timestamp.into()));
+    push(
+        "exit.exit_price",
+        exit.map(|e| (&rounded(&e.exit_price, 18)).into()),
+    );
+    push("exit.exit_reason", exit.map(|e| e.exit_reason.into()));
+    push(
+        "exit.exit_price_exact",
+        exit.map(|e| (&e.exit_price).into()),
+    );
+    row
+}
+
+#[test]
+fn simulate_exit_equals_reference() {
+    let mut random = Random::of_test("simulate_exit_equals_reference");
+    let cases = ExitCases::random(&mut random, 20_000, 6);
+    assert!(cases.cases.len() >= 100_000);
+    let sql = format!("select id, {SIMULATE_EXIT} as exit from cases order by id");
+    let book = price_book(&cases.prices);
+    let found = query(&sql, &cases.table_in_order(), &book, Execution::USUAL);
+    assert_eq!(found.len(), cases.cases.len(), "one row for each case");
+
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for (case, found) in cases.cases.iter().zip(&found) {
+        let prices = cases.prices_of(case);
+        let exit = simulate_exit(prices, case.timestamp, &case.rules());
+        if let Some(difference) = difference(&expected(exit.as_ref()), found) {
+            panic!("{difference}\n{}", case.describe(prices));
+        }
+        let reason = exit.map_or("no trade", |exit| exit.exit_reason);
+        let kind = format!("{} {} {reason}", case.exit_strategy, case.fill_model);
+        *met.entry(kind).or_default() += 1;
+    }
+    // Not vacuous: each strategy and fill model has met each end it can have, many times.
+    for (strategy, reasons) in [
+        ("trailing_stop", vec!["stop_loss", "trailing_stop"]),
+        ("fixed_targets", vec!["stop_loss", "take_profit"]),
+        ("time_based", vec!["stop_loss"]),
+        ("hybrid", vec!["stop_loss", "take_profit", "trailing_stop"]),
+    ] {
+        for fill_model in ["level", "observed", "conservative"] {
+            for reason in reasons
+                .iter()
+                .chain(&["time_limit", "end_of_data", "no trade"])
+            {
+                let kind = format!("{strategy} {fill_model} {reason}");
+                let times = met.get(&kind).copied().unwrap_or_default();
+                assert!(
+                    times >= 50,
+                    "HINDSIGHT_SEED={}: {kind} met {times} times",
+                    *SEED
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn price_at_equals_reference() {
+    let mut random = Random::of_test("price_at_equals_reference");
+    let cases = ExitCases::random(&mut random, 4_000, 5);
+    let sql = "select id, price_at(token_address, timestamp) as price from cases order by id";
+    let book = price_book(&cases.prices);
+    let found = query(sql, &cases.table_in_order(), &book, Execution::USUAL);
+    assert_eq!(found.len(), cases.cases.len());
+    for (case, found) in cases.cases.iter().zip(&found) {
+        let prices = cases.prices_of(case);
+        let mut last = Cell::Null;
+        for price in prices {
+            if price.timestamp <= case.timestamp {
+                last = Cell::from(&price.price);
+            }
+        }
+        let found = found.get("price").unwrap();
+        assert_eq!(found, &last, "price_at: {}", case.describe(prices));
+    }
+}

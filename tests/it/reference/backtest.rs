@@ -1,0 +1,213 @@
+//! A whole backtest: selection, trades, both sides' metrics, and their comparison.
+
+use num_traits::{Signed, Zero};
+
+use super::comparison::{self, Comparison, EquityPoint};
+use super::exit::{self, Exit, MINUTE};
+use super::history::{DAY, History, Outcome, Signal, day_of};
+use super::metrics::Metrics;
+use super::number::{Number, parse, rounded, whole};
+use super::parameters::{FillModel, Parameters};
+use super::scoring::{position_size, rescore};
+use super::trade::{TradePnl, trade_pnl};
+
+/// A simulated trade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trade {
+    pub signal_id: String,
+    pub signal_timestamp: i64,
+    pub token_address: String,
+    pub source_wallet: Option<String>,
+    pub score: Number,
+    pub exit: Exit,
+    pub pnl: TradePnl,
+    pub is_win: bool,
+}
+
+/// Everything a backtest says.
+#[derive(Debug, Clone)]
+pub struct Backtest {
+    pub total_signals: i64,
+    pub signals_above_threshold: i64,
+    pub untradable_signals: i64,
+    pub actual: Metrics,
+    pub simulated: Metrics,
+    pub pnl_difference_sol: Number,
+    pub pnl_improvement_percent: Option<Number>,
+    pub trade_count_difference: i64,
+    pub win_rate_difference: Number,
+    pub is_improvement: bool,
+    pub trades_changed: i64,
+    pub simulated_pnl_conservative_sol: Number,
+    /// By signal time, then id.
+    pub trades: Vec<Trade>,
+    /// In the order shown to people.
+    pub comparisons: Vec<Comparison>,
+    /// In time order.
+    pub equity_curve: Vec<EquityPoint>,
+}
+
+/// What would have happened with these parameters.
+pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
+    let signals = signals_in_range(history, parameters);
+
+    let mut signals_above_threshold = 0;
+    let mut trades: Vec<Trade> = Vec::new();
+    let mut comparisons = Vec::new();
+    let mut actual_trades: Vec<&Outcome> = Vec::new();
+    for signal in &signals {
+        let score = rescore(&signal.factors, &parameters.weights);
+        let is_selected = score >= parameters.score_threshold;
+        let mut simulated_pnl_sol = None;
+        if is_selected {
+            signals_above_threshold += 1;
+            if let Some(trade) = trade(history, signal, &score, parameters) {
+                simulated_pnl_sol = Some(trade.pnl.net_pnl_sol.clone());
+                trades.push(trade);
+            }
+        }
+        let outcomes: Vec<&Outcome> = history
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.signal_id == signal.id)
+            .collect();
+        comparisons.push(comparison::compare(
+            signal,
+            score,
+            &outcomes,
+            simulated_pnl_sol,
+        ));
+        actual_trades.extend(outcomes.iter().filter(|outcome| {
+            outcome.exit_timestamp.is_some() && outcome.realized_pnl_sol.is_some()
+        }));
+    }
+    let trade_count = i64::try_from(trades.len()).unwrap();
+
+    // Both sides are ordered by exit timestamp, then signal id.
+    actual_trades.sort_by_key(|outcome| (outcome.exit_timestamp, outcome.signal_id.clone()));
+    let actual_pnls: Vec<Number> = actual_trades
+        .iter()
+        .map(|outcome| outcome.realized_pnl_sol.clone().unwrap())
+        .collect();
+    let actual = Metrics::of(&actual_pnls);
+    let simulated = Metrics::of(&pnls_by_exit(&trades));
+
+    let pnl_difference_sol = &simulated.total_pnl_sol - &actual.total_pnl_sol;
+    let pnl_improvement_percent = (!actual.total_pnl_sol.is_zero()).then(|| {
+        let share = &pnl_difference_sol / actual.total_pnl_sol.abs();
+        rounded(&(share * whole(100)), 2)
+    });
+    let win_rate_difference = &simulated.win_rate - &actual.win_rate;
+    let is_improvement =
+        pnl_difference_sol > parse("0.01").unwrap() && win_rate_difference > whole(-5);
+    let changed = comparisons
+        .iter()
+        .filter(|row| row.outcome_changed || row.pnl_changed);
+
+    Backtest {
+        total_signals: i64::try_from(signals.len()).unwrap(),
+        signals_above_threshold,
+        untradable_signals: signals_above_threshold - trade_count,
+        pnl_difference_sol,
+        pnl_improvement_percent,
+        trade_count_difference: simulated.total_trades - actual.total_trades,
+        win_rate_difference,
+        is_improvement,
+        trades_changed: i64::try_from(changed.count()).unwrap(),
+        simulated_pnl_conservative_sol: conservative_total(history, parameters, &trades),
+        equity_curve: comparison::equity_curve(&comparisons),
+        comparisons: {
+            comparison::sort_for_people(&mut comparisons);
+            comparisons
+        },
+        trades,
+        actual,
+        simulated,
+    }
+}
+
+/// The signals from `start_date` 00:00 to the midnight that ends `end_date`, that one excluded, by
+/// time, then id. Without dates: the 30 days that end with the last signal's day.
+fn signals_in_range<'a>(history: &'a History, parameters: &Parameters) -> Vec<&'a Signal> {
+    let last_signal = history.signals.iter().map(|signal| signal.timestamp).max();
+    let last_day = last_signal.map_or(0, |timestamp| timestamp.div_euclid(DAY));
+    let end_day = parameters.end_date.as_deref().map_or(last_day, day_of);
+    let start_day = parameters
+        .start_date
+        .as_deref()
+        .map_or(last_day - 29, day_of);
+    let range = start_day * DAY..(end_day + 1) * DAY;
+    let mut signals: Vec<&Signal> = history
+        .signals
+        .iter()
+        .filter(|signal| range.contains(&signal.timestamp))
+        .collect();
+    signals.sort_by_key(|signal| (signal.timestamp, signal.id.clone()));
+    signals
+}
+
+/// The trade of a selected signal, `None` where it is untradable: no price at or after it, a price
+/// of 0, or one that comes later than `max_entry_delay_minutes` allows.
+fn trade(
+    history: &History,
+    signal: &Signal,
+    score: &Number,
+    parameters: &Parameters,
+) -> Option<Trade> {
+    let prices = history.prices.get(&signal.token_address)?;
+    let exit = exit::simulate_exit(prices, signal.timestamp, &parameters.exit)?;
+    if let Some(minutes) = &parameters.max_entry_delay_minutes
+        && whole(exit.entry_timestamp - signal.timestamp) > minutes * whole(MINUTE)
+    {
+        return None;
+    }
+    let gas_cost_sol = if parameters.include_gas_costs {
+        parameters.gas_cost_sol.clone()
+    } else {
+        Number::zero()
+    };
+    let pnl = trade_pnl(
+        &position_size(score, parameters),
+        &exit.entry_price,
+        &exit.exit_price,
+        &parameters.slippage_percent,
+        &gas_cost_sol,
+    );
+    Some(Trade {
+        signal_id: signal.id.clone(),
+        signal_timestamp: signal.timestamp,
+        token_address: signal.token_address.clone(),
+        source_wallet: signal.source_wallet.clone(),
+        score: score.clone(),
+        is_win: pnl.net_pnl_sol.is_positive(),
+        exit,
+        pnl,
+    })
+}
+
+/// Net PnLs by exit timestamp, then signal id.
+fn pnls_by_exit(trades: &[Trade]) -> Vec<Number> {
+    let mut by_exit: Vec<&Trade> = trades.iter().collect();
+    by_exit.sort_by_key(|trade| (trade.exit.exit_timestamp, trade.signal_id.clone()));
+    by_exit
+        .iter()
+        .map(|trade| trade.pnl.net_pnl_sol.clone())
+        .collect()
+}
+
+/// The simulated total had every fill of the same trades been `conservative`.
+fn conservative_total(history: &History, parameters: &Parameters, trades: &[Trade]) -> Number {
+    let mut conservative = parameters.clone();
+    conservative.exit.fill_model = FillModel::Conservative;
+    let mut total = Number::zero();
+    for simulated in trades {
+        let signal = history
+            .signals
+            .iter()
+            .find(|signal| signal.id == simulated.signal_id)
+            .unwrap();
+        let trade = trade(history, signal, &simulated.score, &conservative);
+        total += trade.unwrap().pnl.net_pnl_sol;
+    }
+    rounded(&total, 4)
+}
