@@ -11,7 +11,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::functions::TableFunctionPlanner;
+use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::parameters;
 use crate::pipeline::Pipeline;
@@ -31,6 +31,7 @@ pub const DATA_TABLES: [&str; 5] = [
 pub struct Engine {
     session: SessionContext,
     dataset: Dataset,
+    pipeline: Arc<Pipeline>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -54,18 +55,31 @@ impl Engine {
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
         let config = settings(config);
         let pipeline = Pipeline::plan(context(&dataset, config.clone())?).await?;
+        let pipeline = Arc::new(pipeline);
         let session = context(&dataset, config)?;
+        for function in TABLE_FUNCTIONS {
+            session.register_udtf(function.name, Arc::new(function));
+        }
         session.register_relation_planner(Arc::new(TableFunctionPlanner {
-            pipeline: Arc::new(pipeline),
+            pipeline: Arc::clone(&pipeline),
             sweep_source: Arc::new(SweepSource::new(dataset.clone())),
             last_day: last_day(&dataset),
         }))?;
-        Ok(Self { session, dataset })
+        Ok(Self {
+            session,
+            dataset,
+            pipeline,
+        })
     }
 
     /// The dataset that is served.
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
+    }
+
+    /// The planned queries.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// Plans one statement. What it returns runs when it is collected.

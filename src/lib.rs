@@ -1,4 +1,63 @@
 //! hindsight: had our settings been different, what would have happened?
+//!
+//! An embedded analytics engine with an SQL front end. A history of signals, token prices and the
+//! trades really made is loaded into Arrow tables; backtests of other settings run as DataFusion
+//! functions and queries over it, exact to the last digit.
+//!
+//! # The way of the data
+//!
+//! files → [`ingest`] (check, sort) → [`dataset`] (Arrow on disk) → [`engine`] (a DataFusion
+//! session: data tables, functions from `udfs/`, relations from `queries/`) → [`functions`] (a call
+//! becomes parameter rows and a plan) → [`sweep`] for `backtest`, `queries/` for the rest → rows.
+//!
+//! # Where a line belongs
+//!
+//! | place | what is there |
+//! | --- | --- |
+//! | [`schema`] | Arrow schemas and the types every number has |
+//! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
+//! | [`ingest`] | input files → checked rows → a new dataset generation; the synthetic history |
+//! | [`dataset`] | generations on disk: open, map, write, fingerprint |
+//! | [`tables`] | the data tables over the memory of a dataset |
+//! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
+//! | [`functions`] | table functions with named arguments, and the parameter relation |
+//! | [`sweep`] | the grid operator behind `backtest` |
+//! | [`engine`] | one session over one dataset, and what statements may do |
+//! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
+//! | `src/cli`, `src/main.rs` | the command line |
+//! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
+//! | `queries/` | the pipeline as an analyst reads it |
+//! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |
+//! | `tests/sql` | the specification of every function and error |
+//!
+//! # What always holds
+//!
+//! - A result is a function of the dataset, the parameters and the engine's version: the same to
+//!   the last digit at any number of threads, batch size and order of input rows.
+//! - Numbers are integers or decimals from the input file to the result. What is rounded is rounded
+//!   once, half to even. A price is an `i64` of its token's scale, money `i128` lamports or finer.
+//! - No trade depends on a price before its signal or after its exit.
+//! - One kernel: [`hindsight_udfs::exits::walk`], [`hindsight_udfs::trades::trade_pnl`] and the
+//!   metrics are called by the scalar functions and by the grid operator alike.
+//! - Nothing acts while a statement is planned: arguments are checked, and combinations made, when
+//!   it is executed, so that `PREPARE`, `EXPLAIN` and placeholders work.
+//! - A load leaves the old generation or the new one, whenever it is killed; readers keep what they
+//!   have mapped.
+//! - Undefined is null; wrong is an error that names what was found and what was expected.
+//!
+//! # Why `backtest` has an operator of its own
+//!
+//! `queries/backtest.sql` says what a backtest is. For a grid of parameters it would score every
+//! signal and walk every path again for each combination, and planning it costs more than running
+//! it. [`sweep`] makes the same rows in one pass for each combination, over scores and exits that
+//! the combinations share. `backtest_by_queries(…)` runs the query itself, and the tests hold the
+//! two together; so can anybody who doubts a row.
+//!
+//! # What is deliberately absent
+//!
+//! `tests/it/tidy.rs` makes a test of it: no floating point arithmetic on money, no clock and no
+//! I/O in `udfs`, no terminal outside the command line, no reading of input formats outside
+//! [`ingest`], no second version of Arrow, no panic that input can reach.
 
 pub mod dataset;
 pub mod engine;

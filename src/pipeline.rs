@@ -97,6 +97,12 @@ impl Pipeline {
         Ok(Self { plans })
     }
 
+    /// The columns of a query.
+    pub fn schema(&self, name: &str) -> Option<SchemaRef> {
+        let plan = self.plans.get(name)?;
+        Some(Arc::clone(plan.schema().inner()))
+    }
+
     /// The plan of a query over these parameters.
     pub fn relation(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
         let Some(plan) = self.plans.get(name) else {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
@@ -33,7 +34,6 @@ pub struct TableFunction {
     pub is_grid: bool,
     /// Whether an array argument makes one row for each of its values.
     pub sweeps: bool,
-    pub description: &'static str,
 }
 
 /// Every table function.
@@ -43,37 +43,39 @@ pub const TABLE_FUNCTIONS: [TableFunction; 5] = [
         query: "backtest",
         is_grid: true,
         sweeps: true,
-        description: "one row for each combination of parameters: actual and simulated metrics",
     },
     TableFunction {
         name: "backtest_by_queries",
         query: "backtest",
         is_grid: false,
         sweeps: true,
-        description: "the rows of backtest made by queries/backtest.sql alone, slower: to check it",
     },
     TableFunction {
         name: "simulate_trades",
         query: "simulate_trades",
         is_grid: false,
         sweeps: false,
-        description: "one row for each simulated trade",
     },
     TableFunction {
         name: "compare_trades",
         query: "compare_trades",
         is_grid: false,
         sweeps: false,
-        description: "one row for each signal: what was traded and what would have been",
     },
     TableFunction {
         name: "equity_curve",
         query: "equity_curve",
         is_grid: false,
         sweeps: false,
-        description: "one row for each signal: running sums of actual and simulated PnL",
     },
 ];
+
+/// What DataFusion lists of a table function; the planner below comes before it.
+impl TableFunctionImpl for TableFunction {
+    fn call_with_args(&self, _: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        plan_err!("{} is planned with named arguments", self.name)
+    }
+}
 
 /// Plans calls of [`TABLE_FUNCTIONS`].
 #[derive(Debug)]

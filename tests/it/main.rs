@@ -25,6 +25,7 @@ mod random;
 mod reference;
 mod reference_rows;
 mod rows;
+mod schemas;
 mod sql;
 mod steps;
 mod tidy;
