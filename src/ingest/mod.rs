@@ -7,6 +7,8 @@
 //! alone, not on their order, their files or the number of threads.
 
 mod blocks;
+mod builder;
+mod cells;
 mod chunk;
 mod columns;
 mod conflict;
@@ -20,6 +22,7 @@ mod outcomes;
 mod parquet;
 mod prices;
 mod quality;
+mod queue;
 mod read;
 mod rows;
 mod signals;
