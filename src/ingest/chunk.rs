@@ -1,21 +1,16 @@
 //! Some rows of one input file, checked and typed: what every format becomes.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, AsArray, Decimal128Array, Decimal128Builder, DictionaryArray, Int32Array, Int64Array,
-    Int64Builder, RecordBatch, StringArray, StringBuilder,
+    Array, AsArray, Decimal128Array, DictionaryArray, Int64Array, RecordBatch, StringArray,
 };
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int32Type, TimestampMicrosecondType};
 
-use super::columns::{Column, Kind, Presence, Table};
-use super::decimal::Decimal;
-use super::{json, timestamp};
-use crate::schema::FACTORS;
+use super::columns::Column;
+use super::timestamp;
 
-/// Rows in the columns of their [`Table`].
+/// Rows in the columns of their table.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) rows: usize,
@@ -118,7 +113,7 @@ pub(super) enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn found(&self) -> String {
+    pub(super) fn found(&self) -> String {
         match self {
             Self::Null => "nothing".into(),
             Self::Text(text) if text.is_empty() => "an empty text".into(),
@@ -132,238 +127,6 @@ impl Cell<'_> {
             Self::Float(value) => value.to_string(),
             Self::Timestamp(micros, _) => timestamp::to_text(*micros),
         }
-    }
-}
-
-/// Builds a chunk row by row.
-pub(super) struct ChunkBuilder {
-    table: &'static Table,
-    rows: usize,
-    columns: Vec<ColumnBuilder>,
-}
-
-impl ChunkBuilder {
-    pub(super) fn new(table: &'static Table) -> Self {
-        Self {
-            table,
-            rows: 0,
-            columns: table.columns.iter().map(ColumnBuilder::new).collect(),
-        }
-    }
-
-    /// Appends a row of [`Table::slots`] cells.
-    pub(super) fn append(&mut self, cells: &[Cell<'_>]) -> Result<(), Mismatch> {
-        let factors = self.table.factors.filter(|_| {
-            !matches!(
-                cells.get(self.table.score_factors_slot()),
-                None | Some(Cell::Null)
-            )
-        });
-        let from_object = match factors {
-            Some(_) => json::factors(&cells[self.table.score_factors_slot()]).map_err(
-                |(column, found, expected)| self.mismatch(column.into(), found, expected),
-            )?,
-            None => [const { Cell::Null }; FACTORS.len()],
-        };
-        for (slot, (builder, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
-            let cell = match (factors, cell) {
-                (Some(first), Cell::Null) if slot >= first => {
-                    from_object.get(slot - first).unwrap_or(cell)
-                }
-                _ => cell,
-            };
-            builder.append(cell).map_err(|mut mismatch| {
-                mismatch.row = self.rows as u64;
-                mismatch
-            })?;
-        }
-        self.rows += 1;
-        Ok(())
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(super) fn finish(self) -> Chunk {
-        let mut rounded = Vec::new();
-        let columns = self.columns.into_iter().map(|builder| {
-            let (values, lost) = builder.finish();
-            rounded.extend(lost);
-            values
-        });
-        Chunk {
-            rows: self.rows,
-            columns: columns.collect(),
-            rounded,
-        }
-    }
-
-    fn mismatch(&self, column: Cow<'static, str>, found: String, expected: &str) -> Mismatch {
-        Mismatch {
-            row: self.rows as u64,
-            column,
-            found,
-            expected: expected.into(),
-        }
-    }
-}
-
-/// Builds one column cell by cell.
-pub(super) struct ColumnBuilder {
-    column: &'static Column,
-    rows: u64,
-    values: Building,
-    rounded: Option<Rounded>,
-    /// For the digits of floats.
-    scratch: String,
-}
-
-enum Building {
-    Text(StringBuilder),
-    Token(TokenBuilder),
-    Timestamp(Int64Builder),
-    Price {
-        mantissas: Vec<i64>,
-        scales: Vec<u8>,
-    },
-    Decimal {
-        values: Decimal128Builder,
-        precision: u8,
-        scale: u8,
-        exact: bool,
-    },
-}
-
-impl ColumnBuilder {
-    pub(super) fn new(column: &'static Column) -> Self {
-        let values = match column.kind {
-            Kind::Text => Building::Text(StringBuilder::new()),
-            Kind::Token => Building::Token(TokenBuilder::default()),
-            Kind::Timestamp => Building::Timestamp(Int64Builder::new()),
-            Kind::Price => Building::Price {
-                mantissas: Vec::new(),
-                scales: Vec::new(),
-            },
-            Kind::Decimal {
-                precision,
-                scale,
-                exact,
-            } => Building::Decimal {
-                values: Decimal128Builder::new(),
-                precision,
-                scale,
-                exact,
-            },
-        };
-        Self {
-            column,
-            rows: 0,
-            values,
-            rounded: None,
-            scratch: String::new(),
-        }
-    }
-
-    pub(super) fn append(&mut self, cell: &Cell<'_>) -> Result<(), Mismatch> {
-        match self.try_append(cell) {
-            Some(rounded) => {
-                if rounded {
-                    note_rounded(&mut self.rounded, self.column.name, self.rows, || {
-                        cell.found()
-                    });
-                }
-                self.rows += 1;
-                Ok(())
-            }
-            None => Err(mismatch(self.column, self.rows, cell.found())),
-        }
-    }
-
-    /// Appends the cell and says whether it lost digits; `None` where it does not fit.
-    fn try_append(&mut self, cell: &Cell<'_>) -> Option<bool> {
-        let empty = match cell {
-            Cell::Null => true,
-            Cell::Text(text) => text.is_empty() && self.column.kind == Kind::Text,
-            _ => false,
-        };
-        if empty {
-            if self.column.presence == Presence::NotNull {
-                return None;
-            }
-            match &mut self.values {
-                Building::Text(values) => values.append_null(),
-                Building::Timestamp(values) => values.append_null(),
-                Building::Decimal { values, .. } => values.append_null(),
-                Building::Token(_) | Building::Price { .. } => return None,
-            }
-            return Some(false);
-        }
-        match &mut self.values {
-            Building::Text(values) => {
-                values.append_value(text_of(cell)?);
-                Some(false)
-            }
-            Building::Token(tokens) => {
-                let token = text_of(cell).filter(|token| !token.is_empty())?;
-                tokens.append(token)?;
-                Some(false)
-            }
-            Building::Timestamp(values) => {
-                let (micros, rounded) = match cell {
-                    Cell::Timestamp(micros, rounded) => (*micros, *rounded),
-                    Cell::Text(text) => timestamp::from_text(text.trim_ascii())?,
-                    Cell::Number(digits) => {
-                        timestamp::from_number(&Decimal::parse(digits.as_bytes())?)?
-                    }
-                    Cell::Float(value) => {
-                        timestamp::from_number(&Decimal::from_float(*value, &mut self.scratch)?)?
-                    }
-                    _ => return None,
-                };
-                values.append_value(micros);
-                Some(rounded)
-            }
-            Building::Price { mantissas, scales } => {
-                let number = number_of(cell, &mut self.scratch)?;
-                let (mantissa, scale, rounded) = match cell {
-                    Cell::Float(_) => number.rounded_price().ok()?,
-                    _ => number
-                        .exact_price()
-                        .map(|(mantissa, scale)| (mantissa, scale, false))
-                        .ok()?,
-                };
-                mantissas.push(mantissa);
-                scales.push(scale);
-                Some(rounded)
-            }
-            Building::Decimal {
-                values,
-                precision,
-                scale,
-                exact,
-            } => {
-                let number = number_of(cell, &mut self.scratch)?;
-                let (value, rounded) = number.at_scale(*precision, *scale)?;
-                let refused = rounded && *exact && !matches!(cell, Cell::Float(_));
-                if refused || !self.column.range.contains(value, *scale, &number) {
-                    return None;
-                }
-                values.append_value(value);
-                Some(rounded)
-            }
-        }
-    }
-
-    pub(super) fn finish(self) -> (Values, Option<Rounded>) {
-        let values = match self.values {
-            Building::Text(mut values) => Values::Text(values.finish()),
-            Building::Token(tokens) => Values::Token(tokens.finish()),
-            Building::Timestamp(mut values) => Values::Timestamp(values.finish()),
-            Building::Price { mantissas, scales } => Values::Price { mantissas, scales },
-            Building::Decimal { mut values, .. } => Values::Decimal(values.finish()),
-        };
-        (values, self.rounded)
     }
 }
 
@@ -393,60 +156,5 @@ pub(super) fn mismatch(column: &Column, row: u64, found: String) -> Mismatch {
         column: column.name.into(),
         found,
         expected: column.expected.into(),
-    }
-}
-
-/// Dictionary-encodes addresses; a run of one address costs one comparison for each row.
-#[derive(Default)]
-struct TokenBuilder {
-    keys: Vec<i32>,
-    values: Vec<Arc<str>>,
-    by_value: HashMap<Arc<str>, i32>,
-}
-
-impl TokenBuilder {
-    fn append(&mut self, token: &str) -> Option<()> {
-        let key = match self.keys.last() {
-            Some(&last)
-                if self
-                    .values
-                    .get(last as usize)
-                    .is_some_and(|v| **v == *token) =>
-            {
-                last
-            }
-            _ => match self.by_value.get(token) {
-                Some(&key) => key,
-                None => {
-                    let key = i32::try_from(self.values.len()).ok()?;
-                    let token: Arc<str> = token.into();
-                    self.values.push(Arc::clone(&token));
-                    self.by_value.insert(token, key);
-                    key
-                }
-            },
-        };
-        self.keys.push(key);
-        Some(())
-    }
-
-    fn finish(self) -> DictionaryArray<Int32Type> {
-        let values = StringArray::from_iter_values(self.values);
-        DictionaryArray::new(Int32Array::from(self.keys), Arc::new(values))
-    }
-}
-
-fn text_of<'a>(cell: &'a Cell<'_>) -> Option<&'a str> {
-    match cell {
-        Cell::Text(text) | Cell::Number(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn number_of(cell: &Cell<'_>, scratch: &mut String) -> Option<Decimal> {
-    match cell {
-        Cell::Text(text) | Cell::Number(text) => Decimal::parse(text.trim_ascii().as_bytes()),
-        Cell::Float(value) => Decimal::from_float(*value, scratch),
-        _ => None,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::chunk::{Cell, ChunkBuilder, Mismatch};
+use super::builder::ChunkBuilder;
+use super::chunk::{Cell, Mismatch};
 use super::columns::Table;
 
 /// Where the columns of a file go.

@@ -8,7 +8,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::chunk::{Cell, ChunkBuilder, Mismatch};
+use super::builder::ChunkBuilder;
+use super::chunk::{Cell, Mismatch};
 use super::columns::{SCORE_FACTORS, Table};
 use crate::schema::FACTORS;
 

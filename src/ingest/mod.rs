@@ -9,6 +9,8 @@
 pub mod synthetic;
 
 mod blocks;
+mod builder;
+mod cells;
 mod chunk;
 mod columns;
 mod conflict;
@@ -22,6 +24,7 @@ mod outcomes;
 mod parquet;
 mod prices;
 mod quality;
+mod queue;
 mod read;
 mod rows;
 mod signals;
