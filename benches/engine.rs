@@ -26,29 +26,49 @@ const REPEATS: usize = 7;
 
 fn main() {
     let days = std::env::var("HINDSIGHT_DAYS").ok();
-    let days = days.map_or(180, |days| days.parse().expect("HINDSIGHT_DAYS is a number"));
+    let days = days.map_or(180, |days| {
+        days.parse().expect("HINDSIGHT_DAYS is a number")
+    });
     let folder = tempfile::tempdir().unwrap();
     let workspace = folder.path().join("workspace");
     let history = SyntheticHistory {
         days,
         ..SyntheticHistory::default()
     };
-    println!("{:<44} {:>10} {:>10} {:>10}", "", "wall", "processor", "peak");
+    println!(
+        "{:<44} {:>10} {:>10} {:>10}",
+        "", "wall", "processor", "peak"
+    );
 
     let files = timed(|| {
         let go_on = |_, _| ControlFlow::Continue(());
         history.write(folder.path(), &go_on).unwrap()
     });
-    row(&format!("write the {days}-day demo history"), &files.1, None);
+    row(
+        &format!("write the {days}-day demo history"),
+        &files.1,
+        None,
+    );
     let (signals, prices, trades) = (files.0.signals, files.0.prices, files.0.trades);
     let [signals, prices, trades] = [&signals, &prices, &trades].map(|p| p.to_str().unwrap());
     let data = workspace.to_str().unwrap();
-    let load = ["load", "--data", data, "--signals", signals, "--prices", prices];
+    let load = [
+        "load",
+        "--data",
+        data,
+        "--signals",
+        signals,
+        "--prices",
+        prices,
+    ];
     let load = child(&[&load[..], &["--trades", trades]].concat());
     row("load it from Parquet", &load.0, Some(load.1));
     let first_day = "start_date=2025-01-01";
     let run = || child(&["run", "--data", data, "--set", first_day]);
-    let run = (0..REPEATS).map(|_| run()).min_by_key(|(time, _)| time.wall).unwrap();
+    let run = (0..REPEATS)
+        .map(|_| run())
+        .min_by_key(|(time, _)| time.wall)
+        .unwrap();
     row("hindsight run, whole process", &run.0, Some(run.1));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -71,12 +91,27 @@ fn main() {
 
     let plain = PlainHistory::new(&Dataset::open(&workspace).unwrap());
     let looped = best(|| plain.backtest());
-    row("plain loop over sorted arrays, one backtest", &looped.1, None);
+    row(
+        "plain loop over sorted arrays, one backtest",
+        &looped.1,
+        None,
+    );
     let simulated = one.0[0].column_by_name("simulated_total_trades").unwrap();
-    let trades = simulated.as_primitive::<datafusion::arrow::datatypes::Int64Type>().value(0);
-    println!("\n{} trades by the loop, {trades} by the engine", looped.0.0);
-    println!("backtest() takes {:.1} times the plain loop's processor time", one.1.ratio(&looped.1));
-    println!("100 combinations take {:.1} times", hundred.1.ratio(&looped.1));
+    let trades = simulated
+        .as_primitive::<datafusion::arrow::datatypes::Int64Type>()
+        .value(0);
+    println!(
+        "\n{} trades by the loop, {trades} by the engine",
+        looped.0.0
+    );
+    println!(
+        "backtest() takes {:.1} times the plain loop's processor time",
+        one.1.ratio(&looped.1)
+    );
+    println!(
+        "100 combinations take {:.1} times",
+        hundred.1.ratio(&looped.1)
+    );
 }
 
 /// What something took.
@@ -94,7 +129,11 @@ impl Taken {
 fn row(what: &str, taken: &Taken, peak_kib: Option<i64>) {
     let (wall, processor) = (taken.wall.as_secs_f64(), taken.processor.as_secs_f64());
     let peak = peak_kib.map_or(String::new(), |kib| format!("{} MiB", kib / 1024));
-    println!("{what:<44} {:>8.1}ms {:>8.1}ms {peak:>10}", wall * 1e3, processor * 1e3);
+    println!(
+        "{what:<44} {:>8.1}ms {:>8.1}ms {peak:>10}",
+        wall * 1e3,
+        processor * 1e3
+    );
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Taken) {
@@ -118,7 +157,10 @@ fn child(arguments: &[&str]) -> (Taken, i64) {
     let start = Instant::now();
     let program = env!("CARGO_BIN_EXE_hindsight");
     let mut command = Command::new(program);
-    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let child = command.spawn().unwrap();
     let (status, usage) = wait(child.id());
     let wall = start.elapsed();
@@ -130,7 +172,10 @@ fn child(arguments: &[&str]) -> (Taken, i64) {
     (Taken { wall, processor }, usage.ru_maxrss)
 }
 
-#[expect(unsafe_code, reason = "the standard library tells no child's resource usage")]
+#[expect(
+    unsafe_code,
+    reason = "the standard library tells no child's resource usage"
+)]
 fn wait(process: u32) -> (i32, libc::rusage) {
     let mut status = 0;
     // SAFETY: rusage is plain numbers, for which zeros are a value.
@@ -141,7 +186,10 @@ fn wait(process: u32) -> (i32, libc::rusage) {
     (status, usage)
 }
 
-#[expect(unsafe_code, reason = "the standard library has no clock of processor time")]
+#[expect(
+    unsafe_code,
+    reason = "the standard library has no clock of processor time"
+)]
 fn processor_time() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,

@@ -11,8 +11,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::functions::parameter_rows::HindsightQueryPlanner;
+use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
 use crate::sweep::plan::SweepSource;
