@@ -6,26 +6,17 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::dataset::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
+use crate::statements;
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
-
-/// The tables of a dataset, which statements read and never write.
-pub const DATA_TABLES: [&str; 5] = [
-    "signals",
-    "token_prices",
-    "trade_outcomes",
-    "data_quality",
-    "parameters",
-];
 
 /// A session over one dataset.
 pub struct Engine {
@@ -84,8 +75,12 @@ impl Engine {
 
     /// Plans one statement. What it returns runs when it is collected.
     pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
-        let plan = self.session.state().create_logical_plan(sql).await?;
-        check_allowed(&plan)?;
+        let state = self.session.state();
+        let dialect = state.config_options().sql_parser.dialect;
+        let mut statement = state.sql_to_statement(sql, &dialect)?;
+        statements::prepare(&mut statement)?;
+        let plan = state.statement_to_plan(statement).await?;
+        statements::check(&plan)?;
         Ok(self.session.execute_logical_plan(plan).await?)
     }
 
@@ -104,6 +99,7 @@ impl Engine {
 /// What every session is set to.
 fn settings(config: SessionConfig) -> SessionConfig {
     config
+        .with_default_catalog_and_schema("hindsight", "public")
         .with_information_schema(true)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         // compare_trades has an order, which a subquery's would not keep.
@@ -150,46 +146,4 @@ fn last_day(dataset: &Dataset) -> Option<i32> {
     let timestamps = timestamps.as_primitive_opt::<TimestampMicrosecondType>()?;
     let last = timestamps.values().last()?;
     i32::try_from(last.div_euclid(86_400_000_000)).ok()
-}
-
-/// Statements read the data tables and make what lasts for the session; no more.
-fn check_allowed(plan: &LogicalPlan) -> Result<()> {
-    let read_only = |what: &str| {
-        Err(Error::NotAllowed(format!(
-            "{what} is not allowed: the data tables are read-only in SQL and filled by hindsight load"
-        )))
-    };
-    match plan {
-        LogicalPlan::Dml(statement) => {
-            let table = statement.table_name.table();
-            match DATA_TABLES.contains(&table) {
-                true => read_only(&format!("{} on {table}", statement.op)),
-                false => Ok(()),
-            }
-        }
-        LogicalPlan::Ddl(ddl) => match ddl {
-            DdlStatement::CreateMemoryTable(_) | DdlStatement::CreateView(_) => {
-                let name = match ddl {
-                    DdlStatement::CreateMemoryTable(table) => table.name.table(),
-                    DdlStatement::CreateView(view) => view.name.table(),
-                    _ => "",
-                };
-                match DATA_TABLES.contains(&name) {
-                    true => read_only(&format!("replacing {name}")),
-                    false => Ok(()),
-                }
-            }
-            DdlStatement::DropTable(drop) if DATA_TABLES.contains(&drop.name.table()) => {
-                read_only(&format!("dropping {}", drop.name.table()))
-            }
-            DdlStatement::DropTable(_) | DdlStatement::DropView(_) => Ok(()),
-            other => read_only(other.name()),
-        },
-        LogicalPlan::Statement(PlanStatement::SetVariable(set))
-            if set.variable.starts_with("datafusion.runtime") =>
-        {
-            read_only(&format!("setting {}", set.variable))
-        }
-        _ => Ok(()),
-    }
 }

@@ -210,6 +210,7 @@ fn statement_message(error: &DataFusionError) -> String {
     let first = first
         .trim_start_matches("sql parser error: ")
         .trim_start_matches("Error during planning: ");
+    let first = first.replace("'hindsight.public.", "'");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -22,7 +22,8 @@
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
 //! | [`sweep`] | the grid operator behind `backtest` |
-//! | [`engine`] | one session over one dataset, and what statements may do |
+//! | [`statements`] | what statements may do |
+//! | [`engine`] | one session over one dataset |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
 //! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
@@ -67,6 +68,7 @@ pub mod ingest;
 pub mod parameters;
 pub mod pipeline;
 pub mod schema;
+pub mod statements;
 pub mod sweep;
 pub mod tables;
 

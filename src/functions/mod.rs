@@ -184,7 +184,7 @@ fn arguments(
         };
         let name = context.normalize_ident(name.clone());
         if name == "scenario" {
-            let problem = "scenario is not stored in this workspace; give the parameters instead";
+            let problem = "scenario is not supported yet; give its parameters as arguments";
             return Err(refuse(problem.into()).into());
         }
         let Some(position) = position(&name) else {

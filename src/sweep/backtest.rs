@@ -1,10 +1,12 @@
 //! Backtests of many combinations over one history.
 //!
-//! Combinations with the same exit rules and the same weights share the walks and the scores. What
-//! is kept at a time is the exits of one set of rules and the scores of one set of weights, so that
-//! memory does not grow with the number of combinations.
+//! Combinations with the same exit rules share the walks, those with the same weights the scores,
+//! and those that differ in their thresholds alone the trades. What each thread keeps at a time is
+//! the exits of one set of rules and the scores of one set of weights, so that memory does not grow
+//! with the number of combinations.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,10 +22,11 @@ use hindsight_udfs::metrics::win_rate::win_rate;
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::scoring::position_size::position_size;
 use hindsight_udfs::scoring::rescore::rescore;
-use hindsight_udfs::trades::trade_pnl::net_pnl;
+use hindsight_udfs::trades::trade_pnl::Position;
+use rayon::prelude::*;
 
 use super::combination::Combination;
-use super::history::History;
+use super::history::{Actual, History};
 use crate::error::Error;
 
 /// PnL that differs by more than this many lamports has changed.
@@ -71,45 +74,234 @@ pub fn backtest(
     combinations: &[Combination],
     cancelled: &AtomicBool,
 ) -> Result<Vec<Backtest>> {
-    let mut by_rules: HashMap<(ExitRules, FillModel), Vec<usize>> = HashMap::new();
-    for (position, combination) in combinations.iter().enumerate() {
-        let rules = (combination.rules, combination.fill_model);
-        by_rules.entry(rules).or_default().push(position);
+    let ranges = combinations
+        .iter()
+        .map(|c| history.range(c.range.0, c.range.1));
+    let ranges: Vec<Range<usize>> = ranges.collect();
+    let actual = actual_sides(history, &ranges)?;
+    let all = Grid {
+        history,
+        book,
+        combinations,
+        ranges,
+        actual,
+        cancelled,
+    };
+    let by_rules = group(0..combinations.len(), |position| {
+        (
+            combinations[position].rules,
+            combinations[position].fill_model,
+        )
+    });
+    let results: Vec<Vec<(usize, Backtest)>> = by_rules
+        .into_par_iter()
+        .map(|((rules, fill_model), positions)| all.same_exits(&rules, fill_model, positions))
+        .collect::<Result<_>>()?;
+    let mut rows = vec![Backtest::default(); combinations.len()];
+    for (position, result) in results.into_iter().flatten() {
+        rows[position] = result;
     }
-    let mut groups: Vec<_> = by_rules.into_iter().collect();
-    groups.sort_unstable_by_key(|(_, positions)| positions[0]);
-
-    let mut actual = ActualSides::default();
-    let mut results = vec![Backtest::default(); combinations.len()];
-    for ((rules, fill_model), mut positions) in groups {
-        positions.sort_by_key(|position| combinations[*position].weights);
-        let exits = Exits::walk(history, book, &rules, fill_model, combinations, &positions);
-        let mut scores: Option<([i64; 5], Vec<i64>)> = None;
-        for position in positions {
-            if cancelled.load(Ordering::Relaxed) {
-                return Err(Error::Cancelled.into());
-            }
-            let combination = &combinations[position];
-            if scores
-                .as_ref()
-                .is_none_or(|(weights, _)| *weights != combination.weights)
-            {
-                scores = Some((
-                    combination.weights,
-                    score_all(history, &combination.weights),
-                ));
-            }
-            let scores = scores.as_ref().map_or(&[][..], |(_, scores)| scores);
-            results[position] = one(history, &exits, scores, combination, &mut actual)?;
-        }
-    }
-    Ok(results)
+    Ok(rows)
 }
 
-/// What every signal scores with these weights, in hundredths of a point.
-fn score_all(history: &History, weights: &[i64; 5]) -> Vec<i64> {
-    let factors = history.factors.iter();
-    factors.map(|factors| rescore(factors, weights)).collect()
+/// Positions with a key in common, in the order of their first.
+fn group<K: Hash + Eq>(
+    positions: impl IntoIterator<Item = usize>,
+    key: impl Fn(usize) -> K,
+) -> Vec<(K, Vec<usize>)> {
+    let mut groups: HashMap<K, Vec<usize>> = HashMap::new();
+    for position in positions {
+        groups.entry(key(position)).or_default().push(position);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_unstable_by_key(|(_, positions)| positions[0]);
+    groups
+}
+
+/// All combinations and what they run over.
+struct Grid<'a> {
+    history: &'a History,
+    book: &'a PriceBook,
+    combinations: &'a [Combination],
+    /// The signals of each combination.
+    ranges: Vec<Range<usize>>,
+    /// The actual side of each range, and how many signals were traded.
+    actual: HashMap<Range<usize>, (Metrics, i64)>,
+    cancelled: &'a AtomicBool,
+}
+
+impl Grid<'_> {
+    /// The combinations of one set of exit rules, which share the walks.
+    fn same_exits(
+        &self,
+        rules: &ExitRules,
+        fill_model: FillModel,
+        positions: Vec<usize>,
+    ) -> Result<Vec<(usize, Backtest)>> {
+        let exits = self.walk(rules, fill_model, &positions);
+        let mut results = Vec::with_capacity(positions.len());
+        for (weights, positions) in group(positions, |p| self.combinations[p].weights) {
+            let factors = self.history.factors.iter();
+            let scores: Vec<i64> = factors.map(|factors| rescore(factors, &weights)).collect();
+            // What is left differs in the threshold alone, so that the trades are made once.
+            let alike = group(positions, |p| {
+                let combination = &self.combinations[p];
+                let range = self.ranges[p].clone();
+                let delay = combination.max_entry_delay;
+                (range, combination.sizing, combination.costs, delay)
+            });
+            for (_, positions) in alike {
+                let trades = self.trades(&exits, &scores, &positions)?;
+                for position in positions {
+                    if self.cancelled.load(Ordering::Relaxed) {
+                        return Err(Error::Cancelled.into());
+                    }
+                    results.push((position, self.one(&trades, &scores, position)?));
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    /// The exits of every signal that one of the combinations selects, in the order in which trades
+    /// are counted.
+    fn walk(
+        &self,
+        rules: &ExitRules,
+        fill_model: FillModel,
+        positions: &[usize],
+    ) -> Vec<SignalExit> {
+        let (history, wanted) = (self.history, self.wanted_signals(positions));
+        let exit_of = |signal: usize| {
+            let entry = history.entries[signal]?;
+            let prices = self.book.token(entry.token as usize);
+            let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
+            let (start, at) = (entry.price as usize, history.timestamps[signal]);
+            let exit = walk(timestamps, mantissas, start, at, rules);
+            let (paid, observed) = (mantissas[start], mantissas[exit.position]);
+            let stake = i128::from(paid) * i128::from(HUNDRED_PERCENT);
+            let gain = |model| fill(paid, observed, &exit, rules, model) - stake;
+            Some(SignalExit {
+                timestamp: timestamps[exit.position],
+                id_rank: history.id_ranks[signal],
+                signal: signal as u32,
+                gain: gain(fill_model),
+                conservative_gain: gain(FillModel::Conservative),
+                stake,
+            })
+        };
+        let signals = (0..history.timestamps.len()).filter(|signal| wanted[*signal]);
+        let mut exits: Vec<SignalExit> = signals.filter_map(exit_of).collect();
+        exits.sort_unstable_by_key(|exit| (exit.timestamp, exit.id_rank));
+        exits
+    }
+
+    /// Which signals at least one of the combinations selects.
+    fn wanted_signals(&self, positions: &[usize]) -> Vec<bool> {
+        let mut wanted = vec![false; self.history.timestamps.len()];
+        let alike = group(positions.iter().copied(), |p| {
+            (self.ranges[p].clone(), self.combinations[p].weights)
+        });
+        for ((range, weights), positions) in alike {
+            let lowest = self.lowest_threshold(&positions);
+            for signal in range {
+                wanted[signal] |= rescore(&self.history.factors[signal], &weights) >= lowest;
+            }
+        }
+        wanted
+    }
+
+    fn lowest_threshold(&self, positions: &[usize]) -> i64 {
+        let thresholds = positions.iter().map(|p| self.combinations[*p].threshold);
+        thresholds.min().unwrap_or(i64::MAX)
+    }
+
+    /// The trades of combinations that differ in their thresholds alone.
+    fn trades(
+        &self,
+        exits: &[SignalExit],
+        scores: &[i64],
+        positions: &[usize],
+    ) -> Result<Vec<Trade>> {
+        let Some(first) = positions.first() else {
+            return Ok(vec![]);
+        };
+        let (combination, range) = (&self.combinations[*first], &self.ranges[*first]);
+        let lowest = self.lowest_threshold(positions);
+        let mut sized: HashMap<i64, Position> = HashMap::new();
+        let mut trades = Vec::with_capacity(exits.len());
+        for exit in exits {
+            let signal = exit.signal as usize;
+            let score = scores[signal];
+            if score < lowest || !range.contains(&signal) || !self.in_time(combination, signal) {
+                continue;
+            }
+            let position = match sized.get(&score) {
+                Some(position) => *position,
+                None => {
+                    let position = position_size(score, &combination.sizing)
+                        .and_then(|size| Position::new(size, &combination.costs))
+                        .ok_or_else(|| too_large(combination))?;
+                    *sized.entry(score).or_insert(position)
+                }
+            };
+            let net = |gain| {
+                let net = position.net_pnl(gain, exit.stake);
+                net.ok_or_else(|| too_large(combination))
+            };
+            let pnl = net(exit.gain)?;
+            let conservative_pnl = match exit.conservative_gain == exit.gain {
+                true => pnl,
+                false => net(exit.conservative_gain)?,
+            };
+            // Signals traded on one side alone count as changed; so do those where PnL differs.
+            let change = match self.history.actual[signal] {
+                None => 1,
+                Some(Actual { pnl: Some(actual) }) if (pnl - actual).abs() <= PNL_CHANGE => -1,
+                Some(_) => 0,
+            };
+            trades.push(Trade {
+                score,
+                pnl,
+                conservative_pnl,
+                change,
+            });
+        }
+        Ok(trades)
+    }
+
+    /// Whether the first price after the signal comes soon enough.
+    fn in_time(&self, combination: &Combination, signal: usize) -> bool {
+        match (combination.max_entry_delay, self.history.entries[signal]) {
+            (Some(most), Some(entry)) => i128::from(entry.delay) * 10_000 <= most,
+            _ => true,
+        }
+    }
+
+    /// One combination: a pass over the trades that selects and adds up.
+    fn one(&self, trades: &[Trade], scores: &[i64], position: usize) -> Result<Backtest> {
+        let threshold = self.combinations[position].threshold;
+        let range = &self.ranges[position];
+        let (actual, actually_traded) = self.actual.get(range).copied().unwrap_or_default();
+        let mut side = Side::default();
+        let (mut conservative_pnl, mut trades_changed) = (0_i128, actually_traded);
+        for trade in trades.iter().filter(|trade| trade.score >= threshold) {
+            side.add(trade.pnl);
+            conservative_pnl += trade.conservative_pnl;
+            trades_changed += trade.change;
+        }
+        let scores = scores[range.clone()].iter();
+        let selected = count(scores.filter(|score| **score >= threshold).count());
+        Ok(Backtest {
+            total_signals: count(range.len()),
+            signals_above_threshold: selected,
+            untradable_signals: selected - side.totals.trades,
+            actual,
+            simulated: side.metrics()?,
+            trades_changed,
+            conservative_pnl: rounded(conservative_pnl)?,
+        })
+    }
 }
 
 /// Where the trade on one signal ends.
@@ -125,79 +317,25 @@ struct SignalExit {
     stake: i128,
 }
 
-/// The exits of one set of rules, in the order in which trades are counted.
-struct Exits(Vec<SignalExit>);
-
-impl Exits {
-    /// Walks every signal that one of the combinations selects.
-    fn walk(
-        history: &History,
-        book: &PriceBook,
-        rules: &ExitRules,
-        fill_model: FillModel,
-        combinations: &[Combination],
-        positions: &[usize],
-    ) -> Self {
-        let wanted = wanted_signals(history, combinations, positions);
-        let mut exits: Vec<SignalExit> = (0..history.timestamps.len())
-            .filter(|signal| wanted[*signal])
-            .filter_map(|signal| {
-                let entry = history.entries[signal]?;
-                let prices = book.token(entry.token as usize);
-                let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
-                let (start, at) = (entry.price as usize, history.timestamps[signal]);
-                let exit = walk(timestamps, mantissas, start, at, rules);
-                let (paid, observed) = (mantissas[start], mantissas[exit.position]);
-                let stake = i128::from(paid) * i128::from(HUNDRED_PERCENT);
-                let gain = |model| fill(paid, observed, &exit, rules, model) - stake;
-                Some(SignalExit {
-                    timestamp: timestamps[exit.position],
-                    id_rank: history.id_ranks[signal],
-                    signal: signal as u32,
-                    gain: gain(fill_model),
-                    conservative_gain: gain(FillModel::Conservative),
-                    stake,
-                })
-            })
-            .collect();
-        exits.sort_unstable_by_key(|exit| (exit.timestamp, exit.id_rank));
-        Self(exits)
-    }
+/// A simulated trade; amounts in lamports.
+#[derive(Debug, Clone, Copy)]
+struct Trade {
+    score: i64,
+    pnl: i128,
+    conservative_pnl: i128,
+    /// What it adds to the count of changed trades, which starts from those actually traded.
+    change: i64,
 }
 
-/// Which signals at least one of the combinations selects.
-fn wanted_signals(
+/// The actual side of every range.
+fn actual_sides(
     history: &History,
-    combinations: &[Combination],
-    positions: &[usize],
-) -> Vec<bool> {
-    let mut lowest: HashMap<(Range<usize>, [i64; 5]), i64> = HashMap::new();
-    for position in positions {
-        let combination = &combinations[*position];
-        let range = history.range(combination.range.0, combination.range.1);
-        let threshold = lowest
-            .entry((range, combination.weights))
-            .or_insert(i64::MAX);
-        *threshold = combination.threshold.min(*threshold);
-    }
-    let mut wanted = vec![false; history.timestamps.len()];
-    for ((range, weights), threshold) in lowest {
-        for signal in range {
-            wanted[signal] |= rescore(&history.factors[signal], &weights) >= threshold;
-        }
-    }
-    wanted
-}
-
-/// The actual side of each range.
-#[derive(Default)]
-struct ActualSides(HashMap<Range<usize>, (Metrics, i64)>);
-
-impl ActualSides {
-    /// The metrics, and how many signals were traded.
-    fn of(&mut self, history: &History, range: &Range<usize>) -> Result<(Metrics, i64)> {
-        if let Some(known) = self.0.get(range) {
-            return Ok(*known);
+    ranges: &[Range<usize>],
+) -> Result<HashMap<Range<usize>, (Metrics, i64)>> {
+    let mut sides = HashMap::new();
+    for range in ranges {
+        if sides.contains_key(range) {
+            continue;
         }
         let mut side = Side::default();
         for outcome in &history.outcomes {
@@ -206,72 +344,13 @@ impl ActualSides {
             }
         }
         let traded = history.actual[range.clone()].iter().flatten().count();
-        let traded = i64::try_from(traded).unwrap_or(i64::MAX);
-        let found = (side.metrics()?, traded);
-        self.0.insert(range.clone(), found);
-        Ok(found)
+        sides.insert(range.clone(), (side.metrics()?, count(traded)));
     }
+    Ok(sides)
 }
 
-/// One combination: a pass over the exits that selects, sizes and adds up.
-fn one(
-    history: &History,
-    exits: &Exits,
-    scores: &[i64],
-    combination: &Combination,
-    actual: &mut ActualSides,
-) -> Result<Backtest> {
-    let range = history.range(combination.range.0, combination.range.1);
-    let (actual_metrics, actually_traded) = actual.of(history, &range)?;
-    let selected = scores[range.clone()]
-        .iter()
-        .filter(|score| **score >= combination.threshold)
-        .count();
-
-    let mut side = Side::default();
-    let mut conservative_pnl = 0_i128;
-    // Signals traded on one side only count as changed; those traded on both where PnL differs.
-    let mut changed = actually_traded;
-    for exit in &exits.0 {
-        let signal = exit.signal as usize;
-        let score = scores[signal];
-        if score < combination.threshold || !range.contains(&signal) {
-            continue;
-        }
-        if let (Some(most), Some(entry)) = (combination.max_entry_delay, history.entries[signal])
-            && i128::from(entry.delay) * 10_000 > most
-        {
-            continue;
-        }
-        let net = |gain| {
-            position_size(score, &combination.sizing)
-                .and_then(|size| net_pnl(size, gain, exit.stake, &combination.costs))
-                .ok_or_else(|| too_large(combination))
-        };
-        let pnl = net(exit.gain)?;
-        side.add(pnl);
-        conservative_pnl += match exit.conservative_gain == exit.gain {
-            true => pnl,
-            false => net(exit.conservative_gain)?,
-        };
-        changed += match history.actual[signal] {
-            None => 1,
-            Some(actual) => match actual.pnl {
-                Some(actual) if (pnl - actual).abs() <= PNL_CHANGE => -1,
-                _ => 0,
-            },
-        };
-    }
-    let selected = i64::try_from(selected).unwrap_or(i64::MAX);
-    Ok(Backtest {
-        total_signals: i64::try_from(range.len()).unwrap_or(i64::MAX),
-        signals_above_threshold: selected,
-        untradable_signals: selected - side.totals.trades,
-        actual: actual_metrics,
-        simulated: side.metrics()?,
-        trades_changed: changed,
-        conservative_pnl: rounded(conservative_pnl)?,
-    })
+fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn too_large(combination: &Combination) -> Error {

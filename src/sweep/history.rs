@@ -77,7 +77,7 @@ impl History {
             (prices.mantissas[price] != 0).then(|| Entry {
                 token: token as u32,
                 price: price as u32,
-                delay: prices.timestamps[price] - timestamp,
+                delay: prices.timestamps[price].saturating_sub(*timestamp),
             })
         });
 

@@ -41,7 +41,10 @@ sql_files! {
         win_rate
     }
     scoring { position_size rescore }
-    table_functions { backtest compare_trades equity_curve simulate_trades }
+    statements { allowed prepared }
+    table_functions {
+        backtest backtest_by_queries compare_trades equity_curve simulate_trades
+    }
     tables { data_quality parameters signals token_prices trade_outcomes }
     trades { trade_pnl }
 }

@@ -64,42 +64,61 @@ pub struct TradePnl {
 /// The PnL of a position of `size` × 10^-17 SOL that returned `gain / stake`, the price's rise over
 /// the entry price in any common unit; `None` where an amount does not fit `numeric(20,9)`.
 pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<TradePnl> {
-    let position_size = lamports(divide_half_even(size, UNIT))?;
-    let gross = lamports(gross_units(size, gain, stake)?)?;
-    let slippage = lamports(slippage_units(size, costs)?)?;
-    let net = gross - slippage - costs.gas;
-    let percent = match position_size {
+    let position = Position::new(size, costs)?;
+    let gross = gross_pnl(size, gain, stake)?;
+    let net = position.net_pnl(gain, stake)?;
+    let percent = match position.rounded_size {
         0 => 0,
         size => multiply_divide_half_even(net, pow10(4), size)?,
     };
-    (net.abs() < SOL_LIMIT).then_some(TradePnl {
-        position_size,
+    Some(TradePnl {
+        position_size: position.rounded_size,
         gross,
-        slippage,
+        slippage: position.slippage,
         gas: costs.gas,
         net,
         percent,
     })
 }
 
-/// What [`trade_pnl`] leaves after its costs, in lamports, and nothing else of it.
-pub fn net_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<i128> {
-    lamports(divide_half_even(size, UNIT))?;
-    let gross = lamports(gross_units(size, gain, stake)?)?;
-    let slippage = lamports(slippage_units(size, costs)?)?;
-    let net = gross - slippage - costs.gas;
-    (net.abs() < SOL_LIMIT).then_some(net)
+/// A position with its costs, whatever becomes of it; amounts in lamports.
+#[derive(Debug, Clone, Copy)]
+pub struct Position {
+    /// SOL × 10^17.
+    size: i128,
+    rounded_size: i128,
+    slippage: i128,
+    gas: i128,
+}
+
+impl Position {
+    /// A position of `size` × 10^-17 SOL; `None` where an amount does not fit `numeric(20,9)`.
+    pub fn new(size: i128, costs: &Costs) -> Option<Self> {
+        let slippage = multiply_divide_half_even(size, costs.slippage_percent, UNIT * pow10(6))?;
+        Some(Self {
+            size,
+            rounded_size: lamports(divide_half_even(size, UNIT))?,
+            slippage: lamports(slippage)?,
+            gas: costs.gas,
+        })
+    }
+
+    /// What is left of a return of `gain / stake` after costs.
+    pub fn net_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
+        let net = gross_pnl(self.size, gain, stake)? - self.slippage - self.gas;
+        (net.abs() < SOL_LIMIT).then_some(net)
+    }
+}
+
+/// `size × gain/stake` rounded to four digits, in lamports.
+fn gross_pnl(size: i128, gain: i128, stake: i128) -> Option<i128> {
+    lamports(gross_units(size, gain, stake)?)
 }
 
 /// Ten-thousandths of a SOL as lamports, where `numeric(20,9)` holds them.
 fn lamports(units: i128) -> Option<i128> {
     let lamports = units.checked_mul(LAMPORTS_PER_UNIT)?;
     (lamports.abs() < SOL_LIMIT).then_some(lamports)
-}
-
-/// `size × percent/100` in ten-thousandths of a SOL, rounded half to even.
-fn slippage_units(size: i128, costs: &Costs) -> Option<i128> {
-    multiply_divide_half_even(size, costs.slippage_percent, UNIT * pow10(6))
 }
 
 /// `size × gain/stake` in ten-thousandths of a SOL, rounded half to even.
