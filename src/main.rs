@@ -1,41 +1,18 @@
-//! dev
-use hindsight::*;
-#[tokio::main]
-async fn main() {
-    let mut args = std::env::args().skip(1);
-    let ws = args.next().unwrap();
-    if ws == "demo" {
-        let dir = std::path::PathBuf::from(args.next().unwrap());
-        let t = std::time::Instant::now();
-        let f = hindsight::ingest::synthetic::SyntheticHistory::default()
-            .write(&dir, &|_, _| std::ops::ControlFlow::Continue(()))
-            .unwrap();
-        eprintln!("{:?}", t.elapsed());
-        let s = |p: std::path::PathBuf| vec![p.display().to_string()];
-        let r = hindsight::ingest::LoadRequest {
-            signals: s(f.signals),
-            prices: s(f.prices),
-            trades: s(f.trades),
-        };
-        println!(
-            "{:?}",
-            hindsight::ingest::load(&dir, &r, &hindsight::ingest::NoProgress)
-        );
-        eprintln!("{:?}", t.elapsed());
-        return;
-    }
-    let t = std::time::Instant::now();
-    let e = Engine::open(std::path::Path::new(&ws)).await.unwrap();
-    eprintln!("open {:?}", t.elapsed());
-    for sql in args {
-        let t = std::time::Instant::now();
-        match e.sql(&sql).await {
-            Ok(b) => println!(
-                "{}",
-                datafusion::arrow::util::pretty::pretty_format_batches(&b).unwrap()
-            ),
-            Err(x) => println!("{} {x} {:?}", x.sqlstate(), x.hint()),
-        }
-        eprintln!("{:?}", t.elapsed());
+//! The command `hindsight`: parses the command line, runs it, prints what failed with its way out.
+//!
+//! Exit code: 0 done, 1 the statement or its data was wrong, 2 usage, 3 the workspace failed,
+//! 130 interrupted. A reader that closes the pipe has had enough, which is no failure.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    match cli::execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
     }
 }

@@ -1,0 +1,392 @@
+//! The comparison of a backtest for people: actual beside simulated, a verdict, the trades that
+//! would have changed most. `run` and `demo` print the same.
+
+use std::io::Write;
+
+use anstyle::Style;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
+use datafusion::common::ScalarValue;
+use hindsight::parameters::{PARAMETERS, Parameter};
+use hindsight::{Engine, Error, Result};
+use hindsight_udfs::decimal;
+
+use super::failure::Failure;
+use super::load::short_fingerprint;
+use super::numbers::{fixed, signed};
+use super::table::{Cell, Column, Table};
+use super::terminal::{self, BAD, BOLD, DIM, GOOD, PLAIN};
+use super::values::{Form, write_value};
+
+/// The trades that are shown.
+const TRADES_SHOWN: usize = 10;
+
+/// A metric of both sides: its name for people, its column, its unit and which way is better.
+struct Metric {
+    name: &'static str,
+    column: &'static str,
+    unit: Unit,
+    better: Better,
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Count,
+    Sol,
+    Percent,
+    Ratio,
+}
+
+#[derive(Clone, Copy)]
+enum Better {
+    More,
+    Less,
+    Neither,
+}
+
+const fn metric(name: &'static str, column: &'static str, unit: Unit, better: Better) -> Metric {
+    Metric {
+        name,
+        column,
+        unit,
+        better,
+    }
+}
+
+const METRICS: [Metric; 11] = [
+    metric("trades", "total_trades", Unit::Count, Better::Neither),
+    metric("win rate (%)", "win_rate", Unit::Percent, Better::More),
+    metric("total PnL (SOL)", "total_pnl_sol", Unit::Sol, Better::More),
+    metric(
+        "gross profit (SOL)",
+        "gross_profit_sol",
+        Unit::Sol,
+        Better::More,
+    ),
+    metric(
+        "gross loss (SOL)",
+        "gross_loss_sol",
+        Unit::Sol,
+        Better::Less,
+    ),
+    metric(
+        "average win (SOL)",
+        "average_win_sol",
+        Unit::Sol,
+        Better::More,
+    ),
+    metric(
+        "average loss (SOL)",
+        "average_loss_sol",
+        Unit::Sol,
+        Better::Less,
+    ),
+    metric("profit factor", "profit_factor", Unit::Ratio, Better::More),
+    metric(
+        "max drawdown (SOL)",
+        "max_drawdown_sol",
+        Unit::Sol,
+        Better::Less,
+    ),
+    metric(
+        "max losses in a row",
+        "max_consecutive_losses",
+        Unit::Count,
+        Better::Less,
+    ),
+    metric("expectancy (SOL)", "expectancy", Unit::Sol, Better::More),
+];
+
+impl Unit {
+    fn digits(self) -> i8 {
+        match self {
+            Self::Count => 0,
+            Self::Sol => 4,
+            Self::Percent | Self::Ratio => 2,
+        }
+    }
+}
+
+/// The arguments of the table functions, run and printed.
+pub struct Comparison {
+    backtest: RecordBatch,
+    trades: RecordBatch,
+    fingerprint: String,
+}
+
+impl Comparison {
+    /// Runs the backtest with these arguments, and compares its trades.
+    pub async fn run(engine: &Engine, arguments: &str) -> Result<Self> {
+        let backtest = engine
+            .sql(&format!("select * from backtest({arguments})"))
+            .await?;
+        let trades = engine
+            .sql(&format!(
+                "select timestamp, token_address, score, actual_pnl_sol, simulated_pnl_sol, \
+                 cast(coalesce(simulated_pnl_sol, 0) - coalesce(actual_pnl_sol, 0) as numeric(20, 9)) as difference_sol, \
+                 change_description \
+                 from compare_trades({arguments}) \
+                 where change <> 'unchanged' \
+                 order by abs(difference_sol) desc, timestamp, signal_id \
+                 limit {TRADES_SHOWN}"
+            ))
+            .await?;
+        let one = |batches: Vec<RecordBatch>| {
+            let schema = batches.first().map(RecordBatch::schema);
+            let schema = schema.ok_or_else(|| missing("result"))?;
+            datafusion::arrow::compute::concat_batches(&schema, &batches)
+                .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))
+        };
+        Ok(Self {
+            backtest: one(backtest)?,
+            trades: one(trades)?,
+            fingerprint: engine.dataset().fingerprint.clone(),
+        })
+    }
+
+    /// Prints everything on standard output.
+    pub fn print(&self) -> std::result::Result<(), Failure> {
+        let mut out = terminal::stdout();
+        writeln!(out, "{}", self.header()?)?;
+        writeln!(out, "\n{}", self.metrics()?)?;
+        let count = |column: &str| Ok::<_, Error>(fixed(self.whole(column)?, 0, 0));
+        writeln!(
+            out,
+            "{} signals, {} at or above the threshold, {} of them untradable; {} trades changed.",
+            count("total_signals")?,
+            count("signals_above_threshold")?,
+            count("untradable_signals")?,
+            count("trades_changed")?
+        )?;
+        writeln!(
+            out,
+            "Had every level filled at the worse of level and observed price: {} SOL.",
+            fixed(self.exact("simulated_pnl_conservative_sol")?, 9, 4)
+        )?;
+        writeln!(out, "{}", self.verdict()?)?;
+        if self.trades.num_rows() > 0 {
+            writeln!(
+                out,
+                "\n{BOLD}The trades that would have changed most{BOLD:#}\n"
+            )?;
+            write!(out, "{}", self.changed_trades()?)?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// The range, the dataset, and the settings that differ from the defaults.
+    fn header(&self) -> Result<String> {
+        let mut different = Vec::new();
+        for parameter in PARAMETERS.iter().filter(|p| p.group != "date_range") {
+            let value = ScalarValue::try_from_array(self.column(parameter.name)?, 0)?;
+            let default = parameter.default_value()?;
+            if value != default {
+                different.push(format!(
+                    "{} {} (default {})",
+                    parameter.name,
+                    parameter_text(&value)?,
+                    default_text(parameter)
+                ));
+            }
+        }
+        let settings = match different.is_empty() {
+            true => "every setting at its default".to_owned(),
+            false => different.join(", "),
+        };
+        Ok(format!(
+            "{BOLD}{} to {}{BOLD:#} {DIM}· dataset {} ·{DIM:#} {settings}",
+            self.text("start_date")?,
+            self.text("end_date")?,
+            short_fingerprint(&self.fingerprint),
+        ))
+    }
+
+    fn metrics(&self) -> Result<Table> {
+        let mut table = Table::new(vec![
+            Column::left("metric"),
+            Column::right("actual"),
+            Column::right("simulated"),
+            Column::right("difference"),
+        ]);
+        for metric in &METRICS {
+            let actual = self.number(&format!("actual_{}", metric.column))?;
+            let simulated = self.number(&format!("simulated_{}", metric.column))?;
+            let digits = metric.unit.digits();
+            let cell = |number: Option<(i128, i8)>| match number {
+                Some((mantissa, scale)) => Cell::plain(fixed(mantissa, scale, digits)),
+                None => Cell::styled("–", DIM),
+            };
+            let difference = match (actual, simulated) {
+                // Both sides of a metric have the same type.
+                (Some((actual, scale)), Some((simulated, _))) => {
+                    let difference = simulated - actual;
+                    let text = signed(difference, scale, digits);
+                    Cell::styled(text, metric.style(difference))
+                }
+                _ => Cell::styled("–", DIM),
+            };
+            table.push(vec![
+                Cell::plain(metric.name),
+                cell(actual),
+                cell(simulated),
+                difference,
+            ]);
+        }
+        Ok(table)
+    }
+
+    /// Whether it would have been better, by the same rule as `is_improvement`, and why.
+    fn verdict(&self) -> Result<String> {
+        let difference = self.exact("pnl_difference_sol")?;
+        let win_rate = self.exact("win_rate_difference")?;
+        let is_improvement = self.column("is_improvement")?.as_boolean().value(0);
+        let percent = match self.number("pnl_improvement_percent")? {
+            Some((percent, scale)) => format!(" ({} %)", signed(percent, scale, 2)),
+            None => String::new(),
+        };
+        let facts = format!(
+            "{} SOL{percent}, win rate {} points",
+            signed(difference, 9, 4),
+            signed(win_rate, 2, 2)
+        );
+        Ok(match is_improvement {
+            true => format!("{GOOD}{BOLD}An improvement:{BOLD:#}{GOOD:#} {facts}."),
+            false if difference > 10_000_000 => format!(
+                "{BAD}{BOLD}Not an improvement:{BOLD:#}{BAD:#} {facts}, and a win rate that falls \
+                 by 5 points or more outweighs the gain."
+            ),
+            false => format!("{BAD}{BOLD}Not an improvement:{BOLD:#}{BAD:#} {facts}."),
+        })
+    }
+
+    fn changed_trades(&self) -> Result<Table> {
+        let mut table = Table::new(vec![
+            Column::left("signal at (UTC)"),
+            Column::left("token"),
+            Column::right("score"),
+            Column::right("actual"),
+            Column::right("simulated"),
+            Column::right("difference"),
+            Column::left("what would have changed"),
+        ]);
+        let trades = &self.trades;
+        for row in 0..trades.num_rows() {
+            let text = |position: usize| -> Result<String> {
+                let mut text = String::new();
+                write_value(&mut text, trades.column(position), row, Form::Table)?;
+                Ok(text)
+            };
+            let sol = |position: usize| {
+                let column = trades.column(position);
+                let column = column.as_primitive_opt::<Decimal128Type>()?;
+                column.is_valid(row).then(|| column.value(row))
+            };
+            let cell = |value: Option<i128>| match value {
+                Some(value) => Cell::plain(fixed(value, 9, 4)),
+                None => Cell::styled("–", DIM),
+            };
+            let difference = sol(5).unwrap_or(0);
+            let at = text(0)?;
+            table.push(vec![
+                Cell::plain(at.get(..19).unwrap_or(&at)),
+                Cell::plain(short_address(&text(1)?)),
+                Cell::plain(text(2)?),
+                cell(sol(3)),
+                cell(sol(4)),
+                Cell::styled(signed(difference, 9, 4), Better::More.style(difference)),
+                Cell::plain(text(6)?),
+            ]);
+        }
+        Ok(table)
+    }
+
+    fn column(&self, name: &str) -> Result<&dyn Array> {
+        let column = self.backtest.column_by_name(name);
+        match column {
+            Some(column) if !column.is_empty() => Ok(column.as_ref()),
+            _ => Err(missing(name)),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<String> {
+        let mut text = String::new();
+        write_value(&mut text, self.column(name)?, 0, Form::Table)?;
+        Ok(text)
+    }
+
+    /// A whole or a decimal number with its scale; `None` for null.
+    fn number(&self, name: &str) -> Result<Option<(i128, i8)>> {
+        let column = self.column(name)?;
+        if column.is_null(0) {
+            return Ok(None);
+        }
+        Ok(Some(match column.data_type() {
+            DataType::Int64 => (column.as_primitive::<Int64Type>().value(0).into(), 0),
+            DataType::UInt64 => (column.as_primitive::<UInt64Type>().value(0).into(), 0),
+            DataType::Decimal128(_, scale) => {
+                (column.as_primitive::<Decimal128Type>().value(0), *scale)
+            }
+            _ => return Err(missing(name)),
+        }))
+    }
+
+    fn whole(&self, name: &str) -> Result<i128> {
+        Ok(self.number(name)?.map_or(0, |(number, _)| number))
+    }
+
+    /// The mantissa of a number that is never null.
+    fn exact(&self, name: &str) -> Result<i128> {
+        self.whole(name)
+    }
+}
+
+impl Metric {
+    fn style(&self, difference: i128) -> Style {
+        self.better.style(difference)
+    }
+}
+
+impl Better {
+    fn style(self, difference: i128) -> Style {
+        match (self, difference.signum()) {
+            (Self::More, 1) | (Self::Less, -1) => GOOD,
+            (Self::More, -1) | (Self::Less, 1) => BAD,
+            _ => PLAIN,
+        }
+    }
+}
+
+/// A value of a parameter without the zeros of its type.
+fn parameter_text(value: &ScalarValue) -> Result<String> {
+    if value.is_null() {
+        return Ok("none".into());
+    }
+    if let ScalarValue::Decimal128(Some(mantissa), _, scale) = value {
+        return Ok(decimal::format(*mantissa, *scale));
+    }
+    let mut text = String::new();
+    write_value(&mut text, &value.to_array()?, 0, Form::Table)?;
+    Ok(text)
+}
+
+fn default_text(parameter: &Parameter) -> &'static str {
+    parameter.default.unwrap_or("none")
+}
+
+/// Enough of an address to recognise it by.
+fn short_address(address: &str) -> String {
+    match (
+        address.get(..4),
+        address.get(address.len().saturating_sub(4)..),
+    ) {
+        (Some(first), Some(last)) if address.len() > 12 => format!("{first}…{last}"),
+        _ => address.to_owned(),
+    }
+}
+
+/// A column of `backtest` that is not as it was when this was written.
+fn missing(name: &str) -> Error {
+    Error::Statement(datafusion::error::DataFusionError::Internal(format!(
+        "backtest returns no usable {name}"
+    )))
+}

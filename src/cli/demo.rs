@@ -1,0 +1,244 @@
+//! `hindsight demo`: makes a synthetic history, loads it, and shows what the defaults would have
+//! made of it.
+//!
+//! A note beside the history says which one it is, so that a second demo finds it loaded and
+//! neither demo nor data of the user's is ever mixed with the other.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use hindsight::dataset::Dataset;
+use hindsight::ingest::synthetic::SyntheticHistory;
+use hindsight::ingest::{self, LoadRequest};
+use hindsight::{Engine, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::comparison::Comparison;
+use super::failure::Failure;
+use super::interrupt::Interrupt;
+use super::numbers::grouped;
+use super::progress::{Bar, LoadProgress};
+use super::terminal::{BOLD, DIM, aside, remark, seconds};
+use super::values::{Form, write_value};
+
+const DIRECTORY: &str = "demo";
+const NOTE: &str = "history.json";
+
+/// Make a synthetic history, load it and backtest the defaults over it
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Make a synthetic history of copy trades, load it and backtest the default \
+                  settings over all of it.\n\n\
+                  The same seed and days give the same history on every machine. The workspace \
+                  must be empty, or hold this demo already."
+)]
+pub struct DemoArgs {
+    /// Which history to make
+    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().seed)]
+    seed: u64,
+    /// Length of the history, in days
+    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().days)]
+    days: u32,
+}
+
+/// Which history was made, and the dataset that loading it gave.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Note {
+    seed: u64,
+    days: u32,
+    fingerprint: String,
+}
+
+pub async fn execute(
+    workspace: &Path,
+    arguments: DemoArgs,
+    interrupt: &Interrupt,
+) -> std::result::Result<(), Failure> {
+    let history = SyntheticHistory {
+        seed: arguments.seed,
+        days: arguments.days,
+    };
+    if is_loaded(workspace, history)? {
+        aside(format_args!(
+            "{} holds this history already",
+            workspace.display()
+        ));
+    } else {
+        let started = Instant::now();
+        let (directory, listener) = (workspace.to_owned(), interrupt.clone());
+        let rows = interrupt
+            .write(move || make(&directory, history, &listener))
+            .await?;
+        aside(format_args!(
+            "made and loaded {} days, {} prices, in {}",
+            history.days,
+            grouped(rows),
+            seconds(started.elapsed())
+        ));
+    }
+
+    let started = Instant::now();
+    let spinner = Bar::spinner("backtesting");
+    let engine = Engine::open(workspace).await?;
+    let first_day = first_day(&engine)?;
+    let comparison = Comparison::run(&engine, &format!("start_date => '{first_day}'")).await?;
+    drop(spinner);
+    comparison.print()?;
+    aside(format_args!(
+        "one backtest in {}, {} signals over {} prices",
+        seconds(started.elapsed()),
+        grouped(engine.dataset().signals.num_rows() as u64),
+        grouped(engine.dataset().price_book.price_count() as u64)
+    ));
+    print_next(workspace, &first_day);
+    Ok(())
+}
+
+/// Whether the workspace holds this very history; refuses any other.
+fn is_loaded(workspace: &Path, history: SyntheticHistory) -> std::result::Result<bool, Failure> {
+    let dataset = Dataset::open(workspace)?;
+    if dataset.generation == 0 {
+        return Ok(false);
+    }
+    let refuse = |problem: String| {
+        let error = Error::Workspace {
+            path: workspace.to_owned(),
+            problem,
+        };
+        Failure::from(error).with_hint("give the demo a workspace of its own, as in --data ./demo")
+    };
+    let note = fs::read(workspace.join(DIRECTORY).join(NOTE)).ok();
+    let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
+    match note {
+        Some(note) if note.fingerprint != dataset.fingerprint => Err(refuse(
+            "holds more than a demo, which would mix with it".into(),
+        )),
+        Some(note) if (note.seed, note.days) == (history.seed, history.days) => Ok(true),
+        Some(note) => Err(refuse(format!(
+            "holds another demo already: --seed {} --days {}",
+            note.seed, note.days
+        ))),
+        None => Err(refuse(
+            "holds a history already, which a demo would mix with".into(),
+        )),
+    }
+}
+
+/// Makes and loads the history; whatever fails leaves the workspace as it was. Returns its prices.
+fn make(workspace: &Path, history: SyntheticHistory, interrupt: &Interrupt) -> Result<u64> {
+    let directory = workspace.join(DIRECTORY);
+    let is_new_workspace = !workspace.exists();
+    let is_new_directory = !directory.exists();
+    let made = make_in(workspace, &directory, history, interrupt);
+    if made.is_err() {
+        // What cannot be removed does no harm; the first error is the one to report.
+        if is_new_directory {
+            let _ = fs::remove_dir_all(&directory);
+        }
+        if is_new_workspace {
+            let _ = fs::remove_dir_all(workspace);
+        }
+    }
+    made
+}
+
+fn make_in(
+    workspace: &Path,
+    directory: &PathBuf,
+    history: SyntheticHistory,
+    interrupt: &Interrupt,
+) -> Result<u64> {
+    let unwritable = |path: &Path| {
+        let path = path.to_owned();
+        move |error: std::io::Error| Error::Workspace {
+            path,
+            problem: format!("cannot be written: {error}"),
+        }
+    };
+    fs::create_dir_all(directory).map_err(unwritable(directory))?;
+    let bar = Bar::new("making a history", 0);
+    let files = history.write(directory, &|done, total| {
+        bar.set(done, total);
+        match interrupt.is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    drop(bar);
+    let literal = |path: PathBuf| vec![path.display().to_string()];
+    let request = LoadRequest {
+        signals: literal(files.signals),
+        prices: literal(files.prices),
+        trades: literal(files.trades),
+    };
+    let summary = ingest::load(workspace, &request, &LoadProgress::new(interrupt))?;
+    let note = Note {
+        seed: history.seed,
+        days: history.days,
+        fingerprint: summary.fingerprint,
+    };
+    let path = directory.join(NOTE);
+    let text = serde_json::to_vec(&note).map_err(std::io::Error::from);
+    text.and_then(|text| fs::write(&path, text))
+        .map_err(unwritable(&path))?;
+    Ok(summary.prices.total)
+}
+
+/// The day of the first signal.
+fn first_day(engine: &Engine) -> Result<String> {
+    let mut first = String::new();
+    if let Some(timestamps) = engine.dataset().signals.column_by_name("timestamp")
+        && !timestamps.is_empty()
+    {
+        write_value(&mut first, timestamps, 0, Form::Text)?;
+    }
+    first.truncate("2025-01-01".len());
+    Ok(first)
+}
+
+/// Three commands to paste.
+fn print_next(workspace: &Path, first_day: &str) {
+    let data = match workspace == Path::new("./hindsight-data") {
+        true => String::new(),
+        false => format!(" --data {}", shell_word(&workspace.display().to_string())),
+    };
+    remark(format_args!("\n{BOLD}Try next{BOLD:#}"));
+    for (what, command) in [
+        (
+            "tighter settings over the same days",
+            format!(
+                "hindsight{data} run --set start_date={first_day} --set stop_loss_percent=8 \
+                 --set score_threshold=80"
+            ),
+        ),
+        (
+            "a grid of them, best first",
+            format!(
+                "hindsight{data} sweep --set start_date={first_day} \
+                 --set stop_loss_percent=8,12,15 --set score_threshold=60:90:5"
+            ),
+        ),
+        (
+            "how trades ended, in SQL",
+            format!(
+                "hindsight{data} query \"select exit_reason, count(*) as trades, sum(net_pnl_sol) \
+                 as pnl_sol from simulate_trades(start_date => '{first_day}') group by exit_reason \
+                 order by pnl_sol desc\""
+            ),
+        ),
+    ] {
+        remark(format_args!("  {DIM}# {what}{DIM:#}\n  {command}"));
+    }
+}
+
+/// A word as a POSIX shell takes it literally.
+fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line: one file for each subcommand. Only this module knows clap and the terminal.
+//!
+//! Results go to standard output, everything else to standard error. A command runs as a task of
+//! its own, so that Ctrl-C ends it whatever it is doing; what holds files open is asked to stop and
+//! given a moment to tidy up.
+
+mod comparison;
+mod demo;
+mod failure;
+mod interrupt;
+mod load;
+mod numbers;
+mod output;
+mod progress;
+mod query;
+mod run;
+mod settings;
+mod statements;
+mod sweep;
+mod table;
+mod terminal;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Parser, Subcommand};
+use hindsight::Error;
+
+use failure::Failure;
+use interrupt::Interrupt;
+
+/// How long a load may take to remove its traces after Ctrl-C.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hindsight",
+    version,
+    about = "Had our settings been different, what would have happened? Exact backtests of copy trades, in SQL.",
+    after_help = "Exit codes: 0 done, 1 the statement or its data was wrong, 2 usage, \
+                  3 the workspace failed, 130 interrupted.",
+    styles = STYLES,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Directory of the workspace: the loaded history lies there
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "HINDSIGHT_DATA",
+        default_value = "./hindsight-data"
+    )]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Load(load::LoadArgs),
+    Run(run::RunArgs),
+    Sweep(sweep::SweepArgs),
+    Query(query::QueryArgs),
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default())
+    .error(AnsiColor::Red.on_default().bold());
+
+/// Runs a command to its end, or until Ctrl-C.
+pub fn execute(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io {
+            path: "threads".into(),
+            source,
+        })?;
+    let interrupt = Interrupt::listen();
+    let outcome = runtime.block_on(async {
+        let mut task = tokio::spawn(dispatch(cli, interrupt.clone()));
+        let joined = tokio::select! {
+            joined = &mut task => joined,
+            () = interrupt.happened() => {
+                // What writes is let finish or undo; a query is simply left behind.
+                let grace = if interrupt.is_writing() { GRACE } else { Duration::ZERO };
+                match tokio::time::timeout(grace, &mut task).await {
+                    Ok(joined) => joined,
+                    Err(_) => return Err(Error::Cancelled.into()),
+                }
+            }
+        };
+        joined.unwrap_or_else(|error| Err(Failure::crashed(&error)))
+    });
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
+    let workspace = cli.data;
+    match cli.command {
+        Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,
+        Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
+        Command::Run(arguments) => run::execute(&workspace, arguments).await,
+        Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
+        Command::Query(arguments) => query::execute(&workspace, arguments).await,
+    }
+}

@@ -1,0 +1,124 @@
+//! Results on standard output, in the format that was asked for, batch by batch as they come.
+
+mod binary;
+mod rows;
+mod text;
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use futures::StreamExt;
+
+use super::failure::Failure;
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people; a single row that is too wide, one column a line
+    #[default]
+    Table,
+    /// Comma-separated with a header (RFC 4180); null is empty, an empty text is ""
+    Csv,
+    /// One array of objects; decimals keep all their digits
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// A Markdown table
+    Markdown,
+    /// A Parquet file
+    Parquet,
+    /// An Arrow IPC stream
+    Arrow,
+}
+
+impl Format {
+    fn is_binary(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
+    }
+}
+
+/// Takes the batches of one result.
+trait ResultWriter: Send {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
+    /// Called once, behind the last batch.
+    fn finish(&mut self) -> Result<(), Failure>;
+}
+
+/// Where the results of a command go.
+#[derive(Debug)]
+pub struct Output {
+    format: Format,
+    results: usize,
+}
+
+impl Output {
+    /// Refuses what would only garble a terminal.
+    pub fn new(format: Format) -> Result<Self, Failure> {
+        if format.is_binary() && io::stdout().is_terminal() {
+            return Err(Failure::usage(
+                format!("--format {} is no text for a terminal", name(format)),
+                format!("redirect it, as in > result.{}", name(format)),
+            ));
+        }
+        Ok(Self { format, results: 0 })
+    }
+
+    /// Runs a statement and writes its result; a statement without columns has none.
+    pub async fn write(&mut self, frame: DataFrame, is_last: bool) -> Result<(), Failure> {
+        self.write_after(frame, is_last, || ()).await
+    }
+
+    /// As [`Self::write`]; `ready` is called before the first row is written.
+    pub async fn write_after(
+        &mut self,
+        frame: DataFrame,
+        is_last: bool,
+        ready: impl FnOnce(),
+    ) -> Result<(), Failure> {
+        let has_result = !frame.schema().fields().is_empty();
+        if has_result && self.format.is_binary() && !is_last {
+            return Err(Failure::usage(
+                format!("--format {} holds one result", name(self.format)),
+                "only the last statement may have one; give the others their own command",
+            ));
+        }
+        let mut stream = frame.execute_stream().await?;
+        if !has_result {
+            while let Some(batch) = stream.next().await {
+                batch?;
+            }
+            return Ok(());
+        }
+        let mut next = stream.next().await;
+        ready();
+        let mut writer = self.writer(&stream.schema())?;
+        self.results += 1;
+        while let Some(batch) = next {
+            writer.write(&batch?)?;
+            next = stream.next().await;
+        }
+        writer.finish()
+    }
+
+    fn writer(&self, schema: &SchemaRef) -> Result<Box<dyn ResultWriter>, Failure> {
+        let is_first = self.results == 0;
+        Ok(match self.format {
+            Format::Table => Box::new(rows::TableWriter::new(schema, is_first)),
+            Format::Csv => Box::new(text::TextWriter::new(text::Csv, schema, is_first)),
+            Format::Json => Box::new(text::TextWriter::new(text::Json, schema, is_first)),
+            Format::Ndjson => Box::new(text::TextWriter::new(text::Ndjson, schema, is_first)),
+            Format::Markdown => Box::new(text::TextWriter::new(text::Markdown, schema, is_first)),
+            Format::Parquet => Box::new(binary::ParquetWriter::new(schema)?),
+            Format::Arrow => Box::new(binary::ArrowWriter::new(schema)?),
+        })
+    }
+}
+
+fn name(format: Format) -> String {
+    format
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}

@@ -1,0 +1,81 @@
+//! `hindsight sweep`: every combination of some settings, the best first.
+
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::numbers::grouped;
+use super::output::{Format, Output};
+use super::progress::Bar;
+use super::run::open_loaded;
+use super::settings::{self, Setting};
+use super::terminal::{aside, remark, seconds};
+
+/// The rows of a table, unless told otherwise.
+const TABLE_ROWS: u64 = 20;
+
+/// Backtest every combination of some settings, best first
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Backtest every combination of some settings, the most profitable first.\n\n\
+                  Several values are separated by commas; first:last:step is a range that includes \
+                  its last value.",
+    after_help = "Examples:\n  \
+                  hindsight sweep --set stop_loss_percent=8,10,12,15 --set score_threshold=60:90:5\n  \
+                  hindsight sweep --set exit_strategy=hybrid,trailing_stop --set start_date=2025-01-01\n  \
+                  hindsight sweep --set trailing_stop_percent=5:30:1 --format csv > sweep.csv"
+)]
+pub struct SweepArgs {
+    /// A parameter and its values
+    #[arg(long = "set", value_name = "NAME=VALUES", value_parser = settings::parse, required = true)]
+    settings: Vec<Setting>,
+    /// Rows to show, 0 for all [default: 20 in a table, else all]
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub async fn execute(workspace: &Path, arguments: SweepArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut output = Output::new(arguments.format)?;
+    let (mut call, mut swept, mut combinations) = (Vec::new(), Vec::new(), 1_u64);
+    for setting in &arguments.settings {
+        let (argument, count) = setting.array_argument()?;
+        call.push(argument);
+        swept.push(setting.identifier());
+        combinations = combinations.saturating_mul(count as u64);
+    }
+    let (call, swept) = (call.join(", "), swept.join(", "));
+    let default_limit = if arguments.format == Format::Table {
+        TABLE_ROWS
+    } else {
+        0
+    };
+    let limit = match arguments.limit.unwrap_or(default_limit) {
+        0 => String::new(),
+        rows => format!(" limit {rows}"),
+    };
+    let engine = open_loaded(workspace).await?;
+    let frame = engine
+        .statement(&format!(
+            "select {swept}, simulated_total_trades, simulated_win_rate, simulated_total_pnl_sol, \
+             simulated_pnl_conservative_sol, simulated_max_drawdown_sol, pnl_difference_sol \
+             from backtest({call}) \
+             order by simulated_total_pnl_sol desc, {swept}{limit}"
+        ))
+        .await?;
+    match combinations {
+        1 => remark("1 combination"),
+        _ => remark(format_args!("{} combinations", grouped(combinations))),
+    }
+    let spinner = Bar::spinner("backtesting");
+    output
+        .write_after(frame, true, move || drop(spinner))
+        .await?;
+    aside(seconds(started.elapsed()));
+    Ok(())
+}

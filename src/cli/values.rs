@@ -1,0 +1,327 @@
+//! A value of any Arrow type as text: the one place where the formats agree or differ.
+//!
+//! Decimals are written with all the digits of their scale and never pass through floats. Instants
+//! are UTC. What is nested is JSON, whatever the format around it.
+
+use std::fmt::Write;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, GenericListArray, OffsetSizeTrait, PrimitiveArray,
+};
+use datafusion::arrow::datatypes::*;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use hindsight::Result;
+
+/// For whom a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A person: `2025-01-01 00:00:00 UTC`.
+    Table,
+    /// A program that takes text: `2025-01-01T00:00:00Z`. Null is empty.
+    Text,
+    /// A program that takes JSON: text in quotes, numbers bare.
+    Json,
+}
+
+/// Appends the value of one row.
+pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form) -> Result<()> {
+    if is_null(column, row) {
+        if form == Form::Json {
+            out.push_str("null");
+        }
+        return Ok(());
+    }
+    match column.data_type() {
+        DataType::Boolean => push(out, column.as_boolean().value(row)),
+        DataType::Int8 => push(out, native::<Int8Type>(column, row)),
+        DataType::Int16 => push(out, native::<Int16Type>(column, row)),
+        DataType::Int32 => push(out, native::<Int32Type>(column, row)),
+        DataType::Int64 => push(out, native::<Int64Type>(column, row)),
+        DataType::UInt8 => push(out, native::<UInt8Type>(column, row)),
+        DataType::UInt16 => push(out, native::<UInt16Type>(column, row)),
+        DataType::UInt32 => push(out, native::<UInt32Type>(column, row)),
+        DataType::UInt64 => push(out, native::<UInt64Type>(column, row)),
+        DataType::Float16 => float(out, native::<Float16Type>(column, row).to_f64(), form),
+        DataType::Float32 => float32(out, native::<Float32Type>(column, row), form),
+        DataType::Float64 => float(out, native::<Float64Type>(column, row), form),
+        DataType::Decimal32(_, _) => {
+            out.push_str(&column.as_primitive::<Decimal32Type>().value_as_string(row));
+        }
+        DataType::Decimal64(_, _) => {
+            out.push_str(&column.as_primitive::<Decimal64Type>().value_as_string(row));
+        }
+        DataType::Decimal128(_, _) => {
+            out.push_str(&column.as_primitive::<Decimal128Type>().value_as_string(row));
+        }
+        DataType::Decimal256(_, _) => {
+            out.push_str(&column.as_primitive::<Decimal256Type>().value_as_string(row));
+        }
+        DataType::Utf8 => text(out, column.as_string::<i32>().value(row), form),
+        DataType::LargeUtf8 => text(out, column.as_string::<i64>().value(row), form),
+        DataType::Utf8View => text(out, column.as_string_view().value(row), form),
+        DataType::Binary => binary(out, column.as_binary::<i32>().value(row), form),
+        DataType::LargeBinary => binary(out, column.as_binary::<i64>().value(row), form),
+        DataType::BinaryView => binary(out, column.as_binary_view().value(row), form),
+        DataType::FixedSizeBinary(_) => {
+            binary(out, column.as_fixed_size_binary().value(row), form);
+        }
+        DataType::Date32 => {
+            let days = native::<Date32Type>(column, row);
+            text(out, &date(days.into()), form);
+        }
+        DataType::Date64 => {
+            let days = native::<Date64Type>(column, row).div_euclid(86_400_000);
+            text(out, &date(days), form);
+        }
+        DataType::Timestamp(unit, _) => {
+            let (value, per_second) = match unit {
+                TimeUnit::Second => (native::<TimestampSecondType>(column, row), 1),
+                TimeUnit::Millisecond => (native::<TimestampMillisecondType>(column, row), 1_000),
+                TimeUnit::Microsecond => {
+                    (native::<TimestampMicrosecondType>(column, row), 1_000_000)
+                }
+                TimeUnit::Nanosecond => (
+                    native::<TimestampNanosecondType>(column, row),
+                    1_000_000_000,
+                ),
+            };
+            text(out, &instant(value, per_second, form), form);
+        }
+        DataType::List(_) => list(out, column.as_list::<i32>(), row)?,
+        DataType::LargeList(_) => list(out, column.as_list::<i64>(), row)?,
+        DataType::ListView(_) => elements(out, &column.as_list_view::<i32>().value(row))?,
+        DataType::LargeListView(_) => elements(out, &column.as_list_view::<i64>().value(row))?,
+        DataType::FixedSizeList(_, _) => {
+            elements(out, &column.as_fixed_size_list().value(row))?;
+        }
+        DataType::Struct(fields) => {
+            out.push('{');
+            for (position, field) in fields.iter().enumerate() {
+                separate(out, position);
+                write_json_text(out, field.name());
+                out.push(':');
+                write_value(out, column.as_struct().column(position), row, Form::Json)?;
+            }
+            out.push('}');
+        }
+        DataType::Map(_, _) => map(out, column, row)?,
+        DataType::Dictionary(key, _) => match key.as_ref() {
+            DataType::Int32 => keyed::<Int32Type>(out, column, row, form)?,
+            DataType::UInt16 => keyed::<UInt16Type>(out, column, row, form)?,
+            DataType::UInt32 => keyed::<UInt32Type>(out, column, row, form)?,
+            _ => other(out, column, row, form)?,
+        },
+        _ => other(out, column, row, form)?,
+    }
+    Ok(())
+}
+
+/// Whether the value is null, also where the type has no place for nulls.
+pub fn is_null(column: &dyn Array, row: usize) -> bool {
+    match column.data_type() {
+        DataType::Null => true,
+        DataType::Dictionary(_, _) => column
+            .logical_nulls()
+            .is_some_and(|nulls| nulls.is_null(row)),
+        _ => column.is_null(row),
+    }
+}
+
+/// Appends text as a JSON string.
+pub fn write_json_text(out: &mut String, value: &str) {
+    out.push('"');
+    for character in value.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            control if control < ' ' => push(out, format_args!("\\u{:04x}", control as u32)),
+            character => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
+fn push(out: &mut String, value: impl std::fmt::Display) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+fn native<T: ArrowPrimitiveType>(column: &dyn Array, row: usize) -> T::Native {
+    let column: &PrimitiveArray<T> = column.as_primitive();
+    column.value(row)
+}
+
+fn text(out: &mut String, value: &str, form: Form) {
+    match form {
+        Form::Json => write_json_text(out, value),
+        Form::Table | Form::Text => out.push_str(value),
+    }
+}
+
+fn binary(out: &mut String, bytes: &[u8], form: Form) {
+    let mut hex = String::with_capacity(2 + 2 * bytes.len());
+    hex.push_str("\\x");
+    for byte in bytes {
+        push(&mut hex, format_args!("{byte:02x}"));
+    }
+    text(out, &hex, form);
+}
+
+fn float(out: &mut String, value: f64, form: Form) {
+    match (value.is_finite(), form) {
+        // The shortest digits that give the same number back.
+        (true, _) => push(out, format_args!("{value:?}")),
+        (false, Form::Json) => out.push_str("null"),
+        (false, _) => push(out, value),
+    }
+}
+
+fn float32(out: &mut String, value: f32, form: Form) {
+    match value.is_finite() {
+        true => push(out, format_args!("{value:?}")),
+        false => float(out, value.into(), form),
+    }
+}
+
+fn date(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+fn instant(value: i64, per_second: i64, form: Form) -> String {
+    let (seconds, fraction) = (value.div_euclid(per_second), value.rem_euclid(per_second));
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let nanoseconds = fraction * (1_000_000_000 / per_second);
+    let fraction = match nanoseconds {
+        0 => String::new(),
+        _ if nanoseconds % 1_000 == 0 => format!(".{:06}", nanoseconds / 1_000),
+        _ => format!(".{nanoseconds:09}"),
+    };
+    let (between, zone) = match form {
+        Form::Table => (' ', " UTC"),
+        Form::Text | Form::Json => ('T', "Z"),
+    };
+    let date = date(days);
+    format!("{date}{between}{hour:02}:{minute:02}:{second:02}{fraction}{zone}")
+}
+
+/// Year, month and day of a number of days since 1970, in the Gregorian calendar; Howard Hinnant,
+/// "chrono-compatible low-level date algorithms", `civil_from_days`.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+fn separate(out: &mut String, position: usize) {
+    if position > 0 {
+        out.push(',');
+    }
+}
+
+fn list<O: OffsetSizeTrait>(
+    out: &mut String,
+    column: &GenericListArray<O>,
+    row: usize,
+) -> Result<()> {
+    elements(out, &column.value(row))
+}
+
+fn elements(out: &mut String, values: &ArrayRef) -> Result<()> {
+    out.push('[');
+    for position in 0..values.len() {
+        separate(out, position);
+        write_value(out, values, position, Form::Json)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn map(out: &mut String, column: &dyn Array, row: usize) -> Result<()> {
+    let entries = column.as_map().value(row);
+    out.push('{');
+    for position in 0..entries.len() {
+        separate(out, position);
+        let mut key = String::new();
+        write_value(&mut key, entries.column(0), position, Form::Text)?;
+        write_json_text(out, &key);
+        out.push(':');
+        write_value(out, entries.column(1), position, Form::Json)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn keyed<K: ArrowDictionaryKeyType>(
+    out: &mut String,
+    column: &dyn Array,
+    row: usize,
+    form: Form,
+) -> Result<()> {
+    let column = column.as_dictionary::<K>();
+    match column.key(row) {
+        Some(key) => write_value(out, column.values(), key, form),
+        None => Ok(()),
+    }
+}
+
+/// Times, intervals and the rare rest, as Arrow shows them.
+fn other(out: &mut String, column: &dyn Array, row: usize, form: Form) -> Result<()> {
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(column, &options)
+        .map_err(datafusion::error::DataFusionError::from)?;
+    text(out, &formatter.value(row).to_string(), form);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(-1), "1969-12-31");
+        assert_eq!(date(20_089), "2025-01-01");
+        assert_eq!(date(19_782), "2024-02-29");
+        assert_eq!(date(-719_468), "0000-03-01");
+    }
+
+    #[test]
+    fn fractions_of_a_second_show_only_where_there_are_some() {
+        let micros = 1_735_689_600_000_000;
+        assert_eq!(
+            instant(micros, 1_000_000, Form::Text),
+            "2025-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            instant(micros, 1_000_000, Form::Table),
+            "2025-01-01 00:00:00 UTC"
+        );
+        assert_eq!(
+            instant(micros + 5, 1_000_000, Form::Json),
+            "2025-01-01T00:00:00.000005Z"
+        );
+        assert_eq!(
+            instant(-1, 1_000_000_000, Form::Text),
+            "1969-12-31T23:59:59.999999999Z"
+        );
+        assert_eq!(instant(-1, 1, Form::Text), "1969-12-31T23:59:59Z");
+    }
+}
