@@ -130,24 +130,28 @@ fn is_loaded(workspace: &Path, history: SyntheticHistory) -> std::result::Result
 /// Makes and loads the history; whatever fails leaves the workspace as it was. Returns its prices.
 fn make(workspace: &Path, history: SyntheticHistory, interrupt: &Interrupt) -> Result<u64> {
     let directory = workspace.join(DIRECTORY);
-    let is_new_workspace = !workspace.exists();
-    let is_new_directory = !directory.exists();
+    let begun = match (workspace.exists(), directory.exists()) {
+        (false, _) => Some(workspace.to_owned()),
+        (true, false) => Some(directory.clone()),
+        (true, true) => None,
+    };
+    let undo = move || {
+        if let Some(begun) = begun {
+            // What cannot be removed does no harm, and there is another error to report.
+            let _ = fs::remove_dir_all(begun);
+        }
+    };
+    interrupt.set_undo(undo.clone());
     let made = make_in(workspace, &directory, history, interrupt);
     if made.is_err() {
-        // What cannot be removed does no harm; the first error is the one to report.
-        if is_new_directory {
-            let _ = fs::remove_dir_all(&directory);
-        }
-        if is_new_workspace {
-            let _ = fs::remove_dir_all(workspace);
-        }
+        undo();
     }
     made
 }
 
 fn make_in(
     workspace: &Path,
-    directory: &PathBuf,
+    directory: &Path,
     history: SyntheticHistory,
     interrupt: &Interrupt,
 ) -> Result<u64> {

@@ -1,6 +1,6 @@
 //! What ended a command: the error, where in the input it happened, and the way out.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -71,6 +71,10 @@ impl Failure {
 
     fn print(&self) -> io::Result<()> {
         let mut stderr = anstream::stderr().lock();
+        if matches!(self.error, Error::Cancelled) && io::stderr().is_terminal() {
+            // A progress bar may have been left where the cursor is.
+            write!(stderr, "\r\x1b[K")?;
+        }
         write!(stderr, "{ERROR}error{ERROR:#}: ")?;
         if let Some(place) = &self.place {
             write!(stderr, "{place}: ")?;

@@ -1,17 +1,21 @@
 //! Ctrl-C: heard on a thread of its own, since all others may be deep in a computation.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hindsight::{Error, Result};
 use tokio::sync::watch;
 
 /// Whether Ctrl-C was pressed; clones hear of the same one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Interrupt {
     pressed: watch::Receiver<bool>,
     writing: Arc<AtomicBool>,
+    undo: Arc<Mutex<Option<Undo>>>,
 }
+
+/// Takes back what was begun.
+type Undo = Box<dyn FnOnce() + Send>;
 
 impl Interrupt {
     /// Starts to listen.
@@ -34,6 +38,7 @@ impl Interrupt {
         Self {
             pressed,
             writing: Arc::default(),
+            undo: Arc::default(),
         }
     }
 
@@ -55,6 +60,20 @@ impl Interrupt {
         self.writing.load(Ordering::Relaxed)
     }
 
+    /// What to do should the process end before what writes has stopped.
+    pub fn set_undo(&self, undo: impl FnOnce() + Send + 'static) {
+        let mut current = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Box::new(undo));
+    }
+
+    /// Takes back what does not stop by itself in time.
+    pub fn undo(&self) {
+        let mut current = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(undo) = current.take() {
+            undo();
+        }
+    }
+
     /// Runs what writes files on a thread where it may block.
     pub async fn write<T: Send + 'static>(
         &self,
@@ -63,6 +82,7 @@ impl Interrupt {
         self.writing.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(work).await;
         self.writing.store(false, Ordering::Relaxed);
+        *self.undo.lock().unwrap_or_else(PoisonError::into_inner) = None;
         joined.unwrap_or_else(|error| {
             Err(Error::Io {
                 path: "a thread that writes".into(),

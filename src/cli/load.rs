@@ -11,7 +11,7 @@ use super::interrupt::Interrupt;
 use super::numbers::grouped;
 use super::progress::LoadProgress;
 use super::table::{Cell, Column, Table};
-use super::terminal::{CAUTION, DIM, remark, seconds};
+use super::terminal::{CAUTION, DIM, aside, remark, seconds};
 
 /// Load a history of signals, prices and trades from files
 #[derive(Debug, Args)]
@@ -106,7 +106,6 @@ fn print_summary(summary: &LoadSummary) {
         Column::left("table"),
         Column::left("check"),
         Column::right("rows"),
-        Column::left("for example"),
     ]);
     for finding in &summary.findings {
         let style = match finding.severity {
@@ -118,8 +117,8 @@ fn print_summary(summary: &LoadSummary) {
             Cell::plain(finding.table_name),
             Cell::plain(finding.check_name),
             Cell::plain(grouped(finding.row_count)),
-            Cell::styled(&finding.example, DIM),
         ]);
     }
     remark(findings);
+    aside("select * from data_quality shows an example of each\n");
 }

@@ -96,7 +96,10 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
                 let grace = if interrupt.is_writing() { GRACE } else { Duration::ZERO };
                 match tokio::time::timeout(grace, &mut task).await {
                     Ok(joined) => joined,
-                    Err(_) => return Err(Error::Cancelled.into()),
+                    Err(_) => {
+                        interrupt.undo();
+                        return Err(Error::Cancelled.into());
+                    }
                 }
             }
         };

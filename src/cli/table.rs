@@ -43,17 +43,17 @@ impl Cell {
 
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
         Self {
-            text: visible(text.into()),
+            text: visible(text.into().trim_end_matches('\n')),
             style,
         }
     }
 }
 
 /// What would move the cursor or change its colour is shown, not done; lines stay lines.
-fn visible(text: String) -> String {
+fn visible(text: &str) -> String {
     let is_harmless = |character: char| !character.is_control() || character == '\n';
     if text.chars().all(is_harmless) {
-        return text;
+        return text.to_owned();
     }
     let mut visible = String::with_capacity(text.len());
     for character in text.chars() {

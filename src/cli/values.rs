@@ -44,14 +44,14 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
         DataType::Float16 => float(out, native::<Float16Type>(column, row).to_f64(), form),
         DataType::Float32 => float32(out, native::<Float32Type>(column, row), form),
         DataType::Float64 => float(out, native::<Float64Type>(column, row), form),
-        DataType::Decimal32(_, _) => {
-            out.push_str(&column.as_primitive::<Decimal32Type>().value_as_string(row));
+        DataType::Decimal32(_, scale) => {
+            decimal(out, native::<Decimal32Type>(column, row).into(), *scale);
         }
-        DataType::Decimal64(_, _) => {
-            out.push_str(&column.as_primitive::<Decimal64Type>().value_as_string(row));
+        DataType::Decimal64(_, scale) => {
+            decimal(out, native::<Decimal64Type>(column, row).into(), *scale);
         }
-        DataType::Decimal128(_, _) => {
-            out.push_str(&column.as_primitive::<Decimal128Type>().value_as_string(row));
+        DataType::Decimal128(_, scale) => {
+            decimal(out, native::<Decimal128Type>(column, row), *scale);
         }
         DataType::Decimal256(_, _) => {
             out.push_str(&column.as_primitive::<Decimal256Type>().value_as_string(row));
@@ -67,11 +67,11 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
         }
         DataType::Date32 => {
             let days = native::<Date32Type>(column, row);
-            text(out, &date(days.into()), form);
+            quoted(out, form, |out| date(out, days.into()));
         }
         DataType::Date64 => {
             let days = native::<Date64Type>(column, row).div_euclid(86_400_000);
-            text(out, &date(days), form);
+            quoted(out, form, |out| date(out, days));
         }
         DataType::Timestamp(unit, _) => {
             let (value, per_second) = match unit {
@@ -85,7 +85,7 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
                     1_000_000_000,
                 ),
             };
-            text(out, &instant(value, per_second, form), form);
+            quoted(out, form, |out| instant(out, value, per_second, form));
         }
         DataType::List(_) => list(out, column.as_list::<i32>(), row)?,
         DataType::LargeList(_) => list(out, column.as_list::<i64>(), row)?,
@@ -105,26 +105,39 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
             out.push('}');
         }
         DataType::Map(_, _) => map(out, column, row)?,
-        DataType::Dictionary(key, _) => match key.as_ref() {
-            DataType::Int32 => keyed::<Int32Type>(out, column, row, form)?,
-            DataType::UInt16 => keyed::<UInt16Type>(out, column, row, form)?,
-            DataType::UInt32 => keyed::<UInt32Type>(out, column, row, form)?,
-            _ => other(out, column, row, form)?,
+        DataType::Dictionary(_, _) => match entry(column, row) {
+            Some((values, key)) => write_value(out, values, key, form)?,
+            None => other(out, column, row, form)?,
         },
         _ => other(out, column, row, form)?,
     }
     Ok(())
 }
 
-/// Whether the value is null, also where the type has no place for nulls.
+/// Whether the value is null, also where the type has no place for nulls of its own.
 pub fn is_null(column: &dyn Array, row: usize) -> bool {
     match column.data_type() {
         DataType::Null => true,
-        DataType::Dictionary(_, _) => column
-            .logical_nulls()
-            .is_some_and(|nulls| nulls.is_null(row)),
+        DataType::Dictionary(_, _) if column.is_valid(row) => {
+            entry(column, row).is_some_and(|(values, key)| is_null(values, key))
+        }
         _ => column.is_null(row),
     }
+}
+
+/// The value that a dictionary's key stands for, for the types of keys in use here.
+fn entry(column: &dyn Array, row: usize) -> Option<(&dyn Array, usize)> {
+    fn of<K: ArrowDictionaryKeyType>(
+        column: &dyn Array,
+        row: usize,
+    ) -> Option<(&dyn Array, usize)> {
+        let column = column.as_dictionary_opt::<K>()?;
+        Some((column.values().as_ref(), column.key(row)?))
+    }
+    of::<Int32Type>(column, row)
+        .or_else(|| of::<UInt16Type>(column, row))
+        .or_else(|| of::<UInt32Type>(column, row))
+        .or_else(|| of::<UInt8Type>(column, row))
 }
 
 /// Appends text as a JSON string.
@@ -186,27 +199,81 @@ fn float32(out: &mut String, value: f32, form: Form) {
     }
 }
 
-fn date(days: i64) -> String {
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}")
+/// What is text in JSON and consists of harmless characters.
+fn quoted(out: &mut String, form: Form, write: impl FnOnce(&mut String)) {
+    let quote = if form == Form::Json { "\"" } else { "" };
+    out.push_str(quote);
+    write(out);
+    out.push_str(quote);
 }
 
-fn instant(value: i64, per_second: i64, form: Form) -> String {
+/// All the digits of the scale.
+fn decimal(out: &mut String, mantissa: i128, scale: i8) {
+    if mantissa < 0 {
+        out.push('-');
+    }
+    let digits = mantissa.unsigned_abs();
+    let Ok(scale) = u32::try_from(scale) else {
+        // The last digit of a negative scale stands for tens, hundreds, …
+        push(out, digits);
+        if digits != 0 {
+            out.extend(std::iter::repeat_n('0', scale.unsigned_abs().into()));
+        }
+        return;
+    };
+    let unit = 10_u128.pow(scale);
+    match scale {
+        0 => push(out, digits),
+        // The common case, and several times faster.
+        1..=18 if let Ok(small) = u64::try_from(digits) => {
+            let unit = 10_u64.pow(scale);
+            push(
+                out,
+                format_args!(
+                    "{}.{:0width$}",
+                    small / unit,
+                    small % unit,
+                    width = scale as usize
+                ),
+            );
+        }
+        _ => push(
+            out,
+            format_args!(
+                "{}.{:0width$}",
+                digits / unit,
+                digits % unit,
+                width = scale as usize
+            ),
+        ),
+    }
+}
+
+fn date(out: &mut String, days: i64) {
+    let (year, month, day) = civil(days);
+    push(out, format_args!("{year:04}-{month:02}-{day:02}"));
+}
+
+fn instant(out: &mut String, value: i64, per_second: i64, form: Form) {
     let (seconds, fraction) = (value.div_euclid(per_second), value.rem_euclid(per_second));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let nanoseconds = fraction * (1_000_000_000 / per_second);
-    let fraction = match nanoseconds {
-        0 => String::new(),
-        _ if nanoseconds % 1_000 == 0 => format!(".{:06}", nanoseconds / 1_000),
-        _ => format!(".{nanoseconds:09}"),
-    };
     let (between, zone) = match form {
         Form::Table => (' ', " UTC"),
         Form::Text | Form::Json => ('T', "Z"),
     };
-    let date = date(days);
-    format!("{date}{between}{hour:02}:{minute:02}:{second:02}{fraction}{zone}")
+    date(out, days);
+    push(
+        out,
+        format_args!("{between}{hour:02}:{minute:02}:{second:02}"),
+    );
+    let nanoseconds = fraction * (1_000_000_000 / per_second);
+    match nanoseconds {
+        0 => {}
+        _ if nanoseconds % 1_000 == 0 => push(out, format_args!(".{:06}", nanoseconds / 1_000)),
+        _ => push(out, format_args!(".{nanoseconds:09}")),
+    }
+    out.push_str(zone);
 }
 
 /// Year, month and day of a number of days since 1970, in the Gregorian calendar; Howard Hinnant,
@@ -268,19 +335,6 @@ fn map(out: &mut String, column: &dyn Array, row: usize) -> Result<()> {
     Ok(())
 }
 
-fn keyed<K: ArrowDictionaryKeyType>(
-    out: &mut String,
-    column: &dyn Array,
-    row: usize,
-    form: Form,
-) -> Result<()> {
-    let column = column.as_dictionary::<K>();
-    match column.key(row) {
-        Some(key) => write_value(out, column.values(), key, form),
-        None => Ok(()),
-    }
-}
-
 /// Times, intervals and the rare rest, as Arrow shows them.
 fn other(out: &mut String, column: &dyn Array, row: usize, form: Form) -> Result<()> {
     let options = FormatOptions::default();
@@ -294,8 +348,15 @@ fn other(out: &mut String, column: &dyn Array, row: usize, form: Form) -> Result
 mod tests {
     use super::*;
 
+    fn shown(write: impl FnOnce(&mut String)) -> String {
+        let mut text = String::new();
+        write(&mut text);
+        text
+    }
+
     #[test]
     fn days_become_dates() {
+        let date = |days| shown(|out| date(out, days));
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(-1), "1969-12-31");
         assert_eq!(date(20_089), "2025-01-01");
@@ -305,6 +366,7 @@ mod tests {
 
     #[test]
     fn fractions_of_a_second_show_only_where_there_are_some() {
+        let instant = |value, unit, form| shown(|out| instant(out, value, unit, form));
         let micros = 1_735_689_600_000_000;
         assert_eq!(
             instant(micros, 1_000_000, Form::Text),
@@ -323,5 +385,21 @@ mod tests {
             "1969-12-31T23:59:59.999999999Z"
         );
         assert_eq!(instant(-1, 1, Form::Text), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn decimals_keep_the_digits_of_their_scale() {
+        let decimal = |mantissa, scale| shown(|out| decimal(out, mantissa, scale));
+        assert_eq!(decimal(-5, 1), "-0.5");
+        assert_eq!(decimal(0, 9), "0.000000000");
+        assert_eq!(decimal(1_500, 2), "15.00");
+        assert_eq!(decimal(7, 0), "7");
+        assert_eq!(decimal(7, -2), "700");
+        let most = 10_i128.pow(38) - 1;
+        assert_eq!(decimal(-most, 38), format!("-0.{}", "9".repeat(38)));
+        assert_eq!(
+            decimal(most, 18),
+            format!("{}.{}", "9".repeat(20), "9".repeat(18))
+        );
     }
 }
