@@ -13,6 +13,7 @@
     reason = "tests fail by panicking, and say on stderr what they ran"
 )]
 
+mod cli;
 mod dataset;
 mod engine;
 mod engine_golden;
