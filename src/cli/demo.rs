@@ -203,8 +203,10 @@ fn first_day(engine: &Engine) -> Result<String> {
     Ok(first)
 }
 
-/// Three commands to paste.
+/// Three commands to paste, with the program as it was called.
 fn print_next(workspace: &Path, first_day: &str) {
+    let program = std::env::args().next().unwrap_or("hindsight".into());
+    let program = shell_word(&program);
     let data = match workspace == Path::new("./hindsight-data") {
         true => String::new(),
         false => format!(" --data {}", shell_word(&workspace.display().to_string())),
@@ -214,21 +216,21 @@ fn print_next(workspace: &Path, first_day: &str) {
         (
             "tighter settings over the same days",
             format!(
-                "hindsight{data} run --set start_date={first_day} --set stop_loss_percent=8 \
+                "{program}{data} run --set start_date={first_day} --set stop_loss_percent=8 \
                  --set score_threshold=80"
             ),
         ),
         (
             "a grid of them, best first",
             format!(
-                "hindsight{data} sweep --set start_date={first_day} \
+                "{program}{data} sweep --set start_date={first_day} \
                  --set stop_loss_percent=8,12,15 --set score_threshold=60:90:5"
             ),
         ),
         (
             "how trades ended, in SQL",
             format!(
-                "hindsight{data} query \"select exit_reason, count(*) as trades, sum(net_pnl_sol) \
+                "{program}{data} query \"select exit_reason, count(*) as trades, sum(net_pnl_sol) \
                  as pnl_sol from simulate_trades(start_date => '{first_day}') group by exit_reason \
                  order by pnl_sol desc\""
             ),
