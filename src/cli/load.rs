@@ -120,5 +120,6 @@ fn print_summary(summary: &LoadSummary) {
         ]);
     }
     remark(findings);
-    aside("select * from data_quality shows an example of each\n");
+    aside("select * from data_quality shows an example of each");
+    remark("");
 }

@@ -94,7 +94,7 @@ mod tests {
             texts("select 'ä€;';select 2"),
             [("select 'ä€;'", 1), ("select 2", 1)]
         );
-        assert_eq!(texts("a\r\n;\r\n\r\nb;"), [("a", 1), ("b", 3)]);
+        assert_eq!(texts("a\r\n;\r\n\r\nb;"), [("a", 1), ("b", 4)]);
     }
 
     #[test]

@@ -143,6 +143,12 @@ fn entry(column: &dyn Array, row: usize) -> Option<(&dyn Array, usize)> {
 /// Appends text as a JSON string.
 pub fn write_json_text(out: &mut String, value: &str) {
     out.push('"');
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if value.bytes().all(is_plain) {
+        out.push_str(value);
+        out.push('"');
+        return;
+    }
     for character in value.chars() {
         match character {
             '"' => out.push_str("\\\""),
