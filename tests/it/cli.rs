@@ -178,7 +178,7 @@ fn cli_scripts_run_in_order_and_stop_at_an_error() -> Outcome {
             .spawn()?;
         let mut stdin = child.stdin.take().ok_or("no stdin")?;
         stdin.write_all(
-            b"create table t as select 1 as a; select a from t; select a + 1 as b from t",
+            b"create temp table t as select 1 as a; select a from t; select a + 1 as b from t",
         )?;
         drop(stdin);
         let output = child.wait_with_output()?;

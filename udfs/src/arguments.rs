@@ -172,7 +172,6 @@ pub fn decimal_array(argument: &str, array: &ArrayRef, scale: i8) -> Result<Deci
                 .map(|value| {
                     value
                         .map(|value| match is_single {
-                            #[expect(clippy::cast_possible_truncation, reason = "it was one")]
                             true => text(&(value as f32).to_string()),
                             false => text(&value.to_string()),
                         })
