@@ -12,7 +12,6 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -153,6 +152,10 @@ fn best<T>(mut work: impl FnMut() -> T) -> (T, Taken) {
 }
 
 /// Runs the program; what it took, and its peak memory in KiB.
+#[expect(
+    clippy::zombie_processes,
+    reason = "wait4 waits for it, and tells what it used"
+)]
 fn child(arguments: &[&str]) -> (Taken, i64) {
     let start = Instant::now();
     let program = env!("CARGO_BIN_EXE_hindsight");

@@ -9,7 +9,6 @@ use hindsight_udfs::decimal;
 use hindsight_udfs::exits::walk::{ExitStrategy, FillModel};
 
 use crate::error::{Error, Result};
-use crate::schema;
 
 /// What values a parameter has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -524,9 +523,3 @@ mod tests {
         );
     }
 }
-
-/// The types here and those of the data tables are the same.
-const _: () = {
-    assert!(matches!(schema::SOL, DataType::Decimal128(20, 9)));
-    assert!(matches!(schema::PERCENT, DataType::Decimal128(9, 4)));
-};
