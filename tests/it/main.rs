@@ -25,6 +25,7 @@ mod properties;
 mod random;
 mod reference;
 mod reference_rows;
+mod routines;
 mod rows;
 mod schemas;
 mod sql;

@@ -16,7 +16,9 @@ use datafusion::arrow::datatypes::{
     TimestampMicrosecondType,
 };
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, Signature, TypeSignature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, Signature, TypeSignature, Volatility,
+};
 
 use crate::decimal;
 
@@ -91,6 +93,16 @@ pub fn signature(arguments: &[(&str, DataType)]) -> Signature {
         .clone()
         .with_parameter_names(names.collect())
         .unwrap_or(signature)
+}
+
+/// Ends the description with the example, since clients that list functions show nothing else.
+pub fn with_example(documentation: Documentation) -> Documentation {
+    let mut documentation = documentation;
+    if let Some(example) = &documentation.sql_example {
+        documentation.description.push_str(" Example: ");
+        documentation.description.push_str(example);
+    }
+    documentation
 }
 
 /// One argument of a function: a value for each row, or one for all of them.

@@ -24,18 +24,20 @@ use crate::decimal::pow10;
 use crate::price_book::{PRICE_DIGITS_MAX, PriceBook};
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
-        DOC_SECTION_OTHER,
-        "The last known price of a token at or before an instant, SOL per token as \
+    arguments::with_example(
+        Documentation::builder(
+            DOC_SECTION_OTHER,
+            "The last known price of a token at or before an instant. Unit: SOL per token, \
          numeric(38,18). Nulls: null for a null argument, an unknown token, or an instant before \
          the token's first price. Errors: an argument of a wrong type (22023). Source: \
          token_prices.",
-        "price_at(token_address, timestamp)",
+            "price_at(token_address, timestamp)",
+        )
+        .with_sql_example("select price_at(token_address, timestamp) from signals limit 5")
+        .with_argument("token_address", "address of the token")
+        .with_argument("timestamp", "instant, timestamptz")
+        .build(),
     )
-    .with_sql_example("select price_at(token_address, timestamp) from signals limit 5")
-    .with_argument("token_address", "address of the token")
-    .with_argument("timestamp", "instant, timestamptz")
-    .build()
 });
 
 /// The SQL function; see the head of this file.

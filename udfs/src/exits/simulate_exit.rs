@@ -48,8 +48,9 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     ])
 });
 
-static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+static DOCUMENTATION: LazyLock<Documentation> =
+    LazyLock::new(|| {
+        arguments::with_example(Documentation::builder(
         DOC_SECTION_OTHER,
         "When and at which price a trade on a signal would have ended: a struct of \
          entry_timestamp, entry_price, exit_timestamp, exit_price (18 digits, rounded half to \
@@ -77,8 +78,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("trailing_stop_percent", "percent below the peak")
     .with_argument("max_hold_minutes", "whole minutes from the signal on")
     .with_argument("fill_model", "level, observed or conservative")
-    .build()
-});
+    .build())
+    });
 
 /// The SQL function; see the head of this file.
 #[derive(Debug)]

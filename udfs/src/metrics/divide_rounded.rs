@@ -25,9 +25,8 @@ use crate::decimal::multiply_divide_half_even;
 /// The digits that numbers other than decimals are read with.
 const SCALE: i8 = 18;
 
-static DOCUMENTATION: LazyLock<Documentation> =
-    LazyLock::new(|| {
-        Documentation::builder(
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_MATH,
         "numerator / denominator as numeric(38, digits), exact up to one rounding half to even. \
          Units: those of the quotient. Nulls: a null argument or a denominator of 0 gives null. \
@@ -38,8 +37,8 @@ static DOCUMENTATION: LazyLock<Documentation> =
     .with_argument("numerator", "a number")
     .with_argument("denominator", "a number")
     .with_argument("digits", "fractional digits to keep, a literal from 0 to 18")
-    .build()
-    });
+    .build())
+});
 
 /// The SQL function; see the head of this file.
 #[derive(Debug, PartialEq, Eq, Hash)]

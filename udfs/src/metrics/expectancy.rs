@@ -29,7 +29,7 @@ pub fn expectancy(totals: &Totals) -> i128 {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_GENERAL,
         "What a trade earned on average: total PnL / trades in SOL as numeric(20,9), the total rounded \
          to 4 digits first, rounded half to even to 4. Unit of the input: SOL. Nulls: null PnL is no \
@@ -38,7 +38,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_sql_example("select expectancy(realized_pnl_sol) from trade_outcomes")
     .with_argument("pnl", "PnL of a trade, SOL")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

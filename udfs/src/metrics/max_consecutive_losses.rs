@@ -42,7 +42,7 @@ pub fn max_consecutive_losses(pnl: &mut dyn Iterator<Item = i128>) -> i64 {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_GENERAL,
         "The longest run of trades that did not win, as bigint; all that has no PnL above 0 is a loss. \
          Unit of the input: SOL. Nulls: null PnL is no trade; no trade gives 0. Errors: PnL with more \
@@ -52,7 +52,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_sql_example("select max_consecutive_losses(realized_pnl_sol order by exit_timestamp) from trade_outcomes")
     .with_argument("pnl", "PnL of a trade, SOL")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

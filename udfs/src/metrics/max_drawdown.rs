@@ -50,7 +50,7 @@ pub fn max_drawdown(pnl: &mut dyn Iterator<Item = i128>) -> i128 {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_GENERAL,
         "The largest fall of the running PnL below its peak, which starts at 0: SOL as numeric(20,9), \
          rounded half to even to 4 digits. Unit of the input: SOL. Nulls: null PnL is no trade; no \
@@ -60,7 +60,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_sql_example("select max_drawdown(realized_pnl_sol order by exit_timestamp) from trade_outcomes")
     .with_argument("pnl", "PnL of a trade, SOL")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

@@ -31,7 +31,7 @@ pub fn profit_factor(totals: &Totals) -> Option<i128> {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_GENERAL,
         "How much was won for each SOL lost: gross profit / gross loss as numeric(38,2), both rounded \
          to 4 digits first, rounded half to even to 2. Unit of the input: SOL. Nulls: null PnL is no \
@@ -40,7 +40,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_sql_example("select profit_factor(realized_pnl_sol) from trade_outcomes")
     .with_argument("pnl", "PnL of a trade, SOL")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

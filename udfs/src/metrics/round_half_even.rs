@@ -24,20 +24,22 @@ use crate::decimal::rescale_half_even;
 const DIGITS_MAX: i64 = 18;
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
-        DOC_SECTION_MATH,
-        "The nearest number with so many fractional digits, ties to the even one, as \
+    arguments::with_example(
+        Documentation::builder(
+            DOC_SECTION_MATH,
+            "The nearest number with so many fractional digits, ties to the even one, as \
          numeric(38, digits): the way every amount here is rounded. Units: those of the value. \
          Nulls: null gives null. Errors: digits that are no literal from 0 to 18 (22023).",
-        "round_half_even(value, digits)",
+            "round_half_even(value, digits)",
+        )
+        .with_sql_example("select round_half_even(0.00025, 4)")
+        .with_argument("value", "a number")
+        .with_argument(
+            "digits",
+            "fractional digits to keep, a literal from 0 to 18",
+        )
+        .build(),
     )
-    .with_sql_example("select round_half_even(0.00025, 4)")
-    .with_argument("value", "a number")
-    .with_argument(
-        "digits",
-        "fractional digits to keep, a literal from 0 to 18",
-    )
-    .build()
 });
 
 /// Reads a literal count of digits.

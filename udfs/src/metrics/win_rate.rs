@@ -28,7 +28,7 @@ pub fn win_rate(totals: &Totals) -> i128 {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_GENERAL,
         "The share of trades that won: wins / trades × 100 in percent as numeric(7,2), rounded half \
          to even; a win has PnL above 0. Unit of the input: SOL. Nulls: null PnL is no trade; no \
@@ -37,7 +37,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_sql_example("select win_rate(realized_pnl_sol) from trade_outcomes")
     .with_argument("pnl", "PnL of a trade, SOL")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

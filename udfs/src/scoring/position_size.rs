@@ -54,7 +54,7 @@ pub fn position_size(score: i64, sizing: &Sizing) -> Option<i128> {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_MATH,
         "How much SOL a trade with this score puts in, exact and not rounded: the base position, \
          or with scaling min(base × score/100 × multiplier, max). Units: score in points 0–100 \
@@ -69,7 +69,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("max_position_sol", "SOL")
     .with_argument("scale_with_confidence", "whether the score scales the size")
     .with_argument("confidence_multiplier", "factor")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

@@ -47,7 +47,7 @@ pub fn rescore(factors: &[i64; 5], weights: &[i64; 5]) -> i64 {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_MATH,
         "What a signal would have scored with other weights: 100 × Σ factor × weight, points from \
          0 to 100 as numeric(7,2), rounded half to even. Units: factors and weights are fractions \
@@ -69,7 +69,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("liquidity_weight", "weight 0–1")
     .with_argument("holder_distribution_weight", "weight 0–1")
     .with_argument("momentum_weight", "weight 0–1")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.

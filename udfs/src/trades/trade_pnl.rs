@@ -145,7 +145,7 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
 });
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    Documentation::builder(
+    arguments::with_example(Documentation::builder(
         DOC_SECTION_MATH,
         "What a trade earned: a struct of position_size_sol (rounded to 4), gross_pnl_sol = size \
          × (exit − entry)/entry and slippage_cost_sol = size × percent/100 (each rounded to 4), \
@@ -162,7 +162,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("exit_price", "SOL per token, exact")
     .with_argument("slippage_percent", "percent of the position")
     .with_argument("gas_cost_sol", "SOL, 0 where gas does not count")
-    .build()
+    .build())
 });
 
 /// The SQL function; see the head of this file.
