@@ -56,9 +56,10 @@
 //!
 //! # What is deliberately absent
 //!
-//! `tests/it/tidy.rs` makes a test of it: no floating point arithmetic on money, no clock and no
-//! I/O in `udfs`, no terminal outside the command line, no reading of input formats outside
-//! [`ingest`], no second version of Arrow, no panic that input can reach.
+//! No floating point arithmetic on money, and no panic that input can reach. And, which
+//! `tests/it/tidy.rs` reads off the sources: no clock and no I/O in `udfs`, which depends on
+//! DataFusion alone; no terminal outside the command line; no reading of input formats outside
+//! [`ingest`]; no second version of Arrow.
 
 pub mod dataset;
 pub mod engine;
