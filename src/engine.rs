@@ -1,11 +1,11 @@
-//! The engine: a session over one dataset, with the functions and the pipeline.
+//! The engine: what all sessions share, and a session of its own for whoever needs only one.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::dataset::Dataset;
@@ -14,37 +14,133 @@ use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
-use crate::statements;
+use crate::session::{Role, Session};
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
 
-/// A session over one dataset.
+/// A workspace that is open: its history as it is now, for any number of sessions.
+#[derive(Clone)]
 pub struct Engine {
-    session: SessionContext,
-    dataset: Dataset,
-    pipeline: Arc<Pipeline>,
+    newest: Arc<Newest>,
+    session: Arc<Session>,
+    served: Arc<Served>,
+}
+
+/// One generation of the dataset with everything that is planned over it.
+pub struct Served {
+    pub dataset: Dataset,
+    pub pipeline: Arc<Pipeline>,
+    /// Tables, functions and settings, which every session starts from.
+    pub state: SessionState,
+}
+
+/// The newest generation that any session has seen.
+pub struct Newest {
+    /// Where newer ones appear; `None` where the dataset lies in memory.
+    workspace: Option<PathBuf>,
+    config: SessionConfig,
+    served: Mutex<Arc<Served>>,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine(generation {})", self.dataset.generation)
+        write!(f, "Engine(generation {})", self.served.dataset.generation)
     }
 }
 
 impl Engine {
     /// Opens the current dataset of a workspace, or an empty one where nothing is loaded yet.
     pub async fn open(workspace: &Path) -> Result<Self> {
-        Self::new(Dataset::open(workspace)?).await
+        let dataset = Dataset::open(workspace)?;
+        Self::build(Some(workspace.to_owned()), dataset, SessionConfig::new()).await
     }
 
-    /// A session over a dataset.
+    /// An engine over a dataset.
     pub async fn new(dataset: Dataset) -> Result<Self> {
         Self::with_config(dataset, SessionConfig::new()).await
     }
 
-    /// A session over a dataset, with partitions and batch size as configured.
+    /// An engine over a dataset, with partitions and batch size as configured.
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
+        Self::build(None, dataset, config).await
+    }
+
+    async fn build(
+        workspace: Option<PathBuf>,
+        dataset: Dataset,
+        config: SessionConfig,
+    ) -> Result<Self> {
         let config = settings(config);
+        let served = Arc::new(Served::new(dataset, config.clone()).await?);
+        let newest = Arc::new(Newest {
+            workspace,
+            config,
+            served: Mutex::new(Arc::clone(&served)),
+        });
+        let session = Session::new(Arc::clone(&newest), "hindsight", Role::Operator).await?;
+        Ok(Self {
+            newest,
+            session: Arc::new(session),
+            served,
+        })
+    }
+
+    /// A session for a user: what it sets and makes, no other sees.
+    pub async fn session(&self, user: &str, role: Role) -> Result<Session> {
+        Session::new(Arc::clone(&self.newest), user, role).await
+    }
+
+    /// The dataset as it was when the engine was opened.
+    pub fn dataset(&self) -> &Dataset {
+        &self.served.dataset
+    }
+
+    /// The planned queries.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.served.pipeline
+    }
+
+    /// Plans one statement in the engine's own session. What it returns runs when it is collected.
+    pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
+        self.session.statement(sql).await
+    }
+
+    /// Runs one statement in the engine's own session and collects its rows: at least one batch, so
+    /// that its columns are known.
+    pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let frame = self.statement(sql).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await?;
+        Ok(match batches.is_empty() {
+            true => vec![RecordBatch::new_empty(schema)],
+            false => batches,
+        })
+    }
+}
+
+impl Newest {
+    /// The newest generation; a load since the last look is opened here.
+    pub async fn get(&self) -> Result<Arc<Served>> {
+        let lock = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = Arc::clone(&lock());
+        let Some(workspace) = &self.workspace else {
+            return Ok(served);
+        };
+        if Dataset::current_generation(workspace)? == served.dataset.generation {
+            return Ok(served);
+        }
+        let dataset = Dataset::open(workspace)?;
+        let newer = Arc::new(Served::new(dataset, self.config.clone()).await?);
+        let mut newest = lock();
+        if newer.dataset.generation >= newest.dataset.generation {
+            *newest = Arc::clone(&newer);
+        }
+        Ok(newer)
+    }
+}
+
+impl Served {
+    async fn new(dataset: Dataset, config: SessionConfig) -> Result<Self> {
         let pipeline = Pipeline::plan(context(&dataset, config.clone())?).await?;
         let pipeline = Arc::new(pipeline);
         let session = context(&dataset, config)?;
@@ -57,45 +153,12 @@ impl Engine {
             last_day: last_day(&dataset),
         }))?;
         Ok(Self {
-            session,
+            state: session.state(),
             dataset,
             pipeline,
         })
     }
-
-    /// The dataset that is served.
-    pub fn dataset(&self) -> &Dataset {
-        &self.dataset
-    }
-
-    /// The planned queries.
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
-    /// Plans one statement. What it returns runs when it is collected.
-    pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
-        let state = self.session.state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let mut statement = state.sql_to_statement(sql, &dialect)?;
-        statements::prepare(&mut statement)?;
-        let plan = state.statement_to_plan(statement).await?;
-        statements::check(&plan)?;
-        Ok(self.session.execute_logical_plan(plan).await?)
-    }
-
-    /// Runs one statement and collects its rows: at least one batch, so that its columns are known.
-    pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        let frame = self.statement(sql).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let batches = frame.collect().await?;
-        Ok(match batches.is_empty() {
-            true => vec![RecordBatch::new_empty(schema)],
-            false => batches,
-        })
-    }
 }
-
 /// What every session is set to.
 fn settings(config: SessionConfig) -> SessionConfig {
     config

@@ -23,7 +23,8 @@
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
 //! | [`sweep`] | the grid operator behind `backtest` |
 //! | [`statements`] | what statements may do |
-//! | [`engine`] | one session over one dataset |
+//! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
+//! | [`session`] | one client's statements, settings, temporary tables and views |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
 //! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
@@ -69,9 +70,11 @@ pub mod ingest;
 pub mod parameters;
 pub mod pipeline;
 pub mod schema;
+pub mod session;
 pub mod statements;
 pub mod sweep;
 pub mod tables;
 
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use session::{Outcome, Prepared, Role, Session};

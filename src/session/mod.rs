@@ -1,0 +1,259 @@
+//! One client's session: its statements, settings, temporary tables and views.
+//!
+//! A statement is parsed, prepared (planned, which does nothing yet) and executed with the values
+//! of its parameters. Each statement sees the newest generation of the dataset; one under way
+//! finishes on the generation it began with.
+
+mod tables;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{DataType, SchemaRef, UInt64Type};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+};
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+
+use crate::engine::{Newest, Served};
+use crate::error::Result;
+use crate::statements;
+use tables::SessionTables;
+
+/// The catalog, which clients call the database.
+pub const DATABASE: &str = "hindsight";
+/// The schema of all tables.
+pub const SCHEMA: &str = "public";
+
+/// What a user may do; each role may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads, and makes what lasts for the session.
+    Reader,
+    /// Stores runs and scenarios.
+    Analyst,
+    /// Applies settings to the live system.
+    Operator,
+}
+
+/// One client's session.
+pub struct Session {
+    user: String,
+    role: Role,
+    newest: Arc<Newest>,
+    served: Mutex<Arc<Served>>,
+    tables: Arc<SessionTables>,
+    context: SessionContext,
+}
+
+/// A statement that is planned and has done nothing yet.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    statement: Statement,
+    plan: LogicalPlan,
+    generation: u64,
+    /// The columns of its rows; `None` where it returns none.
+    pub schema: Option<SchemaRef>,
+    /// The types of `$1`, `$2` and so on, where they are known.
+    pub parameters: Vec<Option<DataType>>,
+}
+
+/// What a statement did.
+pub enum Outcome {
+    /// Rows, made while they are read.
+    Rows(SendableRecordBatchStream),
+    /// It is done; with the number of rows that it wrote, where it writes rows.
+    Done { rows: Option<u64> },
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({}, {:?})", self.user, self.role)
+    }
+}
+
+impl Session {
+    pub(crate) async fn new(newest: Arc<Newest>, user: &str, role: Role) -> Result<Self> {
+        let served = newest.get().await?;
+        let tables = Arc::new(SessionTables::new(base_tables(&served)?));
+        let schema = MemoryCatalogProvider::new();
+        schema.register_schema(SCHEMA, Arc::clone(&tables) as _)?;
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        catalogs.register_catalog(DATABASE.into(), Arc::new(schema));
+        let mut state = served.state.clone();
+        state.register_catalog_list(catalogs);
+        Ok(Self {
+            user: user.into(),
+            role,
+            newest,
+            served: Mutex::new(served),
+            tables,
+            context: SessionContext::new_with_state(state),
+        })
+    }
+
+    /// Who it is.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// What the user may do.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The DataFusion session underneath.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// The statements of a text, of which nothing is known but their syntax.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        let limit = self
+            .context
+            .copied_config()
+            .options()
+            .sql_parser
+            .recursion_limit;
+        let statements = DFParserBuilder::new(sql)
+            .with_dialect(&PostgreSqlDialect {})
+            .with_recursion_limit(limit)
+            .build()?
+            .parse_statements()?;
+        Ok(statements.into())
+    }
+
+    /// Plans a statement over the newest generation. `parameters` are the types that the client
+    /// gives to `$1`, `$2` and so on; what it leaves open is inferred.
+    pub async fn prepare(
+        &self,
+        statement: Statement,
+        parameters: &[Option<DataType>],
+    ) -> Result<Prepared> {
+        let generation = self.refresh().await?;
+        let mut planned = statement.clone();
+        statements::prepare(&mut planned)?;
+        let plan = self.context.state().statement_to_plan(planned).await?;
+        statements::check(&plan)?;
+        let inferred = plan.get_parameter_types()?;
+        let count = inferred
+            .keys()
+            .filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok())
+            .fold(parameters.len(), usize::max);
+        let parameters = (0..count).map(|position| {
+            let given = parameters.get(position).cloned().flatten();
+            given.or_else(|| {
+                inferred
+                    .get(&format!("${}", position + 1))
+                    .cloned()
+                    .flatten()
+            })
+        });
+        Ok(Prepared {
+            schema: returns_rows(&plan).then(|| Arc::new(plan.schema().as_arrow().clone())),
+            parameters: parameters.collect(),
+            statement,
+            plan,
+            generation,
+        })
+    }
+
+    /// Executes a prepared statement, on the newest generation as it is now.
+    pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
+        let plan = match self.refresh().await? == prepared.generation {
+            true => prepared.plan.clone(),
+            false => {
+                let statement = prepared.statement.clone();
+                self.prepare(statement, &prepared.parameters).await?.plan
+            }
+        };
+        let plan = match values.is_empty() {
+            true => plan,
+            false => plan.with_param_values(ParamValues::from(values))?,
+        };
+        let writes = matches!(plan, LogicalPlan::Dml(_));
+        let has_rows = returns_rows(&plan);
+        let frame = self.context.execute_logical_plan(plan).await?;
+        if has_rows {
+            return Ok(Outcome::Rows(frame.execute_stream().await?));
+        }
+        let batches = frame.collect().await?;
+        let counts = batches.iter().filter(|_| writes).flat_map(|batch| {
+            let column = batch.columns().first()?;
+            column.as_primitive_opt::<UInt64Type>()?.iter().next()?
+        });
+        Ok(Outcome::Done {
+            rows: writes.then(|| counts.sum()),
+        })
+    }
+
+    /// Plans one statement. What it returns runs when it is collected.
+    pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
+        self.refresh().await?;
+        let state = self.context.state();
+        let dialect = state.config_options().sql_parser.dialect;
+        let mut statement = state.sql_to_statement(sql, &dialect)?;
+        statements::prepare(&mut statement)?;
+        let plan = state.statement_to_plan(statement).await?;
+        statements::check(&plan)?;
+        Ok(self.context.execute_logical_plan(plan).await?)
+    }
+
+    /// Goes over to the newest generation, and says which it is.
+    async fn refresh(&self) -> Result<u64> {
+        let newest = self.newest.get().await?;
+        let generation = newest.dataset.generation;
+        {
+            let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+            if served.dataset.generation == generation {
+                return Ok(generation);
+            }
+            *served = Arc::clone(&newest);
+        }
+        self.tables.set_base(base_tables(&newest)?);
+        {
+            let state = self.context.state_ref();
+            let mut state = state.write();
+            let mut fresh = newest.state.clone();
+            fresh.register_catalog_list(Arc::clone(state.catalog_list()));
+            *fresh.config_mut() = state.config().clone();
+            *state = fresh;
+        }
+        // Views are planned over the tables of a generation.
+        for (name, definition) in self.tables.views() {
+            let dropped = format!("drop view if exists \"{}\"", name.replace('"', "\"\""));
+            for sql in [dropped, definition] {
+                let state = self.context.state();
+                let plan = state.create_logical_plan(&sql).await?;
+                self.context.execute_logical_plan(plan).await?;
+            }
+        }
+        Ok(generation)
+    }
+}
+
+/// The tables that a generation brings.
+fn base_tables(served: &Served) -> Result<Arc<dyn datafusion::catalog::SchemaProvider>> {
+    let catalog = served.state.catalog_list().catalog(DATABASE);
+    let schema = catalog.and_then(|catalog| catalog.schema(SCHEMA));
+    schema.ok_or_else(|| {
+        let missing = format!("no schema {DATABASE}.{SCHEMA}");
+        datafusion::error::DataFusionError::Internal(missing).into()
+    })
+}
+
+/// Whether a client gets rows from it, even if none.
+fn returns_rows(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => false,
+        LogicalPlan::Statement(statement) => matches!(statement, PlanStatement::Execute(_)),
+        _ => true,
+    }
+}
