@@ -35,6 +35,15 @@ impl Interrupt {
                     sender.send_replace(true);
                 }
             });
+        Self::heard_by(pressed)
+    }
+
+    /// One that nobody hears.
+    pub fn never() -> Self {
+        Self::heard_by(watch::channel(false).1)
+    }
+
+    fn heard_by(pressed: watch::Receiver<bool>) -> Self {
         Self {
             pressed,
             writing: Arc::default(),

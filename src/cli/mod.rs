@@ -15,6 +15,7 @@ mod progress;
 mod query;
 mod run;
 mod settings;
+mod shell;
 mod statements;
 mod sweep;
 mod table;
@@ -68,6 +69,7 @@ enum Command {
     Run(run::RunArgs),
     Sweep(sweep::SweepArgs),
     Query(query::QueryArgs),
+    Shell(shell::ShellArgs),
 }
 
 const STYLES: Styles = Styles::styled()
@@ -86,7 +88,11 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
             path: "threads".into(),
             source,
         })?;
-    let interrupt = Interrupt::listen();
+    // In the shell Ctrl-C stops a statement, not the session.
+    let interrupt = match cli.command {
+        Command::Shell(_) => Interrupt::never(),
+        _ => Interrupt::listen(),
+    };
     let outcome = runtime.block_on(async {
         let mut task = tokio::spawn(dispatch(cli, interrupt.clone()));
         let joined = tokio::select! {
@@ -117,5 +123,6 @@ async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
         Command::Run(arguments) => run::execute(&workspace, arguments).await,
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
         Command::Query(arguments) => query::execute(&workspace, arguments).await,
+        Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
     }
 }

@@ -124,7 +124,7 @@ impl Session {
             .recursion_limit;
         let statements = DFParserBuilder::new(sql)
             .with_dialect(&PostgreSqlDialect {})
-            .with_recursion_limit(limit)
+            .with_recursion_limit(limit.get())
             .build()?
             .parse_statements()?;
         Ok(statements.into())

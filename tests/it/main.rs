@@ -28,6 +28,7 @@ mod reference_rows;
 mod routines;
 mod rows;
 mod schemas;
+mod sessions;
 mod sql;
 mod steps;
 mod tidy;

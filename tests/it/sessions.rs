@@ -1,0 +1,115 @@
+//! What one client's session sees of another's, and of a load that happens meanwhile.
+
+use std::path::Path;
+
+use datafusion::common::ScalarValue;
+use futures::TryStreamExt;
+use hindsight::ingest::{self, LoadRequest, NoProgress};
+use hindsight::{Engine, Outcome, Role, Session};
+
+use crate::engine::block_on;
+use crate::files;
+use crate::rows::from_batches;
+
+/// Loads one of the tables of the smallest history, and nothing else.
+fn load(workspace: &Path, table: &str) {
+    let file = files::test_data().join(format!("tiny/{table}.parquet"));
+    let files = vec![file.to_str().unwrap().to_owned()];
+    let mut request = LoadRequest::default();
+    match table {
+        "signals" => request.signals = files,
+        "token_prices" => request.prices = files,
+        _ => request.trades = files,
+    }
+    ingest::load(workspace, &request, &NoProgress).unwrap();
+}
+
+/// Prepares and executes one statement; its rows as text, or what it wrote.
+async fn run(session: &Session, sql: &str, values: &[ScalarValue]) -> Result<String, String> {
+    let result = async {
+        let statement = session.parse(sql)?.remove(0);
+        let prepared = session.prepare(statement, &[]).await?;
+        match session.execute(&prepared, values.to_vec()).await? {
+            Outcome::Done { rows } => Ok(format!("done {rows:?}")),
+            Outcome::Rows(stream) => {
+                let batches: Vec<_> = stream.try_collect().await?;
+                Ok(format!("{:?}", from_batches(&batches)))
+            }
+        }
+    };
+    let result: hindsight::Result<String> = result.await;
+    result.map_err(|error| format!("{}: {error}", error.sqlstate()))
+}
+
+#[test]
+fn what_a_session_makes_and_sets_no_other_sees() {
+    let workspace = tempfile::tempdir().unwrap();
+    load(workspace.path(), "signals");
+    block_on(async {
+        let engine = Engine::open(workspace.path()).await.unwrap();
+        let first = engine.session("ann", Role::Analyst).await.unwrap();
+        let second = engine.session("ben", Role::Reader).await.unwrap();
+        run(&first, "create temp table mine as select 1 as n", &[])
+            .await
+            .unwrap();
+        let written = run(&first, "insert into mine values (2), (3)", &[]).await;
+        assert_eq!(written.unwrap(), "done Some(2)");
+        let refused = run(&second, "select * from mine", &[]).await.unwrap_err();
+        assert!(refused.starts_with("42P01"), "{refused}");
+
+        run(&first, "set datafusion.execution.batch_size = 7", &[])
+            .await
+            .unwrap();
+        let shown = "show datafusion.execution.batch_size";
+        let (theirs, mine) = (
+            run(&second, shown, &[]).await,
+            run(&first, shown, &[]).await,
+        );
+        assert_ne!(theirs.unwrap(), mine.unwrap());
+    });
+}
+
+#[test]
+fn a_session_sees_a_load_from_its_next_statement_on() {
+    let workspace = tempfile::tempdir().unwrap();
+    load(workspace.path(), "signals");
+    block_on(async {
+        let engine = Engine::open(workspace.path()).await.unwrap();
+        let session = engine.session("ann", Role::Analyst).await.unwrap();
+        let count = "select count(*) as n from token_prices where price > $1";
+        let statement = session.parse(count).unwrap().remove(0);
+        let prepared = session.prepare(statement, &[]).await.unwrap();
+        assert!(prepared.parameters[0].is_some());
+        run(
+            &session,
+            "create temp view v as select count(*) as n from token_prices",
+            &[],
+        )
+        .await
+        .unwrap();
+        run(&session, "create temp table kept as select 5 as n", &[])
+            .await
+            .unwrap();
+        let before = run(&session, "select n from v", &[]).await.unwrap();
+
+        load(workspace.path(), "token_prices");
+        let after = run(&session, "select n from v", &[]).await.unwrap();
+        assert_ne!(before, after);
+        let zero = ScalarValue::Decimal128(Some(0), 38, 18);
+        let outcome = session
+            .execute(&prepared, vec![zero.clone()])
+            .await
+            .unwrap();
+        let Outcome::Rows(stream) = outcome else {
+            panic!("a query has rows");
+        };
+        let batches: Vec<_> = stream.try_collect().await.unwrap();
+        assert_eq!(
+            format!("{:?}", from_batches(&batches)),
+            run(&session, count, &[zero]).await.unwrap()
+        );
+        assert!(run(&session, "select n from kept", &[]).await.is_ok());
+        let trades = "select count(*) as n from simulate_trades(start_date => '2000-01-01')";
+        assert_ne!(run(&session, trades, &[]).await.unwrap(), before);
+    });
+}
