@@ -15,6 +15,7 @@ use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
 use crate::session::{Role, Session};
+use crate::store::{Place, Store};
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
 
@@ -34,12 +35,13 @@ pub struct Served {
     pub state: SessionState,
 }
 
-/// The newest generation that any session has seen.
+/// The newest generation that any session has seen, and the state.
 pub struct Newest {
     /// Where newer ones appear; `None` where the dataset lies in memory.
     workspace: Option<PathBuf>,
     config: SessionConfig,
     served: Mutex<Arc<Served>>,
+    store: Arc<Store>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -51,8 +53,20 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Opens the current dataset of a workspace, or an empty one where nothing is loaded yet.
     pub async fn open(workspace: &Path) -> Result<Self> {
+        Self::open_with_state(workspace, None).await
+    }
+
+    /// Opens a workspace whose state is at a URL, or in the workspace.
+    pub async fn open_with_state(workspace: &Path, state: Option<&str>) -> Result<Self> {
+        let place = Place::of(workspace, state)?;
         let dataset = Dataset::open(workspace)?;
-        Self::build(Some(workspace.to_owned()), dataset, SessionConfig::new()).await
+        Self::build(
+            Some(workspace.to_owned()),
+            place,
+            dataset,
+            SessionConfig::new(),
+        )
+        .await
     }
 
     /// An engine over a dataset.
@@ -62,11 +76,12 @@ impl Engine {
 
     /// An engine over a dataset, with partitions and batch size as configured.
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
-        Self::build(None, dataset, config).await
+        Self::build(None, Place::Memory, dataset, config).await
     }
 
     async fn build(
         workspace: Option<PathBuf>,
+        state: Place,
         dataset: Dataset,
         config: SessionConfig,
     ) -> Result<Self> {
@@ -76,6 +91,7 @@ impl Engine {
             workspace,
             config,
             served: Mutex::new(Arc::clone(&served)),
+            store: Arc::new(Store::new(state)),
         });
         let session = Session::new(Arc::clone(&newest), "hindsight", Role::Operator).await?;
         Ok(Self {
@@ -93,6 +109,11 @@ impl Engine {
     /// The dataset as it was when the engine was opened.
     pub fn dataset(&self) -> &Dataset {
         &self.served.dataset
+    }
+
+    /// Users, scenarios, runs and live settings.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.newest.store
     }
 
     /// The planned queries.

@@ -33,6 +33,13 @@ pub enum Error {
     /// The workspace cannot be opened or written.
     #[error("workspace {}: {problem}", path.display())]
     Workspace { path: PathBuf, problem: String },
+    /// A database cannot be reached, or was lost; never with its password.
+    #[error("{database}: {problem}")]
+    Database {
+        database: String,
+        problem: String,
+        hint: String,
+    },
     /// A parameter's value is out of range, of a wrong type or too precise.
     #[error("{parameter} must be {expected}, found {found}")]
     Parameter {
@@ -76,6 +83,7 @@ impl Error {
         match self {
             Self::InputValue { .. } | Self::InputFile { .. } => "22000",
             Self::Workspace { .. } | Self::Io { .. } => "58030",
+            Self::Database { .. } => "08006",
             Self::Parameter { .. } => "22023",
             Self::UnknownArgument { .. } => "42883",
             Self::Argument { .. } => "22023",
@@ -90,7 +98,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Workspace { .. } => 3,
+            Self::Workspace { .. } | Self::Database { .. } => 3,
             Self::Cancelled => 130,
             _ => 1,
         }
@@ -99,7 +107,11 @@ impl Error {
     /// The way out, where there is one to name.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownArgument { hint, .. } if !hint.is_empty() => Some(hint.clone()),
+            Self::UnknownArgument { hint, .. } | Self::Database { hint, .. }
+                if !hint.is_empty() =>
+            {
+                Some(hint.clone())
+            }
             Self::Parameter { parameter, .. } => crate::parameters::position(parameter).map(|_| {
                 format!("select * from parameters where name = '{parameter}' shows its range")
             }),

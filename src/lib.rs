@@ -24,6 +24,8 @@
 //! | [`sweep`] | the grid operator behind `backtest` |
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
+//! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
+//! | `migrations/` | the tables of the state, as they came to be |
 //! | [`session`] | one client's statements, settings, temporary tables and views |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
@@ -72,6 +74,7 @@ pub mod pipeline;
 pub mod schema;
 pub mod session;
 pub mod statements;
+pub mod store;
 pub mod sweep;
 pub mod tables;
 

@@ -73,6 +73,25 @@ pub enum Outcome {
     Done { rows: Option<u64> },
 }
 
+impl Role {
+    /// Every role, the least first.
+    pub const ALL: [Self; 3] = [Self::Reader, Self::Analyst, Self::Operator];
+
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Analyst => "analyst",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({}, {:?})", self.user, self.role)

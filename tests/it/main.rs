@@ -30,5 +30,6 @@ mod rows;
 mod schemas;
 mod sessions;
 mod sql;
+mod state;
 mod steps;
 mod tidy;

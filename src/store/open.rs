@@ -1,0 +1,175 @@
+//! Opens the database of the state: connects, sees to its tables, finds out whether it can be
+//! written.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
+
+use super::{Access, Database, Dialect, Opened, Place, STATE_FILE, migrations};
+use crate::error::{Error, Result};
+
+/// How long a writer waits for another, and anyone for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECTIONS_MAX: u32 = 8;
+
+/// Of every connection to SQLite: committed is on the disk, and writers take turns.
+const SQLITE_SETTINGS: &str =
+    "pragma busy_timeout = 10000; pragma synchronous = full; pragma foreign_keys = on";
+/// Of every connection to PostgreSQL: our tables are in a schema of our own, before all others, so
+/// that they are never those of the trading system.
+const POSTGRES_SETTINGS: &str = "select set_config('search_path', 'hindsight, ' || \
+     current_setting('search_path'), false); set client_min_messages to warning; \
+     set extra_float_digits to 1; set timezone to 'UTC'; set datestyle to 'ISO'";
+
+/// An empty store that is gone with the process; it stands for one that nobody has written to.
+pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
+    let database = connect("sqlite::memory:", Dialect::Sqlite, place, 1).await?;
+    migrations::run(&database).await?;
+    let access = match place {
+        Place::Memory => Access::ReadWrite,
+        _ => Access::StandIn,
+    };
+    Ok(Opened { database, access })
+}
+
+/// The database that is there.
+pub(super) async fn existing(place: &Place) -> Result<Opened> {
+    let Place::Workspace(workspace) = place else {
+        return or_make(place).await;
+    };
+    match is_writable(workspace) {
+        true => or_make(place).await,
+        false => read_only(place, workspace).await,
+    }
+}
+
+/// The database, made if it is not there.
+pub(super) async fn or_make(place: &Place) -> Result<Opened> {
+    let database = match place {
+        Place::Memory => return in_memory(place).await,
+        Place::Postgres(url) => connect(url, Dialect::Postgres, place, CONNECTIONS_MAX).await?,
+        Place::Workspace(workspace) => {
+            let unwritable = |problem: String| Error::Workspace {
+                path: workspace.clone(),
+                problem,
+            };
+            std::fs::create_dir_all(workspace)
+                .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
+            if !is_writable(workspace) {
+                let problem = "cannot be written: it is read-only for this user";
+                return Err(unwritable(problem.into()));
+            }
+            let url = sqlite_url(workspace, "mode=rwc")?;
+            connect(&url, Dialect::Sqlite, place, CONNECTIONS_MAX).await?
+        }
+    };
+    migrations::run(&database).await?;
+    Ok(Opened {
+        database,
+        access: Access::ReadWrite,
+    })
+}
+
+/// Nothing can be written beside the database, so that it is read as it lies there.
+async fn read_only(place: &Place, workspace: &Path) -> Result<Opened> {
+    let log = workspace.join(format!("{STATE_FILE}-wal"));
+    let is_clean = std::fs::metadata(&log).map_or(true, |log| log.len() == 0);
+    let options = match is_clean {
+        true => "mode=ro&immutable=true",
+        false => "mode=ro",
+    };
+    let url = sqlite_url(workspace, options)?;
+    let database = connect(&url, Dialect::Sqlite, place, CONNECTIONS_MAX).await?;
+    migrations::check(&database).await?;
+    Ok(Opened {
+        database,
+        access: Access::ReadOnly,
+    })
+}
+
+/// SQLite keeps files of its own beside the database, so that the directory counts.
+fn is_writable(workspace: &Path) -> bool {
+    let probe = workspace.join(format!("{STATE_FILE}.probe-{}", std::process::id()));
+    let made = std::fs::File::create(&probe);
+    let _ = std::fs::remove_file(&probe);
+    let state = workspace.join(STATE_FILE);
+    let opens = || std::fs::File::options().append(true).open(&state).is_ok();
+    made.is_ok() && (!state.exists() || opens())
+}
+
+fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
+    let unusable = |problem: String| Error::Workspace {
+        path: workspace.to_owned(),
+        problem,
+    };
+    let absolute = std::path::absolute(workspace);
+    let absolute = absolute.map_err(|error| unusable(format!("cannot be found: {error}")))?;
+    let path = absolute.join(STATE_FILE);
+    let Some(text) = path.to_str() else {
+        return Err(unusable("its path is not UTF-8".into()));
+    };
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(format!("sqlite://{encoded}?{options}"))
+}
+
+async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -> Result<Database> {
+    sqlx::any::install_default_drivers();
+    let name = place.to_string();
+    let unreachable = |error: sqlx::Error| {
+        let problem = match &error {
+            sqlx::Error::Database(said) => said.message().to_owned(),
+            error => error.to_string(),
+        };
+        Error::Database {
+            database: name.clone(),
+            problem: format!("cannot be opened: {problem}"),
+            hint: match dialect {
+                Dialect::Sqlite => String::new(),
+                Dialect::Postgres => "are host, database, user and password right?".into(),
+            },
+        }
+    };
+    let options: AnyConnectOptions = url.parse().map_err(unreachable)?;
+    let options = options.disable_statement_logging();
+    if dialect == Dialect::Postgres {
+        // A pool would try a server that is not there again and again.
+        let first = tokio::time::timeout(PATIENCE, AnyConnection::connect_with(&options)).await;
+        let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        // Whether it says goodbye in order is its own business.
+        let _ = first.map_err(unreachable)?.close().await;
+    }
+    let pool = AnyPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(u32::from(connections == 1))
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                let settings = match dialect {
+                    Dialect::Sqlite => SQLITE_SETTINGS,
+                    Dialect::Postgres => POSTGRES_SETTINGS,
+                };
+                connection.execute(sqlx::raw_sql(settings)).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(unreachable)?;
+    Ok(Database {
+        pool,
+        dialect,
+        name: place.to_string(),
+    })
+}
