@@ -19,6 +19,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
+use tokio::runtime::Handle;
 
 use super::failure::Failure;
 use super::output::{Format, Output};
@@ -51,7 +52,17 @@ pub struct ShellArgs {
 
 pub async fn execute(workspace: &Path, arguments: ShellArgs) -> Result<(), Failure> {
     let engine = Engine::open(workspace).await?;
-    let mut editor = editor(Names(names(&engine).await?))?;
+    // Statements have threads of their own, which they may keep busy while Ctrl-C is listened for.
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = converse(&engine, threads.handle(), arguments.format).await;
+    threads.shutdown_background();
+    ended
+}
+
+async fn converse(engine: &Engine, threads: &Handle, format: Format) -> Result<(), Failure> {
+    let mut editor = editor(Names(names(engine).await?))?;
     let history = history_file();
     if let Some(file) = &history {
         // Nothing was typed yet, or it cannot be read: either way there is no history.
@@ -90,7 +101,7 @@ pub async fn execute(workspace: &Path, arguments: ShellArgs) -> Result<(), Failu
         if matches!(typed.trim().trim_end_matches(';'), "\\q" | "quit" | "exit") {
             break;
         }
-        if let Err(failure) = run(&engine, typed.trim(), arguments.format).await {
+        if let Err(failure) = run(engine, threads, typed.trim(), format).await {
             failure.report();
         }
     }
@@ -101,7 +112,12 @@ pub async fn execute(workspace: &Path, arguments: ShellArgs) -> Result<(), Failu
 }
 
 /// Runs what was typed, until it is done or Ctrl-C.
-async fn run(engine: &Engine, typed: &str, format: Format) -> Result<(), Failure> {
+async fn run(
+    engine: &Engine,
+    threads: &Handle,
+    typed: &str,
+    format: Format,
+) -> Result<(), Failure> {
     let script = match typed.strip_prefix('\\') {
         Some("?" | "h") => {
             remark(HELP);
@@ -122,13 +138,17 @@ async fn run(engine: &Engine, typed: &str, format: Format) -> Result<(), Failure
         let started = Instant::now();
         // Each result stands alone, whatever its format.
         let mut output = Output::new(format)?;
-        let result = async {
-            let frame = engine.statement(statement.sql).await?;
+        let (engine, sql) = (engine.clone(), statement.sql.to_owned());
+        let mut task = threads.spawn(async move {
+            let frame = engine.statement(&sql).await?;
             output.write(frame, true).await
-        };
+        });
         tokio::select! {
-            result = result => result?,
-            _ = tokio::signal::ctrl_c() => return Err(Error::Cancelled.into()),
+            joined = &mut task => joined.map_err(|error| Failure::crashed(&error))??,
+            _ = tokio::signal::ctrl_c() => {
+                task.abort();
+                return Err(Error::Cancelled.into());
+            }
         }
         if io::stdin().is_terminal() {
             aside(seconds(started.elapsed()));

@@ -4,6 +4,7 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
+mod give_way;
 mod tables;
 
 use std::fmt;
