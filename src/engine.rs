@@ -14,6 +14,7 @@ use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
+use crate::session::give_way::GiveWay;
 use crate::session::{Role, Session};
 use crate::store::{Place, Store};
 use crate::sweep::plan::SweepSource;
@@ -201,6 +202,7 @@ fn context(dataset: &Dataset, config: SessionConfig) -> Result<SessionContext> {
         .with_config(config)
         .with_default_features()
         .with_query_planner(Arc::new(HindsightQueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);
     let prices = PriceTable::new(

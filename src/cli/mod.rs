@@ -99,10 +99,14 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
             joined = &mut task => joined,
             () = interrupt.happened() => {
                 // What writes is let finish or undo; a query is simply left behind.
-                let grace = if interrupt.is_writing() { GRACE } else { Duration::ZERO };
-                match tokio::time::timeout(grace, &mut task).await {
-                    Ok(joined) => joined,
-                    Err(_) => {
+                // (A timer would wait for the threads that it keeps busy.)
+                let ended = match interrupt.is_writing() {
+                    true => tokio::time::timeout(GRACE, &mut task).await.ok(),
+                    false => None,
+                };
+                match ended {
+                    Some(joined) => joined,
+                    None => {
                         interrupt.undo();
                         return Err(Error::Cancelled.into());
                     }

@@ -4,7 +4,7 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
-mod give_way;
+pub(crate) mod give_way;
 mod tables;
 
 use std::fmt;
@@ -26,6 +26,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use crate::engine::{Newest, Served};
 use crate::error::Result;
 use crate::statements;
+use give_way::UnderWay;
 use tables::SessionTables;
 
 /// The catalog, which clients call the database.
@@ -52,6 +53,7 @@ pub struct Session {
     served: Mutex<Arc<Served>>,
     tables: Arc<SessionTables>,
     context: SessionContext,
+    under_way: UnderWay,
 }
 
 /// A statement that is planned and has done nothing yet.
@@ -116,6 +118,7 @@ impl Session {
             served: Mutex::new(served),
             tables,
             context: SessionContext::new_with_state(state),
+            under_way: UnderWay::default(),
         })
     }
 
@@ -202,7 +205,9 @@ impl Session {
         let has_rows = returns_rows(&plan);
         let frame = self.context.execute_logical_plan(plan).await?;
         if has_rows {
-            return Ok(Outcome::Rows(frame.execute_stream().await?));
+            return Ok(Outcome::Rows(
+                give_way::start(frame, &self.under_way).await?,
+            ));
         }
         let batches = frame.collect().await?;
         let counts = batches.iter().filter(|_| writes).flat_map(|batch| {
@@ -212,6 +217,11 @@ impl Session {
         Ok(Outcome::Done {
             rows: writes.then(|| counts.sum()),
         })
+    }
+
+    /// Stops what is under way in this session; its rows end with an error.
+    pub fn stop(&self) {
+        self.under_way.stop();
     }
 
     /// Plans one statement. What it returns runs when it is collected.

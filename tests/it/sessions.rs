@@ -1,11 +1,14 @@
 //! What one client's session sees of another's, and of a load that happens meanwhile.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
 use hindsight::{Engine, Outcome, Role, Session};
+use tokio::runtime::Runtime;
 
 use crate::engine::block_on;
 use crate::files;
@@ -112,4 +115,41 @@ fn a_session_sees_a_load_from_its_next_statement_on() {
         let trades = "select count(*) as n from simulate_trades(start_date => '2000-01-01')";
         assert_ne!(run(&session, trades, &[]).await.unwrap(), before);
     });
+}
+
+/// Joins that would go on for hours: rows made of few, and rows compared with all and none found.
+const ENDLESS: [&str; 3] = [
+    "select count(*) from token_prices a, token_prices b, token_prices c, token_prices d, signals e",
+    "select count(*) from (select a.price p from token_prices a, token_prices b, token_prices c) x \
+     join (select a.price q from token_prices a, signals b) y on x.p + y.q < -1",
+    "select sum(n) from (select unnest(range(1, 1000)) n from token_prices a, token_prices b, signals c)",
+];
+
+#[test]
+fn what_would_never_end_can_be_stopped() {
+    let workspace = tempfile::tempdir().unwrap();
+    load(workspace.path(), "signals");
+    load(workspace.path(), "token_prices");
+    let engine = block_on(Engine::open(workspace.path())).unwrap();
+    for sql in ENDLESS {
+        let session = block_on(engine.session("ann", Role::Reader)).unwrap();
+        let session = Arc::new(session);
+        let runtime = Runtime::new().unwrap();
+        let running = {
+            let session = Arc::clone(&session);
+            runtime.spawn(async move { run(&session, sql, &[]).await })
+        };
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!running.is_finished(), "{sql} is no long statement");
+        session.stop();
+        running.abort();
+        // Waits for what is still computing.
+        let (stopped, waiting) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(runtime);
+            let _ = stopped.send(());
+        });
+        let stopped = waiting.recv_timeout(Duration::from_secs(60));
+        assert!(stopped.is_ok(), "{sql} goes on");
+    }
 }
