@@ -6,7 +6,7 @@
 //!
 //! # The way of the data
 //!
-//! files → [`ingest`] (check, sort) → [`dataset`] (Arrow on disk) → [`engine`] (a DataFusion
+//! files or a live PostgreSQL → [`ingest`] (check, sort) → [`dataset`] (Arrow on disk) → [`engine`] (a DataFusion
 //! session: data tables, functions from `udfs/`, relations from `queries/`) → [`functions`] (a call
 //! becomes parameter rows and a plan) → [`sweep`] for `backtest`, `queries/` for the rest → rows.
 //!
@@ -16,7 +16,7 @@
 //! | --- | --- |
 //! | [`schema`] | Arrow schemas and the types every number has |
 //! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
-//! | [`ingest`] | input files → checked rows → a new dataset generation; the synthetic history |
+//! | [`ingest`] | input files and databases → checked rows → a new dataset generation; the synthetic history |
 //! | [`dataset`] | generations on disk: open, map, write, fingerprint |
 //! | [`tables`] | the data tables over the memory of a dataset |
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
@@ -25,6 +25,7 @@
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
+//! | [`store::source`] | a live PostgreSQL to load from, as streams of text |
 //! | `migrations/` | the tables of the state, as they came to be |
 //! | [`session`] | one client's statements, settings, temporary tables and views |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |

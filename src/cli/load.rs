@@ -1,10 +1,14 @@
-//! `hindsight load`: files into the workspace, then what was read and what is odd about it.
+//! `hindsight load`: files or a database into the workspace, then what was read and what is odd
+//! about it.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
-use hindsight::ingest::{self, LoadRequest, LoadSummary, RowCounts, Severity};
+use hindsight::ingest::{
+    self, DatabaseRequest, LoadRequest, LoadSummary, Period, RowCounts, Severity,
+};
 
 use super::failure::Failure;
 use super::interrupt::Interrupt;
@@ -13,17 +17,26 @@ use super::progress::LoadProgress;
 use super::table::{Cell, Column, Table};
 use super::terminal::{CAUTION, DIM, aside, remark, seconds};
 
-/// Load a history of signals, prices and trades from files
+/// Load a history of signals, prices and trades from files or a live PostgreSQL
 #[derive(Debug, Args)]
 #[command(
     long_about = "Load a history of signals, prices and trades from files: Parquet, CSV or NDJSON, \
-                  also gzip or zstd compressed.\n\n\
+                  also gzip or zstd compressed; or with --from out of a live PostgreSQL.\n\n\
                   Rows merge with what the workspace holds: the same rows change nothing, new rows \
                   are added, a row that contradicts the stored history is refused. One wrong value \
-                  and nothing is loaded.",
+                  and nothing is loaded.\n\n\
+                  From a database the tables signals, token_prices and trade_outcomes are read in \
+                  one consistent snapshot that changes nothing there. Loading again reads what is \
+                  new: days of signals and prices are counted, and left out where the workspace \
+                  holds as many rows of them, so that rows that came late are found too; the last \
+                  day held and all trades are always read. What counting cannot find, a row that \
+                  took the place of another of that day, --full does.",
     after_help = "Examples:\n  \
                   hindsight load --signals signals.csv --prices 'prices/*.parquet' --trades trades.csv\n  \
-                  hindsight load --prices prices-today.ndjson"
+                  hindsight load --prices prices-today.ndjson\n  \
+                  hindsight load --from postgres://reader@db.example/trading --since 2025-01-01\n\n\
+                  A password is taken from the URL, percent-encoded, from PGPASSWORD or from \
+                  ~/.pgpass; the last two keep it out of the list of processes."
 )]
 pub struct LoadArgs {
     /// Files, directories or glob patterns of signals
@@ -35,6 +48,44 @@ pub struct LoadArgs {
     /// Files, directories or glob patterns of the trades that really happened
     #[arg(long, value_name = "FILE", num_args = 1..)]
     trades: Vec<String>,
+    /// A live PostgreSQL to read the three tables from, as postgres://user@host:5432/database
+    #[arg(long, value_name = "URL", conflicts_with_all = ["signals", "prices", "trades"])]
+    from: Option<Url>,
+    /// Signals from this date or timestamp on; and prices, and trades entered, from then on
+    #[arg(long, value_name = "TIME", requires = "from")]
+    since: Option<String>,
+    /// Signals before this timestamp, or up to the end of this date; their trades, and prices of
+    /// two days more, which the exits of the last signals need
+    #[arg(long, value_name = "TIME", requires = "from")]
+    until: Option<String>,
+    /// Read every row again, also of days that the workspace seems to hold
+    #[arg(long, requires = "from")]
+    full: bool,
+    /// The tables to read, all three by default
+    #[arg(
+        long,
+        value_name = "TABLE",
+        requires = "from",
+        value_delimiter = ',',
+        value_parser = ["signals", "token_prices", "trade_outcomes"]
+    )]
+    only: Vec<String>,
+}
+
+/// A URL that may hold a password, and so is not shown.
+#[derive(Clone)]
+struct Url(String);
+
+impl From<String> for Url {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL")
+    }
 }
 
 pub async fn execute(
@@ -42,6 +93,18 @@ pub async fn execute(
     arguments: LoadArgs,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    if let Some(Url(url)) = arguments.from {
+        let request = DatabaseRequest {
+            url,
+            period: Period::parse(arguments.since.as_deref(), arguments.until.as_deref())?,
+            full: arguments.full,
+            only: arguments.only,
+        };
+        return load(workspace, interrupt, move |workspace, progress| {
+            ingest::load_database(workspace, &request, progress)
+        })
+        .await;
+    }
     let request = LoadRequest {
         signals: arguments.signals,
         prices: arguments.prices,
@@ -49,17 +112,28 @@ pub async fn execute(
     };
     if request.signals.is_empty() && request.prices.is_empty() && request.trades.is_empty() {
         return Err(Failure::usage(
-            "nothing to load: name files with --signals, --prices or --trades",
+            "nothing to load: name files with --signals, --prices or --trades, or a database with \
+             --from",
             "hindsight load --signals FILE… --prices FILE… --trades FILE…, or hindsight demo for a \
              synthetic history",
         ));
     }
+    load(workspace, interrupt, move |workspace, progress| {
+        ingest::load(workspace, &request, progress)
+    })
+    .await
+}
+
+/// Loads, and says what came of it.
+async fn load(
+    workspace: &Path,
+    interrupt: &Interrupt,
+    work: impl FnOnce(&Path, &LoadProgress) -> hindsight::Result<LoadSummary> + Send + 'static,
+) -> Result<(), Failure> {
     let started = Instant::now();
     let progress = LoadProgress::new(interrupt);
     let directory = workspace.to_owned();
-    let summary = interrupt
-        .write(move || ingest::load(&directory, &request, &progress))
-        .await?;
+    let summary = interrupt.write(move || work(&directory, &progress)).await?;
     print_summary(&summary);
     remark(format_args!(
         "Loaded into {} in {}: dataset {}.",
@@ -98,6 +172,13 @@ fn print_summary(summary: &LoadSummary) {
         ]);
     }
     remark(tables);
+    if summary.unread > 0 {
+        aside(format_args!(
+            "{} more rows are of days that were loaded before and have gained none; --full reads \
+             them again",
+            grouped(summary.unread)
+        ));
+    }
     if summary.findings.is_empty() {
         return;
     }

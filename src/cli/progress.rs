@@ -10,6 +10,7 @@ use super::interrupt::Interrupt;
 
 const TICK: Duration = Duration::from_millis(100);
 const BAR: &str = "{prefix:<18} {wide_bar:.cyan/dim} {percent:>3} %  {eta:>4} left";
+const ROWS: &str = "{prefix:<18} {wide_bar:.cyan/dim} {human_pos:>12} of about {human_len} rows";
 const BYTES: &str = "{prefix:<18} {wide_bar:.cyan/dim} {bytes:>10} of {total_bytes}  {eta:>4} left";
 
 /// A bar that is gone when it is dropped.
@@ -71,6 +72,8 @@ impl Progress for LoadProgress {
         // The old bar is cleared before the new one is drawn.
         *current = None;
         *current = Some(match phase {
+            Phase::Comparing => Bar::spinner("asking the database which days are new"),
+            Phase::Receiving => Bar::with_template("reading", total, ROWS),
             Phase::Reading => Bar::with_template("reading", total, BYTES),
             Phase::Writing => Bar::new("writing prices", total),
         });
@@ -80,6 +83,10 @@ impl Progress for LoadProgress {
         let current = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Bar(bar)) = &*current {
             bar.inc(amount);
+            // A total may have been an estimate.
+            if bar.length().is_some_and(|total| total < bar.position()) {
+                bar.set_length(bar.position());
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{Decimal128Type, DecimalType};
 use super::Progress;
 use super::chunk::Chunk;
 use super::columns::TOKEN_PRICES;
-use super::files::InputFile;
+use super::input::Input;
 use super::prices::PriceRows;
 use super::read::{self, Failure, Place, Sink};
 use super::timestamp;
@@ -59,13 +59,13 @@ impl fmt::Display for Value {
 }
 
 /// The error that names both places of a conflict.
-pub(super) fn locate(conflict: &Conflict, files: &[InputFile], progress: &dyn Progress) -> Error {
+pub(super) fn locate(conflict: &Conflict, files: &[Input], progress: &dyn Progress) -> Error {
     match try_locate(conflict, files, progress) {
         Ok(error) | Err(error) => error,
     }
 }
 
-fn try_locate(conflict: &Conflict, files: &[InputFile], progress: &dyn Progress) -> Result<Error> {
+fn try_locate(conflict: &Conflict, files: &[Input], progress: &dyn Progress) -> Result<Error> {
     let finder = || Finder {
         conflict: conflict.clone(),
         found: Vec::new(),
@@ -122,9 +122,9 @@ fn try_locate(conflict: &Conflict, files: &[InputFile], progress: &dyn Progress)
     })
 }
 
-fn changed(files: &[InputFile]) -> Error {
+fn changed(files: &[Input]) -> Error {
     Error::InputFile {
-        file: files.first().map(InputFile::name).unwrap_or_default(),
+        file: files.first().map(Input::name).unwrap_or_default(),
         found: "other prices than a moment ago".into(),
         expected: "files that do not change while they are loaded".into(),
     }

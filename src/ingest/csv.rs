@@ -11,6 +11,10 @@ use super::columns::Table;
 pub(super) struct Header {
     names: Vec<String>,
     slots: Vec<Option<usize>>,
+    /// Whether each field is a binary float, of which this is the shortest decimal.
+    floats: Vec<bool>,
+    /// Slots, with the names of their columns, by which people find a row that has no number.
+    keys: Vec<(usize, &'static str)>,
 }
 
 /// Why a header cannot be used: what was found, and what was expected.
@@ -55,7 +59,48 @@ impl Header {
                 format!("the columns {required}"),
             ));
         }
-        Ok((Self { names, slots }, mark + length))
+        let header = Self {
+            floats: vec![false; names.len()],
+            keys: Vec::new(),
+            names,
+            slots,
+        };
+        Ok((header, mark + length))
+    }
+
+    /// Says of columns of the table which are floats, and which tell rows apart.
+    pub(super) fn describe(&mut self, table: &'static Table, floats: &[usize], keys: &[usize]) {
+        let is_float = |slot: &Option<usize>| slot.is_some_and(|slot| floats.contains(&slot));
+        self.floats = self.slots.iter().map(is_float).collect();
+        let name = |slot: &usize| Some((*slot, table.columns.get(*slot)?.name));
+        self.keys = keys.iter().filter_map(name).collect();
+    }
+
+    fn cell<'a>(&self, position: usize, field: &'a str) -> Cell<'a> {
+        if field.is_empty() {
+            return Cell::Null;
+        }
+        if self.floats.get(position) == Some(&true)
+            && let Ok(value) = field.parse::<f64>()
+            && value.is_finite()
+        {
+            return Cell::Float(value);
+        }
+        Cell::Text(Cow::Borrowed(field))
+    }
+
+    /// Adds to what was found which row it is of.
+    fn name_row(&self, mut mismatch: Mismatch, cells: &[Cell<'_>]) -> Mismatch {
+        let keys = self.keys.iter().filter_map(|(slot, name)| {
+            let cell = cells.get(*slot)?;
+            (*name != mismatch.column).then(|| format!("{name} is {}", cell.found()))
+        });
+        let keys: Vec<_> = keys.collect();
+        if !keys.is_empty() {
+            mismatch.found += " where ";
+            mismatch.found += &keys.join(" and ");
+        }
+        mismatch
     }
 }
 
@@ -100,7 +145,7 @@ pub(super) fn append_records(
         let mut field_start = 0;
         for field_end in memchr::memchr_iter(b',', line.as_bytes()).chain([line.len()]) {
             if let Some(Some(slot)) = header.slots.get(count) {
-                cells[*slot] = cell(&line[field_start..field_end]);
+                cells[*slot] = header.cell(count, &line[field_start..field_end]);
             }
             field_start = field_end + 1;
             count += 1;
@@ -108,7 +153,8 @@ pub(super) fn append_records(
         if count != header.slots.len() {
             return Err(fields_expected(chunk.rows(), count));
         }
-        chunk.append(&cells)?;
+        let appended = chunk.append(&cells);
+        appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
     }
     Ok(())
 }
@@ -136,24 +182,17 @@ fn append_quoted(
             return Err(fields_expected(chunk.rows(), fields.len()));
         }
         let mut cells = vec![Cell::Null; table.slots()];
-        for ((start, end), slot) in fields.iter().zip(&header.slots) {
+        for (position, ((start, end), slot)) in fields.iter().zip(&header.slots).enumerate() {
             if let Some(slot) = slot {
                 // Quotes and commas are ASCII, so fields of valid UTF-8 are valid.
-                cells[*slot] =
-                    cell(std::str::from_utf8(&scratch[*start..*end]).unwrap_or_default());
+                let field = std::str::from_utf8(&scratch[*start..*end]).unwrap_or_default();
+                cells[*slot] = header.cell(position, field);
             }
         }
-        chunk.append(&cells)?;
+        let appended = chunk.append(&cells);
+        appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
     }
     Ok(())
-}
-
-fn cell(field: &str) -> Cell<'_> {
-    if field.is_empty() {
-        Cell::Null
-    } else {
-        Cell::Text(Cow::Borrowed(field))
-    }
 }
 
 /// Reads one record, its fields without their quotes into `scratch`; returns the bytes it took,

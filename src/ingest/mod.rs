@@ -1,4 +1,4 @@
-//! Loading a history: files → checked, exact, sorted rows → a new dataset generation.
+//! Loading a history: files or a database → checked, exact, sorted rows → a new dataset generation.
 //!
 //! Every value is checked and every number kept exactly; one wrong value and nothing is loaded. Rows
 //! merge with what the workspace holds already: the same rows change nothing, new rows are added, an
@@ -17,11 +17,13 @@ mod conflict;
 mod csv;
 mod decimal;
 mod files;
+mod input;
 mod json;
 mod mantissas;
 mod merge;
 mod outcomes;
 mod parquet;
+mod postgres;
 mod prices;
 mod quality;
 mod queue;
@@ -40,6 +42,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
+pub use postgres::{DatabaseRequest, Period};
+
+use input::Inputs;
 use merge::MergeError;
 use outcomes::OutcomeCollector;
 use prices::PriceCollector;
@@ -64,12 +69,14 @@ pub struct LoadSummary {
     pub trade_outcomes: RowCounts,
     /// The rows of `data_quality`.
     pub findings: Vec<Finding>,
+    /// Rows of a database that were not read, since the dataset holds as many of their days.
+    pub unread: u64,
 }
 
 /// Rows of one table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// In the files of this load.
+    /// In the files of this load, or read from its database.
     pub read: u64,
     /// In the dataset that had not been there before.
     pub added: u64,
@@ -107,8 +114,12 @@ impl Severity {
 /// A part of a load, in order; its progress is counted in `unit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Asking a database which days are new; takes a while, and cannot say how long.
+    Comparing,
     /// Reading and checking input files, in bytes.
     Reading,
+    /// Reading and checking the rows of a database; their total is an estimate.
+    Receiving,
     /// Sorting, merging and writing prices, in rows.
     Writing,
 }
@@ -153,33 +164,47 @@ fn load_within(
     progress: &dyn Progress,
     prices_memory_bytes: usize,
 ) -> Result<LoadSummary> {
-    let signal_files = files::find(&request.signals)?;
-    let price_files = files::find(&request.prices)?;
-    let outcome_files = files::find(&request.trades)?;
-    let all_files = || {
-        signal_files
-            .iter()
-            .chain(&price_files)
-            .chain(&outcome_files)
-    };
-    if all_files().next().is_none() {
-        return Err(Error::Usage(
-            "nothing to load: name files of signals, prices or trades".into(),
-        ));
-    }
-    progress.begin(Phase::Reading, read::total_bytes(all_files()));
+    let inputs = Inputs::of_files(request)?;
+    progress.begin(Phase::Reading, inputs.file_bytes());
     let generation = GenerationWriter::begin(workspace)?;
+    write(generation, &inputs, progress, prices_memory_bytes)
+}
+
+/// Loads the tables of a live PostgreSQL into the workspace, those rows that it does not hold yet.
+pub fn load_database(
+    workspace: &Path,
+    request: &DatabaseRequest,
+    progress: &dyn Progress,
+) -> Result<LoadSummary> {
+    let database = postgres::Database::open(request, progress)?;
+    let generation = GenerationWriter::begin(workspace)?;
+    let selected = database.select(generation.previous(), progress)?;
+    progress.begin(Phase::Receiving, selected.inputs.query_rows());
+    let summary = write(generation, &selected.inputs, progress, PRICES_MEMORY_BYTES)?;
+    Ok(LoadSummary {
+        unread: selected.unread,
+        ..summary
+    })
+}
+
+/// Reads the inputs, merges them with what is stored, and makes the next generation of it.
+fn write(
+    generation: GenerationWriter,
+    inputs: &Inputs,
+    progress: &dyn Progress,
+    prices_memory_bytes: usize,
+) -> Result<LoadSummary> {
     let stored = generation.previous();
 
     let reading = read::read(
-        &signal_files,
+        &inputs.signals,
         &columns::SIGNALS,
         SignalCollector::default,
         progress,
     )?;
     let signals = signals::merge(&stored.signals, reading)?;
     let reading = read::read(
-        &outcome_files,
+        &inputs.outcomes,
         &columns::TRADE_OUTCOMES,
         OutcomeCollector::default,
         progress,
@@ -192,7 +217,7 @@ fn load_within(
         let path = generation.directory().join(format!("prices-{number}.tmp"));
         PriceCollector::new(prices_memory_bytes / rayon::current_num_threads(), path)
     };
-    let mut reading = read::read(&price_files, &columns::TOKEN_PRICES, collector, progress)?;
+    let mut reading = read::read(&inputs.prices, &columns::TOKEN_PRICES, collector, progress)?;
     let sinks = std::mem::take(&mut reading.sinks);
     let with_volumes = sinks.iter().any(|sink| sink.with_volumes);
     let collected = sinks
@@ -202,7 +227,7 @@ fn load_within(
     let prices = match merge::write(collected, with_volumes, &generation, progress) {
         Ok(prices) => prices,
         Err(MergeError::Conflict(conflict)) => {
-            return Err(conflict::locate(&conflict, &price_files, progress));
+            return Err(conflict::locate(&conflict, &inputs.prices, progress));
         }
         Err(MergeError::Other(error)) => return Err(error),
     };
@@ -233,5 +258,6 @@ fn load_within(
         },
         trade_outcomes: outcomes.rows,
         findings,
+        unread: 0,
     })
 }

@@ -95,8 +95,12 @@ impl Sink for OutcomeCollector {
             if let (Some(entry), Some(exit)) = (outcome.entry_timestamp, outcome.exit_timestamp)
                 && exit < entry
             {
-                let mut mismatch =
-                    mismatch(&COLUMNS.columns[3], row as u64, timestamp::to_text(exit));
+                let found = format!(
+                    "{} for signal {}",
+                    timestamp::to_text(exit),
+                    outcome.signal_id
+                );
+                let mut mismatch = mismatch(&COLUMNS.columns[3], row as u64, found);
                 mismatch.expected = format!(
                     "an exit that is not before the entry at {}",
                     timestamp::to_text(entry)

@@ -1,4 +1,4 @@
-//! The units of work of the input files, in their order: row groups, and blocks of records.
+//! The units of work of the inputs, in their order: row groups, and blocks of records.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,9 +10,12 @@ use super::blocks::Blocks;
 use super::columns::Table;
 use super::csv::Header;
 use super::files::{Compression, Format, InputFile};
+use super::input::{Arriving, Input};
 use super::parquet::ParquetFile;
-use super::read::Place;
+use super::postgres::Query;
+use super::read::{Failure, Place};
 use super::{Phase, Progress};
+use crate::error::Error;
 
 /// One unit of work.
 pub(super) enum Work {
@@ -32,19 +35,16 @@ pub(super) enum Work {
     },
 }
 
-/// What a file turned out to be instead: what was found, and what was expected.
-pub(super) type Refused = (String, String);
-
-/// Hands out the units of all files in order; reading text happens here, one thread at a time.
+/// Hands out the units of all inputs in order; reading text happens here, one thread at a time.
 pub(super) struct Queue<'p> {
     table: &'static Table,
     progress: &'p dyn Progress,
-    files: VecDeque<(usize, InputFile)>,
-    open: Option<(usize, OpenFile<'p>)>,
+    inputs: VecDeque<(usize, Input)>,
+    open: Option<(usize, OpenInput<'p>)>,
     pub(super) units: Units,
 }
 
-enum OpenFile<'p> {
+enum OpenInput<'p> {
     Parquet {
         file: ParquetFile,
         next: usize,
@@ -52,6 +52,8 @@ enum OpenFile<'p> {
     Csv {
         blocks: TextBlocks<'p>,
         header: Option<Header>,
+        /// Where the text comes from a database: what is known of its columns.
+        query: Option<Query>,
     },
     Ndjson {
         blocks: TextBlocks<'p>,
@@ -61,46 +63,55 @@ enum OpenFile<'p> {
 type TextBlocks<'p> = Blocks<Box<dyn Read + Send + 'p>>;
 
 impl<'p> Queue<'p> {
-    pub(super) fn new(
-        table: &'static Table,
-        files: &[InputFile],
-        progress: &'p dyn Progress,
-    ) -> Self {
+    pub(super) fn new(table: &'static Table, inputs: &[Input], progress: &'p dyn Progress) -> Self {
         Self {
             table,
             progress,
-            files: files.iter().cloned().enumerate().collect(),
+            inputs: inputs.iter().cloned().enumerate().collect(),
             open: None,
             units: Units::default(),
         }
     }
 
     /// The next unit with its number; `None` after the last.
-    pub(super) fn next(&mut self) -> Option<(u64, Result<Work, Refused>)> {
+    pub(super) fn next(&mut self) -> Option<(u64, Result<Work, Failure>)> {
         loop {
             if let Some((file, open)) = &mut self.open {
                 let file = *file;
                 match open.next(self.table) {
                     Ok(Some(work)) => return Some((self.units.add(file), Ok(work))),
                     Ok(None) => self.open = None,
-                    Err(refused) => {
+                    Err(failure) => {
                         self.open = None;
-                        return Some((self.units.add(file), Err(refused)));
+                        return Some((self.units.add(file), Err(failure)));
                     }
                 }
             }
-            let (index, file) = self.files.pop_front()?;
-            match self.open_file(&file) {
+            let (index, input) = self.inputs.pop_front()?;
+            let open = match input {
+                Input::File(file) => self.open_file(&file),
+                Input::Query(query) => Ok(self.run(query)),
+            };
+            match open {
                 Ok(open) => self.open = Some((index, open)),
-                Err(refused) => return Some((self.units.add(index), Err(refused))),
+                Err(failure) => return Some((self.units.add(index), Err(failure))),
             }
         }
     }
 
-    fn open_file(&self, input: &InputFile) -> Result<OpenFile<'p>, Refused> {
+    fn run(&self, query: Query) -> OpenInput<'p> {
+        let text = Box::new(Arriving::new(query.run(), self.progress));
+        OpenInput::Csv {
+            blocks: Blocks::new(text, true),
+            header: None,
+            query: Some(query),
+        }
+    }
+
+    fn open_file(&self, input: &InputFile) -> Result<OpenInput<'p>, Failure> {
         if input.format == Format::Parquet {
-            let file = ParquetFile::open(&input.path, self.table)?;
-            return Ok(OpenFile::Parquet { file, next: 0 });
+            let file = ParquetFile::open(&input.path, self.table).map_err(refused)?;
+            return Ok(OpenInput::Parquet { file, next: 0 });
         }
         let file = File::open(&input.path).map_err(unreadable)?;
         let counted = Counted {
@@ -116,19 +127,20 @@ impl<'p> Queue<'p> {
             Compression::Zstd => Box::new(zstd::Decoder::new(counted).map_err(unreadable)?),
         };
         Ok(match input.format {
-            Format::Csv => OpenFile::Csv {
+            Format::Csv => OpenInput::Csv {
                 blocks: Blocks::new(text, true),
                 header: None,
+                query: None,
             },
-            _ => OpenFile::Ndjson {
+            _ => OpenInput::Ndjson {
                 blocks: Blocks::new(text, false),
             },
         })
     }
 }
 
-impl OpenFile<'_> {
-    fn next(&mut self, table: &'static Table) -> Result<Option<Work>, Refused> {
+impl OpenInput<'_> {
+    fn next(&mut self, table: &'static Table) -> Result<Option<Work>, Failure> {
         match self {
             Self::Parquet { file, next } => {
                 let row_group = *next;
@@ -138,14 +150,21 @@ impl OpenFile<'_> {
                     row_group,
                 }))
             }
-            Self::Csv { blocks, header } => {
+            Self::Csv {
+                blocks,
+                header,
+                query,
+            } => {
                 let block = blocks.next_block().map_err(unreadable)?;
                 let (header, block, from) = match (header, block) {
                     (Some(header), Some(block)) => (&*header, block, 0),
                     (Some(_), None) => return Ok(None),
                     (slot, block) => {
                         let block = block.unwrap_or_default();
-                        let (read, from) = Header::read(&block, table)?;
+                        let (mut read, from) = Header::read(&block, table).map_err(refused)?;
+                        if let Some(query) = query {
+                            read.describe(table, &query.floats, query.keys);
+                        }
                         (&*slot.insert(read), block, from)
                     }
                 };
@@ -166,8 +185,17 @@ impl OpenFile<'_> {
     }
 }
 
-fn unreadable(error: io::Error) -> Refused {
-    (error.to_string(), "a file that can be read".to_owned())
+/// What a file turned out to be instead: what was found, and what was expected.
+fn refused((found, expected): (String, String)) -> Failure {
+    Failure::File(found, expected)
+}
+
+/// A database says itself what is wrong, inside the error of the text that it sends.
+fn unreadable(error: io::Error) -> Failure {
+    match error.downcast::<Error>() {
+        Ok(error) => Failure::Other(error),
+        Err(error) => Failure::File(error.to_string(), "a file that can be read".to_owned()),
+    }
 }
 
 /// Tells how much of a file has been read.

@@ -1,7 +1,7 @@
-//! Reading: files become units of work, threads turn units into chunks and hand them to their sinks.
+//! Reading: inputs become units of work, threads turn units into chunks and hand them to their sinks.
 //!
-//! A unit is a row group of a Parquet file or a block of records of a text file. Units are taken in
-//! the order of the files. Of several errors the first in that order is reported: every unit before
+//! A unit is a row group of a Parquet file or a block of records of text. Units are taken in
+//! the order of the inputs. Of several errors the first in that order is reported: every unit before
 //! a failed one is still read, which is also what tells the row number of the failure.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::builder::ChunkBuilder;
 use super::chunk::{Chunk, Mismatch, Rounded};
 use super::columns::Table;
-use super::files::InputFile;
+use super::input::Input;
 use super::queue::{Queue, Units, Work};
 use super::{Finding, Phase, Progress, Severity, csv, json, parquet};
 use crate::error::{Error, Result};
@@ -44,15 +44,15 @@ impl<S> Reading<S> {
     }
 }
 
-/// Reads all files, with one sink for each thread.
+/// Reads all inputs, with one sink for each thread.
 pub(super) fn read<S: Sink>(
-    files: &[InputFile],
+    inputs: &[Input],
     table: &'static Table,
     sink: impl Fn() -> S + Sync,
     progress: &dyn Progress,
 ) -> Result<Reading<S>> {
-    let names: Vec<_> = files.iter().map(InputFile::name).collect();
-    let queue = Mutex::new(Queue::new(table, files, progress));
+    let names: Vec<_> = inputs.iter().map(Input::name).collect();
+    let queue = Mutex::new(Queue::new(table, inputs, progress));
     let failures = Failures::default();
     let threads = rayon::current_num_threads();
     let outputs: Vec<Worker<S>> = std::thread::scope(|scope| {
@@ -116,12 +116,6 @@ pub(super) fn read<S: Sink>(
         units,
         files: names,
     })
-}
-
-/// The compressed bytes of the files, for progress.
-pub(super) fn total_bytes<'f>(files: impl Iterator<Item = &'f InputFile>) -> u64 {
-    let sizes = files.map(|file| std::fs::metadata(&file.path));
-    sizes.flatten().map(|metadata| metadata.len()).sum()
 }
 
 fn rounded_findings<S>(
@@ -227,10 +221,7 @@ impl<S: Sink> Worker<S> {
                 return;
             }
             let mut place = Place { unit, row: 0 };
-            let done = match work {
-                Ok(work) => self.read_unit(work, &mut place, failures, progress),
-                Err((found, expected)) => Err(Failure::File(found, expected)),
-            };
+            let done = work.and_then(|work| self.read_unit(work, &mut place, failures, progress));
             match done {
                 Ok(()) => self.unit_rows.push((unit, place.row)),
                 Err(failure) => failures.add(place, failure),

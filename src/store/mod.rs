@@ -1,11 +1,15 @@
 //! The state store: users, scenarios, runs and live settings, in SQLite or PostgreSQL.
 //!
-//! Only this module knows sqlx. By default the state is `state.sqlite` in the workspace, made when
-//! something is first written; until then, reading finds what a new store would hold. A store is
-//! opened when it is first asked, so that statements which need none do not pay for it.
+//! By default the state is `state.sqlite` in the workspace, made when something is first written;
+//! until then, reading finds what a new store would hold. A store is opened when it is first asked,
+//! so that statements which need none do not pay for it.
+//!
+//! Only this module knows sqlx, so [`source`] is here too, which reads a history out of a live
+//! PostgreSQL and has nothing to do with the state.
 
 mod migrations;
 mod open;
+pub mod source;
 mod users;
 
 use std::fmt;

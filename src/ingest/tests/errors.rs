@@ -119,7 +119,7 @@ fn wrong_values_are_named() {
             "outcomes",
             OUTCOME_HEADER,
             "a,2025-01-02,2025-01-01,1,1",
-            "column exit_timestamp: found 2025-01-01T00:00:00Z, expected an exit that is not before the entry at 2025-01-02T00:00:00Z",
+            "column exit_timestamp: found 2025-01-01T00:00:00Z for signal a, expected an exit that is not before the entry at 2025-01-02T00:00:00Z",
         ),
         (
             "outcomes",

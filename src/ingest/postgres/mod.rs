@@ -1,0 +1,274 @@
+//! Loading from a live PostgreSQL: which rows of its tables to read.
+//!
+//! The three tables are read in one snapshot. Of signals and prices, days that the workspace holds
+//! with as many rows are left out (see [`days`]), so that a load that is repeated reads what is new
+//! and what came late. Trades are few and change when they close: they are always read.
+
+mod clock;
+mod days;
+mod tables;
+
+use std::sync::Arc;
+
+use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
+use super::input::{Input, Inputs};
+use super::{Phase, Progress, timestamp};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::store::source::{Copy, Source};
+
+use clock::Span;
+use days::Days;
+use tables::{SourceTable, describe};
+
+/// What to load from a live PostgreSQL. It has no `Debug`, since the URL may hold a password.
+#[derive(Clone, Default)]
+pub struct DatabaseRequest {
+    /// `postgres://user@host:port/database`.
+    pub url: String,
+    pub period: Period,
+    /// Whether to read again what the workspace seems to hold.
+    pub full: bool,
+    /// The tables to load by their names; all where there is none.
+    pub only: Vec<String>,
+}
+
+/// The time that signals are loaded of, in microseconds since 1970 UTC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Period {
+    since: Option<i64>,
+    /// Exclusive.
+    until: Option<i64>,
+}
+
+/// Prices and trades are read so much further than signals, for the trades that the last ones make.
+const BEYOND_UNTIL_MICROS: i64 = 2 * clock::DAY_MICROS;
+
+impl Period {
+    /// Reads timestamps or dates; a date includes its whole day.
+    pub fn parse(since: Option<&str>, until: Option<&str>) -> Result<Self> {
+        let read = |name: &str, text: &str| {
+            let read = timestamp::from_text(text.trim());
+            read.map(|(micros, _)| micros).ok_or_else(|| {
+                Error::Usage(format!(
+                    "{name} must be a date such as 2025-01-31 or a timestamp such as \
+                     2025-01-31T12:00:00Z, found {text}"
+                ))
+            })
+        };
+        let since = since.map(|text| read("since", text)).transpose()?;
+        let until = until.map(|text| {
+            let is_date = text.trim().len() == "2025-01-31".len() && text.contains('-');
+            let day = if is_date { clock::DAY_MICROS } else { 0 };
+            Ok::<_, Error>(read("until", text)?.saturating_add(day))
+        });
+        let until = until.transpose()?;
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            return Err(Error::Usage(format!(
+                "until must be after since: {} is not after {}",
+                timestamp::to_text(until),
+                timestamp::to_text(since)
+            )));
+        }
+        Ok(Self { since, until })
+    }
+
+    fn span(self, beyond_micros: i64) -> Span {
+        Span {
+            from: self.since.unwrap_or(i64::MIN),
+            to: self
+                .until
+                .map_or(i64::MAX, |until| until.saturating_add(beyond_micros)),
+        }
+    }
+}
+
+/// The rows of one query, in the columns of a table.
+#[derive(Clone)]
+pub(super) struct Query {
+    source: Arc<Source>,
+    /// For errors: the table and its database.
+    pub(super) place: String,
+    statement: String,
+    /// The columns of the table that are binary floats in the database.
+    pub(super) floats: Vec<usize>,
+    /// The columns by which people find a row, since rows of a database have no number.
+    pub(super) keys: &'static [usize],
+    /// What the database expects, which may be far off.
+    pub(super) expected_rows: u64,
+}
+
+impl Query {
+    pub(super) fn run(&self) -> Copy {
+        self.source.copy(&self.place, &self.statement)
+    }
+}
+
+/// An open database whose tables can be read.
+pub(super) struct Database {
+    source: Arc<Source>,
+    signals: Option<SourceTable>,
+    prices: Option<SourceTable>,
+    outcomes: Option<SourceTable>,
+    period: Period,
+    full: bool,
+}
+
+/// What to read, and the rows of the days that are left out.
+pub(super) struct Selected {
+    pub(super) inputs: Inputs,
+    pub(super) unread: u64,
+}
+
+impl Database {
+    /// Connects, and checks that the tables have the columns they need.
+    pub(super) fn open(request: &DatabaseRequest, progress: &dyn Progress) -> Result<Self> {
+        let should_stop = || progress.should_stop();
+        let source = Source::connect(&request.url, &should_stop)?;
+        let mut found = describe(&source, &should_stop)?;
+        let mut wanted = |table: &'static Table| {
+            let all = request.only.is_empty();
+            let wanted = all || request.only.iter().any(|name| name == table.name);
+            let columns = found.remove(table.name).unwrap_or_default();
+            let read = || SourceTable::new(table, &columns, &source);
+            wanted.then(read).transpose()
+        };
+        Ok(Self {
+            signals: wanted(&SIGNALS)?,
+            prices: wanted(&TOKEN_PRICES)?,
+            outcomes: wanted(&TRADE_OUTCOMES)?,
+            source: Arc::new(source),
+            period: request.period,
+            full: request.full,
+        })
+    }
+
+    /// What of it the workspace does not hold.
+    pub(super) fn select(&self, stored: &Dataset, progress: &dyn Progress) -> Result<Selected> {
+        progress.begin(Phase::Comparing, 0);
+        let mut unread = 0;
+        let mut inputs = Inputs {
+            signals: Vec::new(),
+            prices: Vec::new(),
+            outcomes: Vec::new(),
+        };
+        if let Some(table) = &self.signals {
+            let span = self.period.span(0);
+            let held = || days::of_signals(stored, span);
+            let condition = self.new_days(table, span, held, &mut unread, progress)?;
+            inputs.signals = self.query(table, condition, progress)?;
+        }
+        if let Some(table) = &self.prices {
+            let span = self.period.span(BEYOND_UNTIL_MICROS);
+            let held = || days::of_prices(stored, span);
+            let condition = self.new_days(table, span, held, &mut unread, progress)?;
+            inputs.prices = self.query(table, condition, progress)?;
+        }
+        if let Some(table) = &self.outcomes {
+            let condition = self.entered(table);
+            inputs.outcomes = self.query(table, condition, progress)?;
+        }
+        Ok(Selected { inputs, unread })
+    }
+
+    /// The rows of the days in the span of which the workspace holds another number.
+    fn new_days(
+        &self,
+        table: &SourceTable,
+        span: Span,
+        held: impl FnOnce() -> Days,
+        unread: &mut u64,
+        progress: &dyn Progress,
+    ) -> Result<Option<String>> {
+        let whole = || (!span.is_open()).then(|| table.clock.with_unreadable(&[span]));
+        let held = if self.full { Days::default() } else { held() };
+        if held.is_empty() {
+            return Ok(whole());
+        }
+        let counted = self
+            .source
+            .rows(&table.place, table.count_by_day(span), &|| {
+                progress.should_stop()
+            })?;
+        let new = days::to_read(&held, &days::counted(&counted), span);
+        *unread += new.unread;
+        Ok(Some(table.clock.with_unreadable(&new.spans)))
+    }
+
+    /// The trades entered in the period, and all trades of its signals.
+    fn entered(&self, table: &SourceTable) -> Option<String> {
+        let span = self.period.span(0);
+        if span.is_open() {
+            return None;
+        }
+        let mut condition = table.clock.with_unreadable(&[span]);
+        if let Some(signals) = &self.signals {
+            condition = format!(
+                "({condition}) or \"signal_id\"::text in \
+                 (select \"id\"::text from \"signals\" where {})",
+                signals.clock.within(span)
+            );
+        }
+        Some(condition)
+    }
+
+    fn query(
+        &self,
+        table: &SourceTable,
+        condition: Option<String>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Input>> {
+        let statement = table.select(condition.as_deref());
+        let plan = self
+            .source
+            .rows(&table.place, format!("explain {statement}"), &|| {
+                progress.should_stop()
+            })?;
+        Ok(vec![Input::Query(Query {
+            source: Arc::clone(&self.source),
+            place: table.place.clone(),
+            statement,
+            floats: table.floats.clone(),
+            keys: table.keys,
+            expected_rows: expected_rows(&plan).unwrap_or(0),
+        })])
+    }
+}
+
+/// The number of rows in the first line of a plan: `Seq Scan on … (cost=0.00..35.50 rows=2550 …)`.
+fn expected_rows(plan: &[Vec<Option<String>>]) -> Option<u64> {
+    let line = plan.first()?.first()?.as_ref()?;
+    let digits = line.split("rows=").nth(1)?;
+    digits.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::unwrap_used,
+        reason = "a test may stop at what it did not expect"
+    )]
+
+    use super::*;
+
+    #[test]
+    fn a_period_includes_the_day_of_its_end() {
+        let day = |n: i64| 1_735_689_600_000_000 + n * clock::DAY_MICROS;
+        let period = Period::parse(Some("2025-01-01"), Some("2025-01-31")).unwrap();
+        assert_eq!((period.since, period.until), (Some(day(0)), Some(day(31))));
+        let period = Period::parse(None, Some("2025-01-02T00:00:00Z")).unwrap();
+        assert_eq!((period.since, period.until), (None, Some(day(1))));
+        for (since, until, expected) in [
+            ("yesterday", "2025-01-01", "since must be a date such as"),
+            ("2025-01-01", "20250131", "until must be a date such as"),
+            ("2025-01-02", "2025-01-01", "until must be after since"),
+        ] {
+            let error = Period::parse(Some(since), Some(until)).unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        assert!(Period::parse(Some("2025-01-01"), Some("2025-01-01")).is_ok());
+    }
+}
