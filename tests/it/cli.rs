@@ -14,7 +14,7 @@ const VALUES: &str = "select * from (values \
     (null, null, null, null, null, null, null)) \
     as t (n, amount, at, day, flag, word, list)";
 
-fn hindsight(workspace: &Path) -> Command {
+pub fn hindsight(workspace: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hindsight"));
     command
         .env_remove("HINDSIGHT_DATA")
@@ -24,11 +24,11 @@ fn hindsight(workspace: &Path) -> Command {
     command
 }
 
-fn run(workspace: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+pub fn run(workspace: &Path, arguments: &[&str]) -> std::io::Result<Output> {
     hindsight(workspace).args(arguments).output()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

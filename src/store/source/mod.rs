@@ -42,6 +42,7 @@ pub struct Source {
 pub struct Copy {
     problems: Problems,
     pieces: Receiver<Result<Option<Piece>>>,
+    ended: bool,
 }
 
 /// Some of the text; it begins and ends with a row.
@@ -118,6 +119,7 @@ impl Source {
         Copy {
             problems: self.problems.clone(),
             pieces,
+            ended: false,
         }
     }
 
@@ -150,9 +152,14 @@ impl Drop for Source {
 }
 
 impl Copy {
-    /// The next rows; `None` after the last.
+    /// The next rows; `None` after the last, however often it is asked.
     pub fn next(&mut self, should_stop: ShouldStop<'_>) -> Result<Option<Piece>> {
-        wait(&self.pieces, &self.problems, should_stop)
+        if self.ended {
+            return Ok(None);
+        }
+        let piece = wait(&self.pieces, &self.problems, should_stop)?;
+        self.ended = piece.is_none();
+        Ok(piece)
     }
 }
 
@@ -190,7 +197,12 @@ fn read_url(url: &str) -> Result<PgConnectOptions> {
              written %2F %3F %23 and %40; or leave it out and set PGPASSWORD",
         );
     }
-    match url.parse::<PgConnectOptions>() {
+    // A user without a host is at home: sqlx wants that said.
+    let mut whole = url.to_owned();
+    if rest[..authority_end].ends_with('@') {
+        whole.insert_str(scheme_end + 3 + authority_end, "localhost");
+    }
+    match whole.parse::<PgConnectOptions>() {
         Ok(options) => Ok(options),
         Err(sqlx::Error::Configuration(problem)) => refuse(&format!(
             "the URL of the database cannot be read: {problem}; it looks like \

@@ -51,6 +51,8 @@ impl Problems {
                 _ if error.to_string().contains("lookup address") => {
                     self.error("the name of its host is not known", "")
                 }
+                // What the TLS library refuses comes as invalid data.
+                ErrorKind::InvalidData => self.of_connecting(sqlx::Error::Tls(error.into())),
                 _ => self.error(&format!("cannot connect: {error}"), ""),
             },
             sqlx::Error::Tls(error) if error.to_string().contains("does not support TLS") => self
