@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::dataframe::DataFrame;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::Schema;
+use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::TryStreamExt;
 
 use crate::dataset::Dataset;
 use crate::error::Result;
@@ -14,8 +16,9 @@ use crate::functions::parameter_rows::HindsightQueryPlanner;
 use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
+use crate::scenarios::table::ScenariosTable;
 use crate::session::give_way::GiveWay;
-use crate::session::{Role, Session};
+use crate::session::{Outcome, Role, Session};
 use crate::store::{Place, Store};
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
@@ -122,17 +125,28 @@ impl Engine {
         &self.served.pipeline
     }
 
-    /// Plans one statement in the engine's own session. What it returns runs when it is collected.
-    pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
-        self.session.statement(sql).await
+    /// Executes one statement in the engine's own session.
+    pub async fn run(&self, sql: &str) -> Result<Outcome> {
+        self.session.run(sql).await
     }
 
     /// Runs one statement in the engine's own session and collects its rows: at least one batch, so
-    /// that its columns are known.
+    /// that its columns are known. What returns no rows has no columns, and a write has one, the
+    /// number of rows that it wrote.
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        let frame = self.statement(sql).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let batches = frame.collect().await?;
+        let rows = match self.run(sql).await? {
+            Outcome::Rows(rows) => rows,
+            Outcome::Done { rows: None } => {
+                return Ok(vec![RecordBatch::new_empty(Arc::new(Schema::empty()))]);
+            }
+            Outcome::Done { rows: Some(count) } => {
+                let count: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
+                let batch = RecordBatch::try_from_iter([("count", count)]);
+                return Ok(vec![batch.map_err(DataFusionError::from)?]);
+            }
+        };
+        let schema = rows.schema();
+        let batches: Vec<RecordBatch> = rows.try_collect().await?;
         Ok(match batches.is_empty() {
             true => vec![RecordBatch::new_empty(schema)],
             false => batches,
@@ -141,6 +155,11 @@ impl Engine {
 }
 
 impl Newest {
+    /// The state that all sessions share.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     /// The newest generation; a load since the last look is opened here.
     pub async fn get(&self) -> Result<Arc<Served>> {
         let lock = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,6 +239,7 @@ fn context(dataset: &Dataset, config: SessionConfig) -> Result<SessionContext> {
     )?;
     context.register_table("data_quality", table(&dataset.data_quality, &[]))?;
     context.register_table("parameters", table(&parameters::table()?, &[]))?;
+    context.register_table("scenarios", Arc::new(ScenariosTable::default()))?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     Ok(context)
 }

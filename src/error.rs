@@ -60,6 +60,24 @@ pub enum Error {
     /// The statement is not allowed here.
     #[error("{0}")]
     NotAllowed(String),
+    /// A key that is there already.
+    #[error("{0}")]
+    Duplicate(String),
+    /// Somebody else changed what this relies on.
+    #[error("{0}")]
+    Conflict(String),
+    /// A statement failed in this transaction.
+    #[error("the transaction has failed, and statements are refused until ROLLBACK")]
+    TransactionFailed,
+    /// What commits by itself cannot be part of a transaction.
+    #[error("{0} cannot run inside a transaction, since it commits by itself")]
+    InTransaction(String),
+    /// A write where only reads were announced.
+    #[error("the transaction is read-only")]
+    ReadOnlyTransaction,
+    /// Something that others can and we do not.
+    #[error("{0}")]
+    Unsupported(String),
     /// The command line was used wrongly.
     #[error("{0}")]
     Usage(String),
@@ -88,6 +106,12 @@ impl Error {
             Self::UnknownArgument { .. } => "42883",
             Self::Argument { .. } => "22023",
             Self::NotAllowed(_) => "42501",
+            Self::Duplicate(_) => "23505",
+            Self::Conflict(_) => "40001",
+            Self::TransactionFailed => "25P02",
+            Self::InTransaction(_) => "25001",
+            Self::ReadOnlyTransaction => "25006",
+            Self::Unsupported(_) => "0A000",
             Self::Usage(_) => "42601",
             Self::Cancelled => "57014",
             Self::Statement(error) => statement_state(error),

@@ -24,6 +24,8 @@
 //! | [`sweep`] | the grid operator behind `backtest` |
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
+//! | [`scenarios`] | named sets of parameters: their table, their rules, how they are written |
+//! | [`state_table`] | tables whose rows are fetched from the state when they are scanned |
 //! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
 //! | [`store::source`] | a live PostgreSQL to load from, as streams of text |
 //! | `migrations/` | the tables of the state, as they came to be |
@@ -72,8 +74,10 @@ pub mod functions;
 pub mod ingest;
 pub mod parameters;
 pub mod pipeline;
+pub mod scenarios;
 pub mod schema;
 pub mod session;
+pub mod state_table;
 pub mod statements;
 pub mod store;
 pub mod sweep;
@@ -81,4 +85,6 @@ pub mod tables;
 
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use session::client::{Notice, Severity};
+pub use session::transaction::TransactionStatus;
 pub use session::{Outcome, Prepared, Role, Session};

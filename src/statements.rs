@@ -2,7 +2,9 @@
 
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Statement as SqlStatement, TableObject};
+use datafusion::sql::sqlparser::ast::{
+    FromTable, ObjectName, Statement as SqlStatement, TableFactor, TableObject, TableWithJoins,
+};
 
 use crate::error::{Error, Result};
 
@@ -15,13 +17,34 @@ pub const DATA_TABLES: [&str; 5] = [
     "parameters",
 ];
 
-/// Refuses what no plan shows any more, and takes `TEMP` away, which DataFusion does not plan:
-/// every table made here lasts as long as the session.
-pub fn prepare(statement: &mut Statement) -> Result<()> {
+/// The tables of the state.
+const STATE_TABLES: [&str; 1] = ["scenarios"];
+
+/// Refuses what no plan shows any more, and brings what DataFusion does not plan into a form that it
+/// does: every table made here lasts as long as the session, so that `TEMP` is taken away. Returns
+/// what a write to scenarios shall return.
+pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
+    let is_write = is_scenario_write(statement);
     let Statement::Statement(statement) = statement else {
-        return Ok(());
+        return Ok(None);
     };
-    match &mut **statement {
+    let returning = match &mut **statement {
+        SqlStatement::Insert(insert) => Some(&mut insert.returning),
+        SqlStatement::Update(update) => Some(&mut update.returning),
+        SqlStatement::Delete(delete) => Some(&mut delete.returning),
+        _ => None,
+    };
+    let returned = returning.filter(|_| is_write).and_then(Option::take);
+    let returned = returned.map(|items| {
+        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+        items.join(", ")
+    });
+    form(statement)?;
+    Ok(returned)
+}
+
+fn form(statement: &mut SqlStatement) -> Result<()> {
+    match statement {
         SqlStatement::CreateTable(table) if !table.temporary => Err(not_lasting("TABLE")),
         SqlStatement::CreateView(view) if !view.temporary => Err(not_lasting("VIEW")),
         SqlStatement::CreateTable(table) => {
@@ -36,6 +59,21 @@ pub fn prepare(statement: &mut Statement) -> Result<()> {
             TableObject::TableName(name) => writable("INSERT into", &name.to_string()),
             _ => Ok(()),
         },
+        SqlStatement::StartTransaction { begin, .. } => {
+            *begin = false;
+            Ok(())
+        }
+        SqlStatement::Commit { end, .. } => {
+            *end = false;
+            Ok(())
+        }
+        SqlStatement::Savepoint { .. }
+        | SqlStatement::ReleaseSavepoint { .. }
+        | SqlStatement::Rollback {
+            savepoint: Some(_), ..
+        } => Err(Error::Unsupported(
+            "savepoints are not supported; a transaction is committed or rolled back whole".into(),
+        )),
         SqlStatement::Truncate(_) => Err(Error::NotAllowed("TRUNCATE is not allowed".into())),
         _ => Ok(()),
     }
@@ -49,10 +87,10 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
             statement.table_name.table(),
         ),
         LogicalPlan::Ddl(ddl) => match ddl {
-            DdlStatement::CreateMemoryTable(table) => writable("replacing", table.name.table()),
-            DdlStatement::CreateView(view) => writable("replacing", view.name.table()),
-            DdlStatement::DropTable(table) => writable("dropping", table.name.table()),
-            DdlStatement::DropView(view) => writable("dropping", view.name.table()),
+            DdlStatement::CreateMemoryTable(table) => replaceable("replacing", table.name.table()),
+            DdlStatement::CreateView(view) => replaceable("replacing", view.name.table()),
+            DdlStatement::DropTable(table) => replaceable("dropping", table.name.table()),
+            DdlStatement::DropView(view) => replaceable("dropping", view.name.table()),
             other => Err(Error::NotAllowed(format!(
                 "{} is not allowed",
                 other.name()
@@ -67,6 +105,64 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
             )))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether a statement writes scenarios, also one that is only prepared or explained.
+pub fn is_scenario_write(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => is_scenario_dml(statement),
+        Statement::Explain(explain) => is_scenario_write(&explain.statement),
+        _ => false,
+    }
+}
+
+fn is_scenario_dml(statement: &SqlStatement) -> bool {
+    let is_scenarios = |name: &ObjectName| {
+        let last = name.0.last().and_then(|part| part.as_ident());
+        last.is_some_and(|name| match name.quote_style {
+            Some(_) => name.value == "scenarios",
+            None => name.value.eq_ignore_ascii_case("scenarios"),
+        })
+    };
+    let is_scenarios_table = |table: &TableWithJoins| match &table.relation {
+        TableFactor::Table { name, .. } => is_scenarios(name),
+        _ => false,
+    };
+    match statement {
+        SqlStatement::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => is_scenarios(name),
+            _ => false,
+        },
+        SqlStatement::Update(update) => is_scenarios_table(&update.table),
+        SqlStatement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) =
+                &delete.from;
+            tables.first().is_some_and(is_scenarios_table)
+        }
+        SqlStatement::Prepare { statement, .. } | SqlStatement::Explain { statement, .. } => {
+            is_scenario_dml(statement)
+        }
+        _ => false,
+    }
+}
+
+/// `ABORT` as the parser knows it.
+pub fn spelled_out(sql: &str) -> &str {
+    let words = sql.trim().trim_end_matches(';').split_whitespace();
+    let words: Vec<String> = words.take(3).map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["abort"] | ["abort", "work" | "transaction"] => "rollback",
+        _ => sql,
+    }
+}
+
+/// Refuses to put a table of the session in the place of one that is kept.
+fn replaceable(what: &str, table: &str) -> Result<()> {
+    match STATE_TABLES.contains(&table.trim_matches('"')) {
+        true => Err(Error::NotAllowed(format!("{what} {table} is not allowed"))),
+        false => writable(what, table),
     }
 }
 

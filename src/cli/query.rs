@@ -36,8 +36,8 @@ pub async fn execute(workspace: &Path, arguments: QueryArgs) -> Result<(), Failu
     for (position, statement) in statements.iter().enumerate() {
         let is_last = position + 1 == statements.len();
         let result = async {
-            let frame = engine.statement(statement.sql).await?;
-            output.write(frame, is_last).await
+            let outcome = engine.run(statement.sql).await?;
+            output.write(outcome, is_last).await
         };
         result.await.map_err(|failure: Failure| {
             if statements.len() == 1 {

@@ -47,11 +47,8 @@ pub async fn execute(workspace: &Path, arguments: RunArgs) -> Result<(), Failure
             Err(error) => Err(error.into()),
         }
     } else {
-        match engine
-            .statement(&format!("select * from backtest({call})"))
-            .await
-        {
-            Ok(frame) => output.write(frame, true).await,
+        match engine.run(&format!("select * from backtest({call})")).await {
+            Ok(outcome) => output.write(outcome, true).await,
             Err(error) => Err(error.into()),
         }
     };

@@ -140,8 +140,8 @@ async fn run(
         let mut output = Output::new(format)?;
         let (engine, sql) = (engine.clone(), statement.sql.to_owned());
         let mut task = threads.spawn(async move {
-            let frame = engine.statement(&sql).await?;
-            output.write(frame, true).await
+            let outcome = engine.run(&sql).await?;
+            output.write(outcome, true).await
         });
         tokio::select! {
             joined = &mut task => joined.map_err(|error| Failure::crashed(&error))??,

@@ -60,8 +60,8 @@ pub async fn execute(workspace: &Path, arguments: SweepArgs) -> Result<(), Failu
         rows => format!(" limit {rows}"),
     };
     let engine = open_loaded(workspace).await?;
-    let frame = engine
-        .statement(&format!(
+    let outcome = engine
+        .run(&format!(
             "select {swept}, simulated_total_trades, simulated_win_rate, simulated_total_pnl_sol, \
              simulated_pnl_conservative_sol, simulated_max_drawdown_sol, pnl_difference_sol \
              from backtest({call}) \
@@ -74,7 +74,7 @@ pub async fn execute(workspace: &Path, arguments: SweepArgs) -> Result<(), Failu
     }
     let spinner = Bar::spinner("backtesting");
     output
-        .write_after(frame, true, move || drop(spinner))
+        .write_after(outcome, true, move || drop(spinner))
         .await?;
     aside(seconds(started.elapsed()));
     Ok(())

@@ -12,6 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
@@ -21,8 +22,12 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, FunctionArgE
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
 use crate::pipeline::Pipeline;
+use crate::scenarios::table::ScenariosTable;
 use crate::sweep;
 use crate::sweep::plan::SweepSource;
+
+/// The argument that names scenarios.
+const SCENARIO: &str = "scenario";
 
 /// A table function.
 #[derive(Debug)]
@@ -129,44 +134,55 @@ impl TableFunctionPlanner {
     fn parameter_rows(
         &self,
         function: &TableFunction,
-        arguments: &[(usize, Expr)],
+        arguments: &[Argument],
     ) -> Result<LogicalPlan> {
         let mut columns = Vec::with_capacity(arguments.len());
-        for (position, value) in arguments {
-            let parameter = &PARAMETERS[*position];
+        for Argument { name, value } in arguments {
             let data_type = value.get_type(&DFSchema::empty())?;
             if is_list(&data_type) && !function.sweeps {
+                let problem =
+                    format!("{name} is an array, and only backtest sweeps; give one value");
                 return Err(Error::Argument {
                     function: function.name.into(),
-                    problem: format!(
-                        "{} is an array, and only backtest sweeps; give one value",
-                        parameter.name
-                    ),
+                    problem,
                 }
                 .into());
             }
-            columns.push(value.clone().alias(parameter.name));
+            columns.push(value.clone().alias(*name));
         }
         if columns.is_empty() {
             // A plan without columns would have no row to multiply.
             columns.push(lit(ScalarValue::Null).alias("no_argument"));
         }
         let row = LogicalPlanBuilder::empty(true).project(columns)?.build()?;
-        parameter_rows::plan(row, function.name, self.last_day)
+        let scenarios = match arguments.iter().any(|argument| argument.name == SCENARIO) {
+            true => {
+                let table = provider_as_source(Arc::new(ScenariosTable::default()));
+                Some(LogicalPlanBuilder::scan("scenarios", table, None)?.build()?)
+            }
+            false => None,
+        };
+        parameter_rows::plan(row, scenarios, function.name, self.last_day)
     }
 }
 
-/// The arguments of a call by the position of their parameter.
+/// One argument of a call.
+struct Argument {
+    name: &'static str,
+    value: Expr,
+}
+
+/// The arguments of a call.
 fn arguments(
     function: &TableFunction,
     args: &[FunctionArg],
     context: &mut dyn RelationPlannerContext,
-) -> Result<Vec<(usize, Expr)>> {
+) -> Result<Vec<Argument>> {
     let refuse = |problem: String| Error::Argument {
         function: function.name.into(),
         problem,
     };
-    let mut arguments: Vec<(usize, Expr)> = Vec::with_capacity(args.len());
+    let mut arguments: Vec<Argument> = Vec::with_capacity(args.len());
     for arg in args {
         // Some dialects take an expression for the name.
         let named = match arg {
@@ -183,32 +199,33 @@ fn arguments(
             return Err(refuse(problem).into());
         };
         let name = context.normalize_ident(name.clone());
-        if name == "scenario" {
-            let problem = "scenario is not supported yet; give its parameters as arguments";
-            return Err(refuse(problem.into()).into());
-        }
-        let Some(position) = position(&name) else {
-            return Err(Error::UnknownArgument {
-                function: function.name.into(),
-                hint: nearest(&name),
-                argument: name,
+        let (name, data_type) = match position(&name) {
+            Some(position) => (PARAMETERS[position].name, PARAMETERS[position].data_type()),
+            None if name == SCENARIO => (SCENARIO, DataType::Utf8),
+            None => {
+                return Err(Error::UnknownArgument {
+                    function: function.name.into(),
+                    hint: nearest(&name),
+                    argument: name,
+                }
+                .into());
             }
-            .into());
         };
-        if arguments.iter().any(|(known, _)| *known == position) {
+        if arguments.iter().any(|known| known.name == name) {
             return Err(refuse(format!("{name} is given twice")).into());
         }
         let value = context.sql_to_expr(value.clone(), &DFSchema::empty())?;
-        arguments.push((position, typed(value, &PARAMETERS[position])?));
+        let value = typed(value, name, &data_type)?;
+        arguments.push(Argument { name, value });
     }
     Ok(arguments)
 }
 
-/// Gives placeholders the parameter's type, so that clients learn what to send.
-fn typed(value: Expr, parameter: &Parameter) -> Result<Expr> {
+/// Gives placeholders the argument's type, so that clients learn what to send.
+fn typed(value: Expr, name: &str, data_type: &DataType) -> Result<Expr> {
     let typed = value.transform(|expr| match expr {
         Expr::Placeholder(mut placeholder) if placeholder.field.is_none() => {
-            let field = Field::new(parameter.name, parameter.data_type(), true);
+            let field = Field::new(name, data_type.clone(), true);
             placeholder.field = Some(Arc::new(field));
             Ok(Transformed::yes(Expr::Placeholder(placeholder)))
         }

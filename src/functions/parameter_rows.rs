@@ -1,8 +1,10 @@
 //! The parameter relation: one row for each combination of a call's arguments, checked.
 //!
-//! Its input is a single row with a column for each argument given. What is not given, or null,
-//! takes its default; an array stands for each of its values in turn, the last parameter changing
-//! fastest. Every value is checked when the rows are made, before anything is simulated.
+//! Its input is a single row with a column for each argument given, and where a scenario is named,
+//! the table of scenarios beside it. What is not given takes the scenario's value, and its default
+//! where that is null or there is no scenario; an array stands for each of its values in turn, the
+//! scenario changing slowest and the last parameter fastest. Every value is checked when the rows
+//! are made, before anything is simulated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,15 +26,17 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
+    PlanProperties,
 };
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::is_list;
+use super::{SCENARIO, is_list};
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, check_together};
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
+use crate::scenarios::write::ScenarioWrite;
 use crate::sweep::plan::BacktestGrid;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -43,6 +47,7 @@ const ROWS_PER_BATCH: usize = 1024;
 /// The plan that multiplies the row of arguments.
 pub fn plan(
     arguments: LogicalPlan,
+    scenarios: Option<LogicalPlan>,
     function: &'static str,
     last_day: Option<i32>,
 ) -> Result<LogicalPlan> {
@@ -50,6 +55,7 @@ pub fn plan(
     Ok(LogicalPlan::Extension(Extension {
         node: Arc::new(ParameterRows {
             arguments,
+            scenarios,
             function,
             last_day,
             schema: Arc::new(schema),
@@ -61,6 +67,7 @@ pub fn plan(
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ParameterRows {
     arguments: LogicalPlan,
+    scenarios: Option<LogicalPlan>,
     function: &'static str,
     last_day: Option<i32>,
     schema: DFSchemaRef,
@@ -78,7 +85,9 @@ impl UserDefinedLogicalNodeCore for ParameterRows {
     }
 
     fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.arguments]
+        std::iter::once(&self.arguments)
+            .chain(&self.scenarios)
+            .collect()
     }
 
     fn schema(&self) -> &DFSchemaRef {
@@ -94,11 +103,13 @@ impl UserDefinedLogicalNodeCore for ParameterRows {
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let Ok([arguments]) = <[LogicalPlan; 1]>::try_from(inputs) else {
-            return internal_err!("ParameterRows has one input");
+        let mut inputs = inputs.into_iter();
+        let (Some(arguments), scenarios) = (inputs.next(), inputs.next()) else {
+            return internal_err!("ParameterRows has an input");
         };
         Ok(Self {
             arguments,
+            scenarios,
             ..self.clone()
         })
     }
@@ -134,17 +145,20 @@ impl ExtensionPlanner for NodePlanner {
         _: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let [input] = inputs else {
+        let Some(input) = inputs.first() else {
             return Ok(None);
         };
         if let Some(grid) = node.as_any().downcast_ref::<BacktestGrid>() {
             return Ok(Some(grid.execution_plan(Arc::clone(input))));
         }
+        if let Some(write) = node.as_any().downcast_ref::<ScenarioWrite>() {
+            return Ok(Some(write.execution_plan(Arc::clone(input))));
+        }
         let Some(node) = node.as_any().downcast_ref::<ParameterRows>() else {
             return Ok(None);
         };
         Ok(Some(Arc::new(ParameterRowsExec::new(
-            Arc::clone(input),
+            inputs.to_vec(),
             node.function,
             node.last_day,
         ))))
@@ -154,7 +168,8 @@ impl ExtensionPlanner for NodePlanner {
 /// The physical node.
 #[derive(Debug)]
 struct ParameterRowsExec {
-    arguments: Arc<dyn ExecutionPlan>,
+    /// The arguments, and the scenarios where one is named.
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
     function: &'static str,
     last_day: Option<i32>,
     properties: Arc<PlanProperties>,
@@ -162,7 +177,7 @@ struct ParameterRowsExec {
 
 impl ParameterRowsExec {
     fn new(
-        arguments: Arc<dyn ExecutionPlan>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
         function: &'static str,
         last_day: Option<i32>,
     ) -> Self {
@@ -173,7 +188,7 @@ impl ParameterRowsExec {
             Boundedness::Bounded,
         );
         Self {
-            arguments,
+            inputs,
             function,
             last_day,
             properties: Arc::new(properties),
@@ -197,11 +212,15 @@ impl ExecutionPlan for ParameterRowsExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.arguments]
+        self.inputs.iter().collect()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition; self.inputs.len()]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+        vec![false; self.inputs.len()]
     }
 
     fn apply_expressions(
@@ -215,21 +234,25 @@ impl ExecutionPlan for ParameterRowsExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([arguments]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
-            return internal_err!("ParameterRows has one input");
-        };
-        Ok(Arc::new(Self::new(arguments, self.function, self.last_day)))
+        Ok(Arc::new(Self::new(children, self.function, self.last_day)))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.arguments.execute(0, context)?;
+        let inputs = self.inputs.iter();
+        let inputs = inputs.map(|input| input.execute(0, Arc::clone(&context)));
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let (function, last_day) = (self.function, self.last_day);
         let rows = async move {
-            let batches: Vec<RecordBatch> = input.try_collect().await?;
-            let Some(arguments) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+            let mut tables: Vec<Vec<RecordBatch>> = Vec::with_capacity(inputs.len());
+            for input in inputs {
+                tables.push(input.try_collect().await?);
+            }
+            let mut arguments = tables.first().into_iter().flatten();
+            let Some(arguments) = arguments.find(|batch| batch.num_rows() > 0) else {
                 return internal_err!("the arguments of {function} are one row");
             };
-            let combinations = Combinations::new(arguments, last_day)?;
+            let scenarios = tables.get(1).map_or(&[] as &[_], Vec::as_slice);
+            let combinations = Combinations::new(function, arguments, scenarios, last_day)?;
             Ok(stream::iter(combinations.batches()))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(
@@ -239,37 +262,58 @@ impl ExecutionPlan for ParameterRowsExec {
     }
 }
 
-/// The values of each parameter, of which every combination is a row.
+/// The values of each parameter, of which every combination is a row; once for each scenario.
 struct Combinations {
-    values: Vec<Vec<ScalarValue>>,
+    sets: Vec<Values>,
     last_day: Option<i32>,
 }
 
+/// The values of each parameter with one scenario, or with none.
+struct Values {
+    scenario: Option<String>,
+    values: Vec<Vec<ScalarValue>>,
+}
+
 impl Combinations {
-    fn new(arguments: &RecordBatch, last_day: Option<i32>) -> Result<Self> {
-        let mut values = Vec::with_capacity(PARAMETERS.len());
-        for parameter in &PARAMETERS {
-            let given = match arguments.column_by_name(parameter.name) {
-                None => vec![ScalarValue::Null],
-                Some(column) => elements(column)?,
-            };
-            let checked = given.iter().map(|value| parameter.value(value));
-            values.push(checked.collect::<Result<_, Error>>()?);
-        }
-        Ok(Self { values, last_day })
+    fn new(
+        function: &str,
+        arguments: &RecordBatch,
+        scenarios: &[RecordBatch],
+        last_day: Option<i32>,
+    ) -> Result<Self> {
+        let names = match arguments.column_by_name(SCENARIO) {
+            None => vec![None],
+            Some(column) => names(function, column)?,
+        };
+        let sets = names.into_iter().map(|name| {
+            let row = name
+                .as_deref()
+                .map(|name| row_of(function, scenarios, name));
+            Values::new(arguments, name.clone(), row.transpose()?)
+        });
+        Ok(Self {
+            sets: sets.collect::<Result<_>>()?,
+            last_day,
+        })
     }
 
-    /// How many there are; a number past counting stands for itself.
+    /// How many there are of each scenario; a number past counting stands for itself.
+    fn count_of_each(&self) -> usize {
+        let values = self.sets.first().map_or(&[] as &[_], |set| &set.values);
+        values.iter().map(Vec::len).fold(1, usize::saturating_mul)
+    }
+
     fn count(&self) -> usize {
-        let sizes = self.values.iter().map(Vec::len);
-        sizes.fold(1, usize::saturating_mul)
+        self.count_of_each().saturating_mul(self.sets.len())
     }
 
-    /// The values of one combination, the last parameter changing fastest.
-    fn row(&self, combination: usize) -> Result<Vec<ScalarValue>> {
-        let mut rest = combination;
-        let mut row: Vec<ScalarValue> = Vec::with_capacity(self.values.len());
-        for values in self.values.iter().rev() {
+    /// The scenario and the values of one combination, the last parameter changing fastest.
+    fn row(&self, combination: usize) -> Result<(Option<String>, Vec<ScalarValue>)> {
+        let each = self.count_of_each();
+        let set = &self.sets[combination / each];
+        let mut rest = combination % each;
+        let mut row: Vec<ScalarValue> = Vec::with_capacity(set.values.len());
+        for values in set.values.iter().rev() {
             row.push(values[rest % values.len()].clone());
             rest /= values.len();
         }
@@ -283,7 +327,7 @@ impl Combinations {
             }
         }
         check_together(&row)?;
-        Ok(row)
+        Ok((set.scenario.clone(), row))
     }
 
     fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
@@ -298,7 +342,7 @@ impl Combinations {
         let schema: SchemaRef = Arc::clone(&RUN_PARAMETERS_SCHEMA);
         let mut columns: Vec<Vec<ScalarValue>> = vec![Vec::new(); schema.fields().len()];
         for combination in combinations {
-            let row = self.row(combination)?;
+            let (scenario, row) = self.row(combination)?;
             let midnight = |date: &ScalarValue, days: i64| match date {
                 ScalarValue::Date32(Some(day)) => {
                     Some((i64::from(*day) + days).saturating_mul(DAY_MICROS))
@@ -308,7 +352,7 @@ impl Combinations {
             let zone: Option<Arc<str>> = Some("UTC".into());
             let leading = [
                 ScalarValue::Int64(i64::try_from(combination).ok()),
-                ScalarValue::Utf8(None),
+                ScalarValue::Utf8(scenario),
                 ScalarValue::TimestampMicrosecond(midnight(&row[0], 0), zone.clone()),
                 ScalarValue::TimestampMicrosecond(midnight(&row[1], 1), zone),
             ];
@@ -322,6 +366,69 @@ impl Combinations {
             .collect::<Result<Vec<ArrayRef>>>()?;
         Ok(RecordBatch::try_new(schema, columns)?)
     }
+}
+
+impl Values {
+    /// `row` is that of the scenario.
+    fn new(
+        arguments: &RecordBatch,
+        scenario: Option<String>,
+        row: Option<(&RecordBatch, usize)>,
+    ) -> Result<Self> {
+        let mut values = Vec::with_capacity(PARAMETERS.len());
+        for parameter in &PARAMETERS {
+            let argument = arguments.column_by_name(parameter.name);
+            let stored =
+                row.and_then(|(batch, row)| Some((batch.column_by_name(parameter.name)?, row)));
+            let given = match (argument, stored) {
+                (Some(column), _) => elements(column)?,
+                (None, Some((column, row))) => vec![ScalarValue::try_from_array(column, row)?],
+                (None, None) => vec![ScalarValue::Null],
+            };
+            let checked = given.iter().map(|value| parameter.value(value));
+            values.push(checked.collect::<Result<_, Error>>()?);
+        }
+        Ok(Self { scenario, values })
+    }
+}
+
+/// The scenarios that a call names, `None` for none of them.
+fn names(function: &str, column: &ArrayRef) -> Result<Vec<Option<String>>> {
+    let name = |value: ScalarValue| match value {
+        ScalarValue::Null => Ok(None),
+        ScalarValue::Utf8(name) | ScalarValue::LargeUtf8(name) | ScalarValue::Utf8View(name) => {
+            Ok(name)
+        }
+        other => Err(Error::Argument {
+            function: function.into(),
+            problem: format!(
+                "scenario is the name of a scenario, or an array of names; found {other}"
+            ),
+        }
+        .into()),
+    };
+    elements(column)?.into_iter().map(name).collect()
+}
+
+/// The row of a scenario.
+fn row_of<'a>(
+    function: &str,
+    scenarios: &'a [RecordBatch],
+    wanted: &str,
+) -> Result<(&'a RecordBatch, usize)> {
+    for batch in scenarios {
+        let names = batch.column_by_name("name");
+        let names = names.and_then(|names| names.as_string_opt::<i32>());
+        let found = names.and_then(|names| names.iter().position(|name| name == Some(wanted)));
+        if let Some(row) = found {
+            return Ok((batch, row));
+        }
+    }
+    Err(Error::Argument {
+        function: function.into(),
+        problem: format!("there is no scenario '{wanted}'; the table scenarios lists them"),
+    }
+    .into())
 }
 
 /// The values of an argument: those of an array, or the one.

@@ -4,30 +4,37 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
+pub mod client;
 pub(crate) mod give_way;
 mod tables;
+pub mod transaction;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
 };
 use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use futures::TryStreamExt;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{Newest, Served};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::scenarios::write::{is_write, plan_writes, returning};
 use crate::statements;
+use client::{Client, Notice};
 use give_way::UnderWay;
 use tables::SessionTables;
+use transaction::TransactionStatus;
 
 /// The catalog, which clients call the database.
 pub const DATABASE: &str = "hindsight";
@@ -47,8 +54,7 @@ pub enum Role {
 
 /// One client's session.
 pub struct Session {
-    user: String,
-    role: Role,
+    client: Arc<Client>,
     newest: Arc<Newest>,
     served: Mutex<Arc<Served>>,
     tables: Arc<SessionTables>,
@@ -97,7 +103,7 @@ impl Role {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({}, {:?})", self.user, self.role)
+        write!(f, "Session({}, {:?})", self.user(), self.role())
     }
 }
 
@@ -111,9 +117,10 @@ impl Session {
         catalogs.register_catalog(DATABASE.into(), Arc::new(schema));
         let mut state = served.state.clone();
         state.register_catalog_list(catalogs);
+        let client = Arc::new(Client::new(user, role, Arc::clone(newest.store())));
+        state.config_mut().set_extension(Arc::clone(&client));
         Ok(Self {
-            user: user.into(),
-            role,
+            client,
             newest,
             served: Mutex::new(served),
             tables,
@@ -124,12 +131,22 @@ impl Session {
 
     /// Who it is.
     pub fn user(&self) -> &str {
-        &self.user
+        &self.client.user
     }
 
     /// What the user may do.
     pub fn role(&self) -> Role {
-        self.role
+        self.client.role
+    }
+
+    /// Whether a transaction is open, and whether it has failed.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.client.transaction.status()
+    }
+
+    /// Where remarks on the statements go from now on, while they run.
+    pub fn listen(&self, notices: Option<UnboundedSender<Notice>>) {
+        self.client.listen(notices);
     }
 
     /// The DataFusion session underneath.
@@ -139,13 +156,18 @@ impl Session {
 
     /// The statements of a text, of which nothing is known but their syntax.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        let parsed = self.parse_statements(sql);
+        self.noted(parsed)
+    }
+
+    fn parse_statements(&self, sql: &str) -> Result<Vec<Statement>> {
         let limit = self
             .context
             .copied_config()
             .options()
             .sql_parser
             .recursion_limit;
-        let statements = DFParserBuilder::new(sql)
+        let statements = DFParserBuilder::new(statements::spelled_out(sql))
             .with_dialect(&PostgreSqlDialect {})
             .with_recursion_limit(limit.get())
             .build()?
@@ -160,11 +182,18 @@ impl Session {
         statement: Statement,
         parameters: &[Option<DataType>],
     ) -> Result<Prepared> {
+        let prepared = self.plan(statement, parameters).await;
+        self.noted(prepared)
+    }
+
+    async fn plan(
+        &self,
+        statement: Statement,
+        parameters: &[Option<DataType>],
+    ) -> Result<Prepared> {
         let generation = self.refresh().await?;
-        let mut planned = statement.clone();
-        statements::prepare(&mut planned)?;
-        let plan = self.context.state().statement_to_plan(planned).await?;
-        statements::check(&plan)?;
+        let plan = self.logical_plan(statement.clone()).await?;
+        self.client.transaction.check_not_failed(&plan)?;
         let inferred = plan.get_parameter_types()?;
         let count = inferred
             .keys()
@@ -188,28 +217,59 @@ impl Session {
         })
     }
 
+    /// The plan of a statement that is allowed.
+    async fn logical_plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
+        let returned = statements::prepare(&mut statement)?;
+        let state = self.context.state();
+        let plan = match statements::is_scenario_write(&statement) {
+            true => {
+                tables::PLANNING_WRITE
+                    .scope((), state.statement_to_plan(statement))
+                    .await?
+            }
+            false => state.statement_to_plan(statement).await?,
+        };
+        statements::check(&plan)?;
+        let plan = plan_writes(plan)?;
+        Ok(match returned {
+            None => plan,
+            Some(items) => {
+                let select = format!("select {items} from scenarios");
+                returning(state.create_logical_plan(&select).await?, &plan)?
+            }
+        })
+    }
+
     /// Executes a prepared statement, on the newest generation as it is now.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
+        let outcome = self.execute_plan(prepared, values).await;
+        match self.noted(outcome)? {
+            Outcome::Rows(rows) => Ok(Outcome::Rows(self.noting(rows))),
+            done => Ok(done),
+        }
+    }
+
+    async fn execute_plan(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
         let plan = match self.refresh().await? == prepared.generation {
             true => prepared.plan.clone(),
-            false => {
-                let statement = prepared.statement.clone();
-                self.prepare(statement, &prepared.parameters).await?.plan
-            }
+            false => self.logical_plan(prepared.statement.clone()).await?,
         };
+        self.client.transaction.check_not_failed(&plan)?;
         let plan = match values.is_empty() {
             true => plan,
             false => plan.with_param_values(ParamValues::from(values))?,
         };
-        let writes = matches!(plan, LogicalPlan::Dml(_));
+        if transaction::execute(&self.client, &plan).await? {
+            return Ok(Outcome::Done { rows: None });
+        }
+        let writes = matches!(plan, LogicalPlan::Dml(_)) || is_write(&plan);
         let has_rows = returns_rows(&plan);
         let frame = self.context.execute_logical_plan(plan).await?;
+        let rows = give_way::start(frame, &self.under_way).await?;
         if has_rows {
-            return Ok(Outcome::Rows(
-                give_way::start(frame, &self.under_way).await?,
-            ));
+            return Ok(Outcome::Rows(rows));
         }
-        let batches = frame.collect().await?;
+        let batches: Vec<RecordBatch> = rows.try_collect().await?;
         let counts = batches.iter().filter(|_| writes).flat_map(|batch| {
             let column = batch.columns().first()?;
             column.as_primitive_opt::<UInt64Type>()?.iter().next()?
@@ -224,16 +284,34 @@ impl Session {
         self.under_way.stop();
     }
 
-    /// Plans one statement. What it returns runs when it is collected.
-    pub async fn statement(&self, sql: &str) -> Result<DataFrame> {
-        self.refresh().await?;
-        let state = self.context.state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let mut statement = state.sql_to_statement(sql, &dialect)?;
-        statements::prepare(&mut statement)?;
-        let plan = state.statement_to_plan(statement).await?;
-        statements::check(&plan)?;
-        Ok(self.context.execute_logical_plan(plan).await?)
+    /// Executes one statement.
+    pub async fn run(&self, sql: &str) -> Result<Outcome> {
+        let mut statements = self.parse(sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            let problem = "one statement at a time; found several, or none";
+            return self.noted(Err(Error::Usage(problem.into())));
+        };
+        let prepared = self.prepare(statement, &[]).await?;
+        self.execute(&prepared, vec![]).await
+    }
+
+    /// A statement that fails is the end of its transaction.
+    fn noted<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.client.transaction.fail();
+        }
+        result
+    }
+
+    /// The same for one that fails while its rows are read.
+    fn noting(&self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        if self.transaction_status() == TransactionStatus::Idle {
+            return rows;
+        }
+        let client = Arc::clone(&self.client);
+        let schema = rows.schema();
+        let rows = rows.inspect_err(move |_| client.transaction.fail());
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
     }
 
     /// Goes over to the newest generation, and says which it is.
@@ -283,6 +361,7 @@ fn base_tables(served: &Served) -> Result<Arc<dyn datafusion::catalog::SchemaPro
 fn returns_rows(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => false,
+        LogicalPlan::Extension(_) => !is_write(plan),
         LogicalPlan::Statement(statement) => matches!(statement, PlanStatement::Execute(_)),
         _ => true,
     }

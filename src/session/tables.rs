@@ -9,6 +9,13 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::TableType;
 
+use crate::scenarios::table::ScenariosTable;
+
+tokio::task_local! {
+    /// Set while a write to scenarios is planned.
+    pub static PLANNING_WRITE: ();
+}
+
 /// Tables of the dataset with the session's own before them.
 pub struct SessionTables {
     base: RwLock<Arc<dyn SchemaProvider>>,
@@ -68,6 +75,9 @@ impl SchemaProvider for SessionTables {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match self.own(name) {
             Some(table) => Ok(Some(table)),
+            None if name == "scenarios" && PLANNING_WRITE.try_get().is_ok() => {
+                Ok(Some(Arc::new(ScenariosTable::for_writing())))
+            }
             None => self.base().table(name).await,
         }
     }

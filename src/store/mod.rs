@@ -9,6 +9,7 @@
 
 mod migrations;
 mod open;
+mod scenarios;
 pub mod source;
 mod users;
 
@@ -16,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 use tokio::sync::Mutex;
 
@@ -170,6 +172,11 @@ impl Store {
 }
 
 impl Database {
+    async fn connection(&self) -> Result<PoolConnection<Any>> {
+        let connection = self.pool.acquire().await;
+        connection.map_err(|error| self.failed(error))
+    }
+
     /// A transaction that no other writer runs beside: what it reads stays so until it commits.
     async fn transaction(&self) -> Result<Transaction<'static, Any>> {
         let begun = match self.dialect {

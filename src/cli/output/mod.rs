@@ -9,10 +9,12 @@ use std::io::{self, IsTerminal};
 use clap::ValueEnum;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::dataframe::DataFrame;
 use futures::StreamExt;
+use hindsight::Outcome;
 
 use super::failure::Failure;
+use super::numbers::grouped;
+use super::terminal::aside;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -66,31 +68,38 @@ impl Output {
         Ok(Self { format, results: 0 })
     }
 
-    /// Runs a statement and writes its result; a statement without columns has none.
-    pub async fn write(&mut self, frame: DataFrame, is_last: bool) -> Result<(), Failure> {
-        self.write_after(frame, is_last, || ()).await
+    /// Writes the result of a statement; one that returns no rows has none.
+    pub async fn write(&mut self, outcome: Outcome, is_last: bool) -> Result<(), Failure> {
+        self.write_after(outcome, is_last, || ()).await
     }
 
     /// As [`Self::write`]; `ready` is called before the first row is written.
     pub async fn write_after(
         &mut self,
-        frame: DataFrame,
+        outcome: Outcome,
         is_last: bool,
         ready: impl FnOnce(),
     ) -> Result<(), Failure> {
-        let has_result = !frame.schema().fields().is_empty();
-        if has_result && self.format.is_binary() && !is_last {
+        let mut stream = match outcome {
+            Outcome::Rows(stream) if !stream.schema().fields().is_empty() => stream,
+            Outcome::Rows(mut stream) => {
+                while let Some(batch) = stream.next().await {
+                    batch?;
+                }
+                return Ok(());
+            }
+            Outcome::Done { rows: Some(rows) } => {
+                let noun = if rows == 1 { "row" } else { "rows" };
+                aside(format_args!("{} {noun} written", grouped(rows)));
+                return Ok(());
+            }
+            Outcome::Done { rows: None } => return Ok(()),
+        };
+        if self.format.is_binary() && !is_last {
             return Err(Failure::usage(
                 format!("--format {} holds one result", name(self.format)),
                 "only the last statement may have one; give the others their own command",
             ));
-        }
-        let mut stream = frame.execute_stream().await?;
-        if !has_result {
-            while let Some(batch) = stream.next().await {
-                batch?;
-            }
-            return Ok(());
         }
         let mut next = stream.next().await;
         ready();

@@ -1,0 +1,134 @@
+//! Scenarios as they are stored: parameters as an object of exact text.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::ScalarValue;
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Executor, Row};
+
+use super::{Database, Dialect, Store};
+use crate::error::Result;
+use crate::parameters::{PARAMETERS, Parameter};
+use crate::scenarios::{Change, Scenario, Scenarios};
+
+const SELECT: &str =
+    "select name, description, tags, parameters, created_at, updated_at from scenarios";
+
+impl Store {
+    /// Every scenario.
+    pub async fn scenarios(&self) -> Result<Scenarios> {
+        let database = self.reading().await?;
+        let mut connection = database.connection().await?;
+        read_all(&database, &mut connection).await
+    }
+
+    /// Makes all of these changes or none, over what is stored by then.
+    pub async fn change_scenarios(&self, changes: &[Change]) -> Result<()> {
+        let database = self.writing().await?;
+        let mut transaction = database.transaction().await?;
+        if database.dialect == Dialect::Postgres {
+            let lock = sqlx::raw_sql("lock table scenarios in exclusive mode");
+            let locked = transaction.execute(lock).await;
+            locked.map_err(|error| database.failed(error))?;
+        }
+        let before = read_all(&database, &mut transaction).await?;
+        let mut after = before.clone();
+        for change in changes {
+            change.apply(&mut after)?;
+        }
+        let written = write(&mut transaction, &before, &after).await;
+        written.map_err(|error| database.failed(error))?;
+        let committed = transaction.commit().await;
+        committed.map_err(|error| database.failed(error))
+    }
+}
+
+async fn read_all(database: &Database, connection: &mut AnyConnection) -> Result<Scenarios> {
+    let rows = sqlx::query(SELECT).fetch_all(connection).await;
+    let rows = rows.map_err(|error| database.failed(error))?;
+    let mut scenarios = Scenarios::new();
+    for row in &rows {
+        let scenario = read(row).map_err(|error| database.failed(error))?;
+        scenarios.insert(scenario.name.clone(), scenario);
+    }
+    Ok(scenarios)
+}
+
+fn read(row: &AnyRow) -> sqlx::Result<Scenario> {
+    let tags: Option<String> = row.try_get(2)?;
+    let parameters: String = row.try_get(3)?;
+    Ok(Scenario {
+        name: row.try_get(0)?,
+        description: row.try_get(1)?,
+        tags: tags.map(|tags| from_json(&tags)).transpose()?,
+        values: values(&parameters)?,
+        created_at: row.try_get(4)?,
+        updated_at: row.try_get(5)?,
+    })
+}
+
+/// Writes what differs.
+async fn write(
+    connection: &mut AnyConnection,
+    before: &Scenarios,
+    after: &Scenarios,
+) -> sqlx::Result<()> {
+    for name in before.keys().filter(|name| !after.contains_key(*name)) {
+        sqlx::query("delete from scenarios where name = $1")
+            .bind(name.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    for (name, scenario) in after {
+        if before.get(name) == Some(scenario) {
+            continue;
+        }
+        let tags = scenario.tags.as_ref().map(to_json);
+        sqlx::query(
+            "insert into scenarios (name, description, tags, parameters, created_at, updated_at) \
+             values ($1, $2, $3, $4, $5, $6) \
+             on conflict (name) do update set description = excluded.description, \
+             tags = excluded.tags, parameters = excluded.parameters, \
+             created_at = excluded.created_at, updated_at = excluded.updated_at",
+        )
+        .bind(name.as_str())
+        .bind(scenario.description.as_deref())
+        .bind(tags.transpose()?)
+        .bind(to_json(&texts(&scenario.values)?)?)
+        .bind(scenario.created_at)
+        .bind(scenario.updated_at)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The parameters that are not null, each as exact text.
+pub(super) fn texts(values: &[ScalarValue]) -> sqlx::Result<BTreeMap<&'static str, String>> {
+    let mut texts = BTreeMap::new();
+    for (parameter, value) in PARAMETERS.iter().zip(values).filter(|(_, v)| !v.is_null()) {
+        texts.insert(parameter.name, value.to_string());
+    }
+    Ok(texts)
+}
+
+/// The values of an object of text, in the order of [`PARAMETERS`]. They are not held to the ranges
+/// of this version until they are used.
+pub(super) fn values(json: &str) -> sqlx::Result<Vec<ScalarValue>> {
+    let texts: BTreeMap<String, String> = from_json(json)?;
+    let value = |parameter: &Parameter| match texts.get(parameter.name) {
+        None => ScalarValue::try_from(parameter.data_type()),
+        Some(text) => ScalarValue::try_from_string(text.clone(), &parameter.data_type()),
+    };
+    let values = PARAMETERS.iter().map(value).collect::<Result<_, _>>();
+    values.map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> sqlx::Result<T> {
+    serde_json::from_str(json).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> sqlx::Result<String> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
