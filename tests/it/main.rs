@@ -14,6 +14,7 @@
 )]
 
 mod cli;
+mod crash;
 mod dataset;
 mod engine;
 mod engine_golden;

@@ -1,20 +1,22 @@
-//! The state store, once in SQLite and once in a real PostgreSQL, where there is one.
+//! The state store, once in SQLite and once in a real PostgreSQL.
 
 use hindsight::store::{Place, Store, User};
 use hindsight::{Error, Role};
 use tempfile::TempDir;
 
 use crate::engine::block_on;
+use crate::postgres::Postgres;
 
 /// Runs a test in a new workspace with its state in SQLite, then in PostgreSQL.
 fn in_both<F: Future<Output = ()>>(test: impl Fn(Place) -> F) {
     let workspace = TempDir::new().unwrap();
     block_on(test(Place::of(workspace.path(), None).unwrap()));
     assert!(workspace.path().join("state.sqlite").exists());
-    if let Ok(url) = std::env::var("HINDSIGHT_TEST_POSTGRES") {
-        let workspace = TempDir::new().unwrap();
-        block_on(test(Place::of(workspace.path(), Some(&url)).unwrap()));
-    }
+    let database = Postgres::shared().database("state");
+    let workspace = TempDir::new().unwrap();
+    block_on(test(
+        Place::of(workspace.path(), Some(&database.url())).unwrap(),
+    ));
 }
 
 #[test]

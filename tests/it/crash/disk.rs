@@ -1,0 +1,107 @@
+//! A full disk and a workspace that cannot be written: a clear error, and the old data intact.
+
+use super::*;
+
+/// A small file system of its own, for root alone.
+struct Mounted {
+    directory: TempDir,
+}
+
+impl Mounted {
+    /// `None`, and said so, where it cannot be mounted.
+    fn new(test: &str, megabytes: u32) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(directory.path())
+            .output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self { directory });
+        }
+        eprintln!("{test} SKIPPED in part: a file system can be mounted by root only");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn make_read_only(&self) {
+        let mut command = Command::new("mount");
+        done(command.args(["-o", "remount,ro"]).arg(self.path()));
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+/// A command that may write no file larger than this, as if the disk were full.
+fn limited(command: &Command, blocks_of_512: u32) -> Command {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks_of_512}; exec \"$0\" \"$@\"");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &script]).arg(command.get_program());
+    limited
+        .args(command.get_args())
+        .env_remove("HINDSIGHT_DATA");
+    limited
+}
+
+/// Holds that a load fails as the file system says, and leaves the old history.
+fn refuses(workspace: &Path, load: &mut Command, expected: &str) {
+    let (before, files) = (digest(workspace), dataset_files(workspace));
+    let output = load.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(
+        said.lines()
+            .filter(|line| line.starts_with("error: "))
+            .count(),
+        1,
+        "{said}"
+    );
+    assert!(
+        said.contains("cannot be written: ") && said.contains(expected),
+        "{said}"
+    );
+    assert_eq!(digest(workspace), before);
+    assert_eq!(dataset_files(workspace), files);
+}
+
+#[test]
+fn disk_full() {
+    let files = Files::get();
+    let workspace = tempfile::tempdir().unwrap();
+    load_tiny(workspace.path());
+    // The prices alone are more than 4 MB.
+    let mut load = limited(&files.load(workspace.path()), 8192);
+    refuses(workspace.path(), &mut load, "File too large");
+    done(&mut files.load(workspace.path()));
+
+    if let Some(mounted) = Mounted::new("disk_full", 8) {
+        let workspace = mounted.path().join("data");
+        load_tiny(&workspace);
+        for _ in 0..3 {
+            refuses(
+                &workspace,
+                &mut files.load(&workspace),
+                "No space left on device",
+            );
+        }
+        load_tiny(&workspace);
+    }
+}
+
+#[test]
+fn disk_read_only() {
+    let Some(mounted) = Mounted::new("disk_read_only", 64) else {
+        return;
+    };
+    load_tiny(mounted.path());
+    mounted.make_read_only();
+    let mut load = Files::get().load(mounted.path());
+    refuses(mounted.path(), &mut load, "Read-only file system");
+}
