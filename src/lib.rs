@@ -16,6 +16,7 @@
 //! | --- | --- |
 //! | [`schema`] | Arrow schemas and the types every number has |
 //! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
+//! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
 //! | [`ingest`] | input files and databases → checked rows → a new dataset generation; the synthetic history |
 //! | [`dataset`] | generations on disk: open, map, write, fingerprint |
 //! | [`tables`] | the data tables over the memory of a dataset |
@@ -67,6 +68,7 @@
 //! DataFusion alone; no terminal outside the command line; no reading of input formats outside
 //! [`ingest`]; no second version of Arrow.
 
+pub mod configuration;
 pub mod dataset;
 pub mod engine;
 pub mod error;

@@ -1,6 +1,7 @@
 //! The one table of parameters: named arguments, validation, columns and help all read it.
 
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -33,6 +34,7 @@ pub struct Parameter {
     pub unit: &'static str,
     /// As text; `None` where it depends on the data, or where none is a value.
     pub default: Option<&'static str>,
+    /// Of its range, which a configuration may widen.
     pub minimum: Option<&'static str>,
     /// Whether the minimum itself is out of range.
     pub above_minimum: bool,
@@ -275,7 +277,100 @@ pub fn position(name: &str) -> Option<usize> {
     PARAMETERS.iter().position(|p| p.name == name)
 }
 
+/// The values a parameter may have, as text; `None` where there is no bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    pub minimum: Option<Cow<'static, str>>,
+    pub maximum: Option<Cow<'static, str>>,
+}
+
+/// How far the range of a parameter can be widened: where the rules still mean something.
+const WIDEST: [(&str, &str, &str); 6] = [
+    ("stop_loss_percent", "0.0001", "99.9999"),
+    ("take_profit_percent", "0.0001", "99999"),
+    ("trailing_stop_percent", "0.0001", "99.9999"),
+    ("max_hold_minutes", "1", "525600"),
+    ("slippage_percent", "0", "100"),
+    ("confidence_multiplier", "0", "99999"),
+];
+
+/// The ranges that a configuration has widened, in the order of [`PARAMETERS`].
+static WIDENED: OnceLock<Vec<Option<Range>>> = OnceLock::new();
+
+/// Widens ranges for the rest of the process; the first configuration stays in force.
+pub fn widen(ranges: Vec<(usize, Range)>) {
+    let mut widened = vec![None; PARAMETERS.len()];
+    for (position, range) in ranges {
+        widened[position] = Some(range);
+    }
+    WIDENED.get_or_init(|| widened);
+}
+
+impl Range {
+    /// The range of a parameter with other bounds, or what is wrong with them.
+    pub fn widened(
+        position: usize,
+        minimum: Option<String>,
+        maximum: Option<String>,
+    ) -> std::result::Result<Self, String> {
+        let parameter = &PARAMETERS[position];
+        let name = parameter.name;
+        let Some((_, least, most)) = WIDEST.iter().find(|(widest, _, _)| *widest == name) else {
+            return Err(format!("widens {name}, which has no range to widen"));
+        };
+        let number = |text: &str| {
+            let (mantissa, digits) = decimal::parse(text)?;
+            decimal::rescale_exact(mantissa, digits, 9)
+        };
+        let is_before = |a: &str, b: &str| number(a).zip(number(b)).is_some_and(|(a, b)| a < b);
+        let own = [parameter.minimum, parameter.maximum].map(|bound| bound.map(Cow::Borrowed));
+        let [own_minimum, own_maximum] = own;
+        let minimum = minimum.map(Cow::Owned).or(own_minimum.clone());
+        let maximum = maximum.map(Cow::Owned).or(own_maximum.clone());
+        let narrows =
+            |own: &Option<Cow<'_, str>>, new: &Option<Cow<'_, str>>, is_least: bool| match (
+                own, new,
+            ) {
+                (Some(own), Some(new)) if is_least => is_before(own, new),
+                (Some(own), Some(new)) => is_before(new, own),
+                (None, Some(_)) => true,
+                _ => false,
+            };
+        if narrows(&own_minimum, &minimum, true) || narrows(&own_maximum, &maximum, false) {
+            let problem = parameter.expectation_in(parameter.minimum, parameter.maximum);
+            return Err(format!("narrows {name}, which is {problem}"));
+        }
+        let is_past = minimum
+            .as_ref()
+            .is_some_and(|minimum| is_before(minimum, least))
+            || maximum
+                .as_ref()
+                .is_some_and(|maximum| is_before(most, maximum));
+        match is_past {
+            true => Err(format!("widens {name} past {least} to {most}")),
+            false => Ok(Self { minimum, maximum }),
+        }
+    }
+}
+
 impl Parameter {
+    fn range(&self) -> Option<&'static Range> {
+        let widened = WIDENED.get()?;
+        widened.get(position(self.name)?)?.as_ref()
+    }
+
+    /// The least value in force.
+    pub fn minimum(&self) -> Option<&'static str> {
+        self.range()
+            .map_or(self.minimum, |range| range.minimum.as_deref())
+    }
+
+    /// The greatest value in force.
+    pub fn maximum(&self) -> Option<&'static str> {
+        self.range()
+            .map_or(self.maximum, |range| range.maximum.as_deref())
+    }
+
     /// The type of its column.
     pub fn data_type(&self) -> DataType {
         match self.kind {
@@ -300,7 +395,11 @@ impl Parameter {
 
     /// What a value must be, as a refusal says it.
     pub fn expectation(&self) -> String {
-        match (self.kind, self.minimum, self.maximum) {
+        self.expectation_in(self.minimum(), self.maximum())
+    }
+
+    fn expectation_in(&self, minimum: Option<&str>, maximum: Option<&str>) -> String {
+        match (self.kind, minimum, maximum) {
             (Kind::Date, _, _) => "a date such as 2024-01-31".into(),
             (Kind::Boolean, _, _) => "true or false".into(),
             (Kind::Choice(words), _, _) => format!("one of {}", words.join(", ")),
@@ -381,12 +480,12 @@ impl Parameter {
                 _ => format!("a number of at most {scale} fractional digits"),
             });
         };
-        let least = bound(self.minimum);
+        let least = bound(self.minimum());
         let too_small = match self.above_minimum {
             true => least.is_some_and(|least| number <= least),
             false => least.is_some_and(|least| number < least),
         };
-        if too_small || bound(self.maximum).is_some_and(|most| number > most) {
+        if too_small || bound(self.maximum()).is_some_and(|most| number > most) {
             return Err(self.expectation());
         }
         Ok(number)
@@ -433,8 +532,8 @@ pub fn table() -> Result<RecordBatch> {
         column(|p| Some(p.type_name())),
         column(|p| Some(p.unit.into())),
         column(|p| p.default.map(Into::into)),
-        column(|p| p.minimum.map(Into::into)),
-        column(|p| p.maximum.map(Into::into)),
+        column(|p| p.minimum().map(Into::into)),
+        column(|p| p.maximum().map(Into::into)),
         column(|p| Some(p.description.into())),
     ];
     Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)

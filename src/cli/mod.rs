@@ -28,7 +28,7 @@ use std::time::Duration;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
-use hindsight::Error;
+use hindsight::{Error, configuration};
 
 use failure::Failure;
 use interrupt::Interrupt;
@@ -121,6 +121,7 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
 
 async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
     let workspace = cli.data;
+    configuration::apply(&workspace)?;
     match cli.command {
         Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
