@@ -23,6 +23,7 @@ use super::numbers::grouped;
 use super::progress::{Bar, LoadProgress};
 use super::terminal::{BOLD, DIM, aside, remark, seconds};
 use super::values::{Form, write_value};
+use super::workspace::Workspace;
 
 const DIRECTORY: &str = "demo";
 const NOTE: &str = "history.json";
@@ -53,7 +54,7 @@ struct Note {
 }
 
 pub async fn execute(
-    workspace: &Path,
+    workspace: &Workspace,
     arguments: DemoArgs,
     interrupt: &Interrupt,
 ) -> std::result::Result<(), Failure> {
@@ -68,7 +69,7 @@ pub async fn execute(
         ));
     } else {
         let started = Instant::now();
-        let (directory, listener) = (workspace.to_owned(), interrupt.clone());
+        let (directory, listener) = (workspace.to_path_buf(), interrupt.clone());
         let rows = interrupt
             .write(move || make(&directory, history, &listener))
             .await?;
@@ -82,7 +83,7 @@ pub async fn execute(
 
     let started = Instant::now();
     let spinner = Bar::spinner("backtesting");
-    let engine = Engine::open(workspace).await?;
+    let engine = workspace.open().await?;
     let first_day = first_day(&engine)?;
     let comparison = Comparison::run(&engine, &format!("start_date => '{first_day}'")).await?;
     drop(spinner);

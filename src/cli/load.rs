@@ -1,7 +1,6 @@
 //! `hindsight load`: files or a database into the workspace, then what was read and what is odd
 //! about it.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use super::numbers::grouped;
 use super::progress::LoadProgress;
 use super::table::{Cell, Column, Table};
 use super::terminal::{CAUTION, DIM, aside, remark, seconds};
+use super::workspace::Url;
 
 /// Load a history of signals, prices and trades from files or a live PostgreSQL
 #[derive(Debug, Args)]
@@ -70,22 +70,6 @@ pub struct LoadArgs {
         value_parser = ["signals", "token_prices", "trade_outcomes"]
     )]
     only: Vec<String>,
-}
-
-/// A URL that may hold a password, and so is not shown.
-#[derive(Clone)]
-struct Url(String);
-
-impl From<String> for Url {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Debug for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a URL")
-    }
 }
 
 pub async fn execute(

@@ -21,8 +21,8 @@ mod sweep;
 mod table;
 mod terminal;
 mod values;
+mod workspace;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::Styles;
@@ -32,6 +32,7 @@ use hindsight::{Error, configuration};
 
 use failure::Failure;
 use interrupt::Interrupt;
+use workspace::Workspace;
 
 /// How long a load may take to remove its traces after Ctrl-C.
 const GRACE: Duration = Duration::from_millis(400);
@@ -43,21 +44,14 @@ const GRACE: Duration = Duration::from_millis(400);
     version,
     about = "Had our settings been different, what would have happened? Exact backtests of copy trades, in SQL.",
     after_help = "Exit codes: 0 done, 1 the statement or its data was wrong, 2 usage, \
-                  3 the workspace failed, 130 interrupted.",
+                  3 the workspace, state or connection failed, 130 interrupted.",
     styles = STYLES,
     max_term_width = 100,
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// Directory of the workspace: the loaded history lies there
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "HINDSIGHT_DATA",
-        default_value = "./hindsight-data"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    workspace: Workspace,
     #[command(subcommand)]
     command: Command,
 }
@@ -120,7 +114,7 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
-    let workspace = cli.data;
+    let workspace = cli.workspace;
     configuration::apply(&workspace)?;
     match cli.command {
         Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,

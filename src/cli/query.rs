@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hindsight::{Engine, Error};
+use hindsight::Error;
 
 use super::failure::Failure;
 use super::output::{Format, Output};
 use super::statements;
+use super::workspace::Workspace;
 
 /// Run SQL statements and print their results
 #[derive(Debug, Args)]
@@ -28,11 +29,11 @@ pub struct QueryArgs {
     format: Format,
 }
 
-pub async fn execute(workspace: &Path, arguments: QueryArgs) -> Result<(), Failure> {
+pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), Failure> {
     let mut output = Output::new(arguments.format)?;
     let script = read(arguments.sql, arguments.file.as_deref())?;
     let statements = statements::split(&script)?;
-    let engine = Engine::open(workspace).await?;
+    let engine = workspace.open().await?;
     for (position, statement) in statements.iter().enumerate() {
         let is_last = position + 1 == statements.len();
         let result = async {

@@ -1,6 +1,5 @@
 //! `hindsight run`: one backtest, compared with what really happened.
 
-use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use super::output::{Format, Output};
 use super::progress::Bar;
 use super::settings::{self, Setting};
 use super::terminal::{aside, seconds};
+use super::workspace::Workspace;
 
 /// Backtest one set of settings and compare it with what really happened
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub struct RunArgs {
     format: Format,
 }
 
-pub async fn execute(workspace: &Path, arguments: RunArgs) -> Result<(), Failure> {
+pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut output = Output::new(arguments.format)?;
     let engine = open_loaded(workspace).await?;
@@ -66,11 +66,11 @@ pub async fn execute(workspace: &Path, arguments: RunArgs) -> Result<(), Failure
 }
 
 /// Opens a workspace that has something to backtest.
-pub async fn open_loaded(workspace: &Path) -> Result<Engine, Failure> {
-    let engine = Engine::open(workspace).await?;
+pub async fn open_loaded(workspace: &Workspace) -> Result<Engine, Failure> {
+    let engine = workspace.open().await?;
     if engine.dataset().generation == 0 {
         let error = Error::Workspace {
-            path: workspace.to_owned(),
+            path: workspace.to_path_buf(),
             problem: "nothing is loaded yet".into(),
         };
         return Err(Failure::from(error).with_hint(

@@ -4,7 +4,7 @@
 //! stops what is running, and the session goes on; Ctrl-D or `\q` ends it.
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::output::{Format, Output};
 use super::statements;
 use super::terminal::{aside, remark, seconds};
+use super::workspace::Workspace;
 
 const PROMPT: &str = "hindsight> ";
 
@@ -50,8 +51,8 @@ pub struct ShellArgs {
     format: Format,
 }
 
-pub async fn execute(workspace: &Path, arguments: ShellArgs) -> Result<(), Failure> {
-    let engine = Engine::open(workspace).await?;
+pub async fn execute(workspace: &Workspace, arguments: ShellArgs) -> Result<(), Failure> {
+    let engine = workspace.open().await?;
     // Statements have threads of their own, which they may keep busy while Ctrl-C is listened for.
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,6 +1,5 @@
 //! `hindsight sweep`: every combination of some settings, the best first.
 
-use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use super::progress::Bar;
 use super::run::open_loaded;
 use super::settings::{self, Setting};
 use super::terminal::{aside, remark, seconds};
+use super::workspace::Workspace;
 
 /// The rows of a table, unless told otherwise.
 const TABLE_ROWS: u64 = 20;
@@ -39,7 +39,7 @@ pub struct SweepArgs {
     format: Format,
 }
 
-pub async fn execute(workspace: &Path, arguments: SweepArgs) -> Result<(), Failure> {
+pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut output = Output::new(arguments.format)?;
     let (mut call, mut swept, mut combinations) = (Vec::new(), Vec::new(), 1_u64);

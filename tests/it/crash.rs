@@ -5,6 +5,7 @@
 
 mod disk;
 mod load;
+mod state;
 mod together;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::cli::{hindsight, text};
 use crate::random::Random;
 
 /// The parts that the kills are shared among: see [`kills`].
-const PARTS: u64 = 2;
+const PARTS: u64 = 4;
 
 /// The kills of one part.
 fn kills() -> u64 {
@@ -53,12 +54,17 @@ impl Killer {
 
     /// Starts a command and kills it at a random moment; what it did if it ended before.
     fn kill(&mut self, command: &mut Command) -> Option<Output> {
+        self.kill_saying(command, Stdio::piped())
+    }
+
+    /// [`Self::kill`] where what it says goes elsewhere.
+    fn kill_saying(&mut self, command: &mut Command, errors: Stdio) -> Option<Output> {
         // Somewhat longer too, so that the last steps are hit as often as the others.
         let longest = i64::try_from(self.whole.as_micros() * 11 / 10).unwrap();
         let delay = Duration::from_micros(self.random.small(0, longest) as u64);
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .unwrap();
         std::thread::sleep(delay);

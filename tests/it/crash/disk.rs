@@ -1,6 +1,7 @@
 //! A full disk and a workspace that cannot be written: a clear error, and the old data intact.
 
 use super::*;
+use crate::cli::run;
 
 /// A small file system of its own, for root alone.
 struct Mounted {
@@ -92,7 +93,39 @@ fn disk_full() {
             );
         }
         load_tiny(&workspace);
+
+        done(hindsight(&workspace).args(["query", &insert("kept")]));
+        let rest = mounted.path().join("rest");
+        let fill = Command::new("dd")
+            .args(["if=/dev/zero", "bs=4096"])
+            .arg(format!("of={}", rest.display()))
+            .output();
+        assert!(!fill.unwrap().status.success(), "the disk is not full");
+        refuses_to_write(&workspace, "full");
+        assert_eq!(names(&workspace), "name\nkept\n");
+        std::fs::remove_file(&rest).unwrap();
+        done(hindsight(&workspace).args(["query", &insert("later")]));
+        assert_eq!(names(&workspace), "name\nkept\nlater\n");
     }
+}
+
+fn insert(name: &str) -> String {
+    // Long enough for a page of its own.
+    let description = "x".repeat(20_000);
+    format!("insert into scenarios (name, description) values ('{name}', '{description}')")
+}
+
+fn names(workspace: &Path) -> String {
+    let names = "select name from scenarios order by name";
+    done(hindsight(workspace).args(["query", names, "--format", "csv"])).0
+}
+
+/// Holds that a write to the state fails and says why.
+fn refuses_to_write(workspace: &Path, expected: &str) {
+    let output = run(workspace, &["query", &insert("refused")]).unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.starts_with("error: ") && said.contains(expected), "{said}");
 }
 
 #[test]
@@ -101,7 +134,10 @@ fn disk_read_only() {
         return;
     };
     load_tiny(mounted.path());
+    done(hindsight(mounted.path()).args(["query", &insert("kept")]));
     mounted.make_read_only();
     let mut load = Files::get().load(mounted.path());
     refuses(mounted.path(), &mut load, "Read-only file system");
+    assert_eq!(names(mounted.path()), "name\nkept\n");
+    refuses_to_write(mounted.path(), "read-only");
 }
