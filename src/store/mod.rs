@@ -145,14 +145,10 @@ impl Store {
     /// The database to write to, made if it is not there.
     async fn writing(&self) -> Result<Database> {
         let mut opened = self.opened.lock().await;
-        match &*opened {
-            Some(Opened { database, access }) if *access == Access::ReadWrite => {
-                return Ok(database.clone());
-            }
-            Some(Opened { database, access }) if *access == Access::ReadOnly => {
-                return Err(database.error("cannot be written", "is the workspace read-only?"));
-            }
-            _ => {}
+        if let Some(Opened { database, access }) = &*opened
+            && *access == Access::ReadWrite
+        {
+            return Ok(database.clone());
         }
         let fresh = match &self.place {
             Place::Memory => open::in_memory(&self.place).await?,

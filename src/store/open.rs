@@ -1,6 +1,7 @@
 //! Opens the database of the state: connects, sees to its tables, finds out whether it can be
 //! written.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,9 +40,9 @@ pub(super) async fn existing(place: &Place) -> Result<Opened> {
     let Place::Workspace(workspace) = place else {
         return or_make(place).await;
     };
-    match is_writable(workspace) {
-        true => or_make(place).await,
-        false => read_only(place, workspace).await,
+    match try_to_write(workspace) {
+        Ok(()) => or_make(place).await,
+        Err(_) => read_only(place, workspace).await,
     }
 }
 
@@ -56,11 +57,8 @@ pub(super) async fn or_make(place: &Place) -> Result<Opened> {
                 problem,
             };
             std::fs::create_dir_all(workspace)
+                .and_then(|()| try_to_write(workspace))
                 .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
-            if !is_writable(workspace) {
-                let problem = "cannot be written: it is read-only for this user";
-                return Err(unwritable(problem.into()));
-            }
             let url = sqlite_url(workspace, "mode=rwc")?;
             connect(&url, Dialect::Sqlite, place, CONNECTIONS_MAX).await?
         }
@@ -89,14 +87,21 @@ async fn read_only(place: &Place, workspace: &Path) -> Result<Opened> {
     })
 }
 
-/// SQLite keeps files of its own beside the database, so that the directory counts.
-fn is_writable(workspace: &Path) -> bool {
+/// Room for what SQLite writes before it does anything else.
+const ROOM_BYTES: usize = 64 << 10;
+
+/// Finds out whether the state can be written, and if not, why. SQLite keeps files of its own beside
+/// the database, so that the directory counts, and so does the room that is left on the disk.
+fn try_to_write(workspace: &Path) -> io::Result<()> {
     let probe = workspace.join(format!("{STATE_FILE}.probe-{}", std::process::id()));
-    let made = std::fs::File::create(&probe);
+    let written = std::fs::write(&probe, [0; ROOM_BYTES]);
     let _ = std::fs::remove_file(&probe);
+    written?;
     let state = workspace.join(STATE_FILE);
-    let opens = || std::fs::File::options().append(true).open(&state).is_ok();
-    made.is_ok() && (!state.exists() || opens())
+    match std::fs::File::options().append(true).open(state) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
@@ -141,13 +146,20 @@ async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -
     };
     let options: AnyConnectOptions = url.parse().map_err(unreachable)?;
     let options = options.disable_statement_logging();
-    if dialect == Dialect::Postgres {
-        // A pool would try a server that is not there again and again.
-        let first = tokio::time::timeout(PATIENCE, AnyConnection::connect_with(&options)).await;
-        let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        // Whether it says goodbye in order is its own business.
-        let _ = first.map_err(unreachable)?.close().await;
-    }
+    let settings = match dialect {
+        Dialect::Sqlite => SQLITE_SETTINGS,
+        Dialect::Postgres => POSTGRES_SETTINGS,
+    };
+    // A pool would try what cannot be had again and again, and not say why.
+    let first = async {
+        let mut first = AnyConnection::connect_with(&options).await?;
+        first.execute(sqlx::raw_sql(settings)).await?;
+        Ok(first)
+    };
+    let first = tokio::time::timeout(PATIENCE, first).await;
+    let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    // Whether it says goodbye in order is its own business.
+    let _ = first.map_err(unreachable)?.close().await;
     let pool = AnyPoolOptions::new()
         .max_connections(connections)
         .min_connections(u32::from(connections == 1))
@@ -156,10 +168,6 @@ async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -
         .max_lifetime(None)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                let settings = match dialect {
-                    Dialect::Sqlite => SQLITE_SETTINGS,
-                    Dialect::Postgres => POSTGRES_SETTINGS,
-                };
                 connection.execute(sqlx::raw_sql(settings)).await?;
                 Ok(())
             })

@@ -101,7 +101,7 @@ fn disk_full() {
             .arg(format!("of={}", rest.display()))
             .output();
         assert!(!fill.unwrap().status.success(), "the disk is not full");
-        refuses_to_write(&workspace, "full");
+        refuses_to_write(&workspace, "No space left on device");
         assert_eq!(names(&workspace), "name\nkept\n");
         std::fs::remove_file(&rest).unwrap();
         done(hindsight(&workspace).args(["query", &insert("later")]));
@@ -125,7 +125,10 @@ fn refuses_to_write(workspace: &Path, expected: &str) {
     let output = run(workspace, &["query", &insert("refused")]).unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.starts_with("error: ") && said.contains(expected), "{said}");
+    assert!(
+        said.starts_with("error: ") && said.contains(expected),
+        "{said}"
+    );
 }
 
 #[test]
@@ -139,5 +142,5 @@ fn disk_read_only() {
     let mut load = Files::get().load(mounted.path());
     refuses(mounted.path(), &mut load, "Read-only file system");
     assert_eq!(names(mounted.path()), "name\nkept\n");
-    refuses_to_write(mounted.path(), "read-only");
+    refuses_to_write(mounted.path(), "Read-only file system");
 }
