@@ -55,7 +55,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "TIME", requires = "from")]
     since: Option<String>,
     /// Signals before this timestamp, or up to the end of this date; their trades, and prices of
-    /// two days more, which the exits of the last signals need
+    /// a day more than a trade may be held (two days), which the exits of the last signals need
     #[arg(long, value_name = "TIME", requires = "from")]
     until: Option<String>,
     /// Read every row again, also of days that the workspace seems to hold

@@ -15,6 +15,7 @@ use super::input::{Input, Inputs};
 use super::{Phase, Progress, timestamp};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::parameters::{self, PARAMETERS};
 use crate::store::source::{Copy, Source};
 
 use clock::Span;
@@ -41,8 +42,17 @@ pub struct Period {
     until: Option<i64>,
 }
 
-/// Prices and trades are read so much further than signals, for the trades that the last ones make.
-const BEYOND_UNTIL_MICROS: i64 = 2 * clock::DAY_MICROS;
+/// How much further than signals prices are read, for the trades that the last signals make: as long
+/// as a trade may be held, and a day more to find the price of its exit.
+fn beyond_until_micros() -> i64 {
+    let longest = parameters::position("max_hold_minutes")
+        .and_then(|position| PARAMETERS[position].maximum())
+        .and_then(|minutes| minutes.parse().ok())
+        .unwrap_or(1440_i64);
+    longest
+        .saturating_mul(60_000_000)
+        .saturating_add(clock::DAY_MICROS)
+}
 
 impl Period {
     /// Reads timestamps or dates; a date includes its whole day.
@@ -161,7 +171,7 @@ impl Database {
             inputs.signals = self.query(table, condition, progress)?;
         }
         if let Some(table) = &self.prices {
-            let span = self.period.span(BEYOND_UNTIL_MICROS);
+            let span = self.period.span(beyond_until_micros());
             let held = || days::of_prices(stored, span);
             let condition = self.new_days(table, span, held, &mut unread, progress)?;
             inputs.prices = self.query(table, condition, progress)?;
