@@ -52,6 +52,11 @@ impl Killer {
         }
     }
 
+    /// The next attempt, counted from 0, until as many were killed as shall be.
+    fn next_round(&self) -> Option<u64> {
+        (self.killed < kills()).then_some(self.killed + self.ended)
+    }
+
     /// Starts a command and kills it at a random moment; what it did if it ended before.
     fn kill(&mut self, command: &mut Command) -> Option<Output> {
         self.kill_saying(command, Stdio::piped())
@@ -75,7 +80,9 @@ impl Killer {
             self.killed += 1;
             return None;
         }
+        // It was quicker than thought; the next moments come sooner.
         self.ended += 1;
+        self.whole = self.whole * 9 / 10;
         Some(output)
     }
 }
@@ -85,12 +92,6 @@ impl Drop for Killer {
         let Self { name, whole, .. } = self;
         let (killed, ended) = (self.killed, self.ended);
         eprintln!("{name}: {killed} killed within {whole:?}, {ended} had ended before");
-        if !std::thread::panicking() {
-            assert!(
-                killed > ended,
-                "{name}: the kills come too late to show anything"
-            );
-        }
     }
 }
 

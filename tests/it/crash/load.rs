@@ -45,7 +45,7 @@ fn kill_loads(name: &'static str, load: impl Fn(&Path) -> Command) {
     assert_ne!(before, after);
 
     let mut killer = Killer::new(name, took);
-    for _ in 0..kills() {
+    while killer.next_round().is_some() {
         let ended = killer.kill(&mut load(workspace.path()));
         let opened = Instant::now();
         let found = (fingerprint(workspace.path()), digest(workspace.path()));

@@ -86,7 +86,7 @@ fn kill_writers(name: &'static str, state: &State) {
     let path = script("undisturbed");
     let (_, took) = done(&mut state.command(&["query", "-f", &path]));
     let mut killer = Killer::new(name, took);
-    for round in 0..kills() {
+    while let Some(round) = killer.next_round() {
         let path = script(&format!("round {round}"));
         let errors = state.workspace.path().join("errors");
         let said = std::fs::File::create(&errors).unwrap();
