@@ -58,10 +58,9 @@ create table applied_settings_history (
     -- objects by group: every setting of it, as text
     previous_values text not null,
     new_values text not null,
-    -- what to write back to restore the previous values to the letter
+    -- object by group: what was stored, to the letter, before and after
     previous_stored text not null,
-    -- what the settings were right after, to tell whether they have changed since
-    settings_version text not null,
+    new_stored text not null,
     rolled_back_at bigint,
     rolled_back_by text
 );

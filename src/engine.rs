@@ -13,12 +13,17 @@ use futures::TryStreamExt;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::functions::parameter_rows::HindsightQueryPlanner;
-use crate::functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
+use crate::functions::procedures::PROCEDURES;
+use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS, TableFunctionPlanner};
 use crate::parameters;
 use crate::pipeline::Pipeline;
+use crate::runs::Runs;
+use crate::runs::files::RUN_TABLES;
+use crate::runs::tables::{BacktestsTable, ProgressTable, RunRowsTable};
 use crate::scenarios::table::ScenariosTable;
 use crate::session::give_way::GiveWay;
 use crate::session::{Outcome, Role, Session};
+use crate::settings::tables::{LiveSettingsTable, SettingsHistoryTable};
 use crate::store::{Place, Store};
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
@@ -46,6 +51,7 @@ pub struct Newest {
     config: SessionConfig,
     served: Mutex<Arc<Served>>,
     store: Arc<Store>,
+    runs: Arc<Runs>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -63,14 +69,17 @@ impl Engine {
     /// Opens a workspace whose state is at a URL, or in the workspace.
     pub async fn open_with_state(workspace: &Path, state: Option<&str>) -> Result<Self> {
         let place = Place::of(workspace, state)?;
+        Self::open_with_config(workspace, place, SessionConfig::new()).await
+    }
+
+    /// Opens a workspace, with partitions and batch size as configured.
+    pub async fn open_with_config(
+        workspace: &Path,
+        state: Place,
+        config: SessionConfig,
+    ) -> Result<Self> {
         let dataset = Dataset::open(workspace)?;
-        Self::build(
-            Some(workspace.to_owned()),
-            place,
-            dataset,
-            SessionConfig::new(),
-        )
-        .await
+        Self::build(Some(workspace.to_owned()), state, dataset, config).await
     }
 
     /// An engine over a dataset.
@@ -92,6 +101,7 @@ impl Engine {
         let config = settings(config);
         let served = Arc::new(Served::new(dataset, config.clone()).await?);
         let newest = Arc::new(Newest {
+            runs: Arc::new(Runs::new(workspace.clone())),
             workspace,
             config,
             served: Mutex::new(Arc::clone(&served)),
@@ -155,6 +165,11 @@ impl Engine {
 }
 
 impl Newest {
+    /// The runs under way, and where runs are stored.
+    pub fn runs(&self) -> &Arc<Runs> {
+        &self.runs
+    }
+
     /// The state that all sessions share.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -185,12 +200,21 @@ impl Served {
         let pipeline = Pipeline::plan(context(&dataset, config.clone())?).await?;
         let pipeline = Arc::new(pipeline);
         let session = context(&dataset, config)?;
-        for function in TABLE_FUNCTIONS {
+        for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));
+        }
+        for procedure in &PROCEDURES {
+            session.register_udtf(procedure.name, Arc::new(procedure));
+        }
+        for table in &RUN_TABLES {
+            if let Some(rows) = pipeline.schema(table.query) {
+                session.register_table(table.name, Arc::new(RunRowsTable::new(table, &rows)))?;
+            }
         }
         session.register_relation_planner(Arc::new(TableFunctionPlanner {
             pipeline: Arc::clone(&pipeline),
             sweep_source: Arc::new(SweepSource::new(dataset.clone())),
+            dataset: dataset.clone(),
             last_day: last_day(&dataset),
         }))?;
         Ok(Self {
@@ -240,6 +264,10 @@ fn context(dataset: &Dataset, config: SessionConfig) -> Result<SessionContext> {
     context.register_table("data_quality", table(&dataset.data_quality, &[]))?;
     context.register_table("parameters", table(&parameters::table()?, &[]))?;
     context.register_table("scenarios", Arc::new(ScenariosTable::default()))?;
+    context.register_table("backtests", Arc::new(BacktestsTable))?;
+    context.register_table("backtest_progress", Arc::new(ProgressTable))?;
+    context.register_table("live_settings", Arc::new(LiveSettingsTable))?;
+    context.register_table("settings_history", Arc::new(SettingsHistoryTable))?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     Ok(context)
 }

@@ -75,6 +75,9 @@ pub enum Error {
     /// A write where only reads were announced.
     #[error("the transaction is read-only")]
     ReadOnlyTransaction,
+    /// What is asked of is not in a state for it.
+    #[error("{0}")]
+    NotReady(String),
     /// Something that others can and we do not.
     #[error("{0}")]
     Unsupported(String),
@@ -111,6 +114,7 @@ impl Error {
             Self::TransactionFailed => "25P02",
             Self::InTransaction(_) => "25001",
             Self::ReadOnlyTransaction => "25006",
+            Self::NotReady(_) => "55000",
             Self::Unsupported(_) => "0A000",
             Self::Usage(_) => "42601",
             Self::Cancelled => "57014",

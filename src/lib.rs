@@ -25,6 +25,8 @@
 //! | [`sweep`] | the grid operator behind `backtest` |
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
+//! | [`runs`] | stored runs: executed, followed, stopped; their tables and files |
+//! | [`settings`] | live settings: what a run would change, and how it is written |
 //! | [`scenarios`] | named sets of parameters: their table, their rules, how they are written |
 //! | [`state_table`] | tables whose rows are fetched from the state when they are scanned |
 //! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
@@ -76,9 +78,11 @@ pub mod functions;
 pub mod ingest;
 pub mod parameters;
 pub mod pipeline;
+pub mod runs;
 pub mod scenarios;
 pub mod schema;
 pub mod session;
+pub mod settings;
 pub mod state_table;
 pub mod statements;
 pub mod store;

@@ -1,10 +1,13 @@
 //! What statements may do: read the data tables, and make what lasts for the session.
 
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     FromTable, ObjectName, Statement as SqlStatement, TableFactor, TableObject, TableWithJoins,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
 
@@ -18,7 +21,16 @@ pub const DATA_TABLES: [&str; 5] = [
 ];
 
 /// The tables of the state.
-const STATE_TABLES: [&str; 1] = ["scenarios"];
+const STATE_TABLES: [&str; 8] = [
+    "scenarios",
+    "backtests",
+    "backtest_progress",
+    "simulated_trades",
+    "trade_comparisons",
+    "equity_curves",
+    "live_settings",
+    "settings_history",
+];
 
 /// Refuses what no plan shows any more, and brings what DataFusion does not plan into a form that it
 /// does: every table made here lasts as long as the session, so that `TEMP` is taken away. Returns
@@ -40,6 +52,13 @@ pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
         items.join(", ")
     });
     form(statement)?;
+    if let SqlStatement::Call(call) = &**statement {
+        let select = format!("select * from {call}");
+        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &select);
+        if let Some(select) = parsed.map_err(DataFusionError::from)?.pop() {
+            **statement = select;
+        }
+    }
     Ok(returned)
 }
 
@@ -167,7 +186,13 @@ fn replaceable(what: &str, table: &str) -> Result<()> {
 }
 
 fn writable(what: &str, table: &str) -> Result<()> {
-    match DATA_TABLES.contains(&table.trim_matches('"')) {
+    let table = table.rsplit('.').next().unwrap_or(table).trim_matches('"');
+    if STATE_TABLES.contains(&table) && table != "scenarios" {
+        return Err(Error::NotAllowed(format!(
+            "{what} {table} is not allowed: run_backtest and the other procedures write it"
+        )));
+    }
+    match DATA_TABLES.contains(&table) {
         true => Err(Error::NotAllowed(format!(
             "{what} {table} is not allowed: the data tables are read-only in SQL, hindsight load \
              fills them"

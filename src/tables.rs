@@ -182,13 +182,15 @@ impl TableProvider for PriceTable {
     }
 }
 
-/// The addresses that `token_address = '…'`, `IN (…)` or an `OR` of them asks for.
 fn wanted_addresses(filter: &Expr) -> Option<Vec<String>> {
-    let is_address = |expr: &Expr| match expr {
-        Expr::Column(column) => column.name == "token_address",
-        Expr::Cast(cast) => {
-            matches!(&*cast.expr, Expr::Column(column) if column.name == "token_address")
-        }
+    wanted_values(filter, "token_address")
+}
+
+/// The values that `column = '…'`, `IN (…)` or an `OR` of them asks for.
+pub fn wanted_values(filter: &Expr, name: &str) -> Option<Vec<String>> {
+    let is_column = |expr: &Expr| match expr {
+        Expr::Column(column) => column.name == name,
+        Expr::Cast(cast) => matches!(&*cast.expr, Expr::Column(column) if column.name == name),
         _ => false,
     };
     let text = |expr: &Expr| match expr {
@@ -197,16 +199,16 @@ fn wanted_addresses(filter: &Expr) -> Option<Vec<String>> {
     };
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::Eq if is_address(left) => text(right).map(|address| vec![address]),
-            Operator::Eq if is_address(right) => text(left).map(|address| vec![address]),
+            Operator::Eq if is_column(left) => text(right).map(|address| vec![address]),
+            Operator::Eq if is_column(right) => text(left).map(|address| vec![address]),
             Operator::Or => {
-                let mut addresses = wanted_addresses(left)?;
-                addresses.extend(wanted_addresses(right)?);
-                Some(addresses)
+                let mut values = wanted_values(left, name)?;
+                values.extend(wanted_values(right, name)?);
+                Some(values)
             }
             _ => None,
         },
-        Expr::InList(list) if !list.negated && is_address(&list.expr) => {
+        Expr::InList(list) if !list.negated && is_column(&list.expr) => {
             list.list.iter().map(text).collect()
         }
         _ => None,

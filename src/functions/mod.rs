@@ -4,7 +4,12 @@
 //! arguments become a plan of one row, so that placeholders stay placeholders until they are bound,
 //! and [`parameter_rows`] multiplies that row at execution. Nothing acts while a call is planned.
 
+mod apply_settings;
+mod cancel_backtest;
 pub mod parameter_rows;
+mod preview_settings;
+pub mod procedures;
+mod rollback_settings;
 
 use std::sync::Arc;
 
@@ -19,15 +24,30 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, FunctionArgExpr, TableFactor};
 
+use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
 use crate::pipeline::Pipeline;
+use crate::runs::execute;
 use crate::scenarios::table::ScenariosTable;
 use crate::sweep;
 use crate::sweep::plan::SweepSource;
+use procedures::PROCEDURES;
+
+pub(crate) use rollback_settings::unknown as unknown_history;
 
 /// The argument that names scenarios.
 const SCENARIO: &str = "scenario";
+/// The argument of `run_backtest` that says what the run is for.
+const LABEL: &str = "label";
+
+/// The procedure that stores a run: its arguments are the parameters.
+pub const RUN_BACKTEST: TableFunction = TableFunction {
+    name: "run_backtest",
+    query: "backtest",
+    is_grid: true,
+    sweeps: false,
+};
 
 /// A table function.
 #[derive(Debug)]
@@ -87,6 +107,7 @@ impl TableFunctionImpl for TableFunction {
 pub struct TableFunctionPlanner {
     pub pipeline: Arc<Pipeline>,
     pub sweep_source: Arc<SweepSource>,
+    pub dataset: Dataset,
     /// The last signal's day, in days since 1970.
     pub last_day: Option<i32>,
 }
@@ -110,18 +131,22 @@ impl RelationPlanner for TableFunctionPlanner {
             _ => return Ok(RelationPlanning::Original(Box::new(relation))),
         };
         let name = context.object_name_to_table_reference(name.clone())?;
-        let Some(function) = TABLE_FUNCTIONS.iter().find(|f| f.name == name.table()) else {
+        let called = name.table();
+        let plan = if let Some(function) = TABLE_FUNCTIONS.iter().find(|f| f.name == called) {
+            let arguments = arguments(function, args, context)?;
+            let parameters = self.parameter_rows(function, &arguments)?;
+            match function.is_grid {
+                true => sweep::plan::plan(parameters, &self.sweep_source)?,
+                false => self.pipeline.relation(function.query, &parameters)?,
+            }
+        } else if called == RUN_BACKTEST.name {
+            self.run_backtest(arguments(&RUN_BACKTEST, args, context)?)?
+        } else if let Some(procedure) = PROCEDURES.iter().find(|p| p.name == called) {
+            procedures::plan(procedure, args, context)?
+        } else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
-        let arguments = arguments(function, args, context)?;
-        let parameters = self.parameter_rows(function, &arguments)?;
-        let plan = match function.is_grid {
-            true => sweep::plan::plan(parameters, &self.sweep_source)?,
-            false => self.pipeline.relation(function.query, &parameters)?,
-        };
-        let plan = LogicalPlanBuilder::from(plan)
-            .alias(function.name)?
-            .build()?;
+        let plan = LogicalPlanBuilder::from(plan).alias(called)?.build()?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan,
             alias.clone(),
@@ -130,6 +155,15 @@ impl RelationPlanner for TableFunctionPlanner {
 }
 
 impl TableFunctionPlanner {
+    fn run_backtest(&self, mut arguments: Vec<Argument>) -> Result<LogicalPlan> {
+        let label = arguments.iter().position(|argument| argument.name == LABEL);
+        let label = label.map(|position| arguments.remove(position).value);
+        let parameters = self.parameter_rows(&RUN_BACKTEST, &arguments)?;
+        let label = execute::label_row(label)?;
+        let (pipeline, dataset) = (&self.pipeline, &self.dataset);
+        execute::plan(label, parameters, pipeline, &self.sweep_source, dataset)
+    }
+
     /// One row with a column for each argument, and over it the node that multiplies it.
     fn parameter_rows(
         &self,
@@ -202,6 +236,7 @@ fn arguments(
         let (name, data_type) = match position(&name) {
             Some(position) => (PARAMETERS[position].name, PARAMETERS[position].data_type()),
             None if name == SCENARIO => (SCENARIO, DataType::Utf8),
+            None if name == LABEL && function.name == RUN_BACKTEST.name => (LABEL, DataType::Utf8),
             None => {
                 return Err(Error::UnknownArgument {
                     function: function.name.into(),

@@ -32,10 +32,12 @@ use datafusion::physical_plan::{
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::procedures::ProcedureCall;
 use super::{SCENARIO, is_list};
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, check_together};
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
+use crate::runs::execute::RunBacktest;
 use crate::scenarios::write::ScenarioWrite;
 use crate::sweep::plan::BacktestGrid;
 
@@ -153,6 +155,12 @@ impl ExtensionPlanner for NodePlanner {
         }
         if let Some(write) = node.as_any().downcast_ref::<ScenarioWrite>() {
             return Ok(Some(write.execution_plan(Arc::clone(input))));
+        }
+        if let Some(call) = node.as_any().downcast_ref::<ProcedureCall>() {
+            return Ok(Some(call.execution_plan(Arc::clone(input))));
+        }
+        if let Some(run) = node.as_any().downcast_ref::<RunBacktest>() {
+            return Ok(Some(run.execution_plan(inputs)));
         }
         let Some(node) = node.as_any().downcast_ref::<ParameterRows>() else {
             return Ok(None);

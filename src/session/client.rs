@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Role;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
+use crate::runs::Runs;
 use crate::scenarios::{Change, Scenarios};
 use crate::store::Store;
 
@@ -16,6 +17,7 @@ pub struct Client {
     pub user: String,
     pub role: Role,
     pub store: Arc<Store>,
+    pub runs: Arc<Runs>,
     pub(crate) transaction: Transaction,
     notices: Mutex<Option<UnboundedSender<Notice>>>,
 }
@@ -36,11 +38,12 @@ pub enum Severity {
 }
 
 impl Client {
-    pub fn new(user: &str, role: Role, store: Arc<Store>) -> Self {
+    pub fn new(user: &str, role: Role, store: Arc<Store>, runs: Arc<Runs>) -> Self {
         Self {
             user: user.into(),
             role,
             store,
+            runs,
             transaction: Transaction::default(),
             notices: Mutex::new(None),
         }

@@ -117,7 +117,8 @@ impl Session {
         catalogs.register_catalog(DATABASE.into(), Arc::new(schema));
         let mut state = served.state.clone();
         state.register_catalog_list(catalogs);
-        let client = Arc::new(Client::new(user, role, Arc::clone(newest.store())));
+        let (store, runs) = (Arc::clone(newest.store()), Arc::clone(newest.runs()));
+        let client = Arc::new(Client::new(user, role, store, runs));
         state.config_mut().set_extension(Arc::clone(&client));
         Ok(Self {
             client,

@@ -9,7 +9,10 @@
 
 mod migrations;
 mod open;
+mod running;
+mod runs;
 mod scenarios;
+mod settings;
 pub mod source;
 mod users;
 
@@ -22,6 +25,8 @@ use sqlx::{Any, AnyPool, Transaction};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
+pub use runs::BegunRun;
+pub use settings::{Application, Applied};
 pub use users::User;
 
 const STATE_FILE: &str = "state.sqlite";
@@ -181,6 +186,23 @@ impl Database {
             Dialect::Postgres => self.pool.begin().await,
         };
         begun.map_err(|error| self.failed(error))
+    }
+
+    /// A transaction that reads, and sees one state of everything.
+    async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
+        let begun = match self.dialect {
+            Dialect::Sqlite => self.pool.begin().await,
+            Dialect::Postgres => {
+                let begin = "begin isolation level repeatable read read only";
+                self.pool.begin_with(begin).await
+            }
+        };
+        begun.map_err(|error| self.failed(error))
+    }
+
+    async fn commit(&self, transaction: Transaction<'static, Any>) -> Result<()> {
+        let committed = transaction.commit().await;
+        committed.map_err(|error| self.failed(error))
     }
 
     /// What the database says, in one sentence.

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionConfig;
 use hindsight::Engine;
-use hindsight::dataset::Dataset;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
+use hindsight::store::Place;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -80,9 +80,10 @@ impl TestEngine {
         };
         let workspace = TempDir::new().unwrap();
         ingest::load(workspace.path(), &request, &NoProgress).unwrap();
-        let dataset = Dataset::open(workspace.path()).unwrap();
+        let place = Place::Workspace(workspace.path().to_owned());
+        let engine = Engine::open_with_config(workspace.path(), place, how.config()).await;
         Self {
-            engine: Engine::with_config(dataset, how.config()).await.unwrap(),
+            engine: engine.unwrap(),
             _workspace: Some(workspace),
         }
     }

@@ -41,7 +41,7 @@ sql_files! {
         win_rate
     }
     scoring { position_size rescore }
-    state { scenarios transactions }
+    state { runs scenarios settings transactions }
     statements { allowed prepared }
     table_functions {
         backtest backtest_by_queries compare_trades equity_curve simulate_trades

@@ -1,0 +1,560 @@
+//! `run_backtest`: one backtest that is stored.
+//!
+//! Its plan has the row of parameters as one input, and as others the backtest and the queries over
+//! a stand-in for that row, which execution fills in: so the scenario is looked up once, and what is
+//! stored belongs together. The run is a task of its own; when nobody waits for it any more, or it
+//! is asked to stop, it ends as cancelled, and whatever it leaves is in the state.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableType, UserDefinedLogicalNodeCore,
+};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
+    PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::files::{self, RUN_TABLES, RunWriter};
+use super::progress::{Phase, Progress, tenths_of_percent};
+use super::{BACKTESTS, Run, Runs, Status, Texts, backtests, texts};
+use crate::dataset::Dataset;
+use crate::error::{self, Error};
+use crate::parameters::PARAMETERS;
+use crate::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
+use crate::session::Role;
+use crate::session::client::{Client, Severity};
+use crate::session::give_way::Stop;
+use crate::store::{BegunRun, now};
+use crate::sweep;
+use crate::sweep::plan::SweepSource;
+
+/// How often a run looks whether it shall stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// How often others can ask it to stop, and learn how far it is.
+const ASK: Duration = Duration::from_millis(250);
+/// How often a client is told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// The columns of its one row: the run as `backtests` has it.
+fn schema() -> Schema {
+    let fields = BACKTESTS
+        .fields()
+        .iter()
+        .map(|field| match field.name().as_str() {
+            "id" => field.as_ref().clone().with_name("backtest_id"),
+            _ => field.as_ref().clone(),
+        });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// The plan of a run: `label` is a row with its label, `parameters` the row that it is run with.
+pub fn plan(
+    label: LogicalPlan,
+    parameters: LogicalPlan,
+    pipeline: &Pipeline,
+    source: &Arc<SweepSource>,
+    dataset: &Dataset,
+) -> Result<LogicalPlan> {
+    let stand_in = provider_as_source(Arc::new(ParametersOfRun));
+    let stand_in = LogicalPlanBuilder::scan("run_parameters", stand_in, None)?.build()?;
+    let mut inputs = vec![
+        label,
+        parameters,
+        sweep::plan::plan(stand_in.clone(), source)?,
+    ];
+    for table in &RUN_TABLES {
+        inputs.push(pipeline.relation(table.query, &stand_in)?);
+    }
+    let node = RunBacktest {
+        inputs,
+        dataset: Arc::new(dataset.clone()),
+        schema: Arc::new(DFSchema::try_from(schema())?),
+    };
+    Ok(LogicalPlan::Extension(Extension {
+        node: Arc::new(node),
+    }))
+}
+
+/// The logical node.
+#[derive(Debug, Clone)]
+pub struct RunBacktest {
+    /// The label, the parameters, the backtest, and what [`RUN_TABLES`] keeps.
+    inputs: Vec<LogicalPlan>,
+    dataset: Arc<Dataset>,
+    schema: DFSchemaRef,
+}
+
+impl PartialEq for RunBacktest {
+    fn eq(&self, other: &Self) -> bool {
+        self.inputs == other.inputs
+    }
+}
+
+impl Eq for RunBacktest {}
+
+impl PartialOrd for RunBacktest {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.inputs.partial_cmp(&other.inputs)
+    }
+}
+
+impl std::hash::Hash for RunBacktest {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.inputs.hash(state);
+    }
+}
+
+impl UserDefinedLogicalNodeCore for RunBacktest {
+    fn name(&self) -> &str {
+        "RunBacktest"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        self.inputs.iter().collect()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        vec![]
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "RunBacktest")
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Ok(Self {
+            inputs,
+            ..self.clone()
+        })
+    }
+}
+
+impl RunBacktest {
+    /// The physical node over its inputs.
+    pub fn execution_plan(&self, inputs: &[Arc<dyn ExecutionPlan>]) -> Arc<dyn ExecutionPlan> {
+        Arc::new(RunBacktestExec::new(
+            inputs.to_vec(),
+            Arc::clone(&self.dataset),
+            Arc::clone(self.schema.inner()),
+        ))
+    }
+}
+
+/// The physical node.
+#[derive(Debug)]
+struct RunBacktestExec {
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    dataset: Arc<Dataset>,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+}
+
+impl RunBacktestExec {
+    fn new(inputs: Vec<Arc<dyn ExecutionPlan>>, dataset: Arc<Dataset>, schema: SchemaRef) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self {
+            inputs,
+            dataset,
+            schema,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for RunBacktestExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "RunBacktestExec")
+    }
+}
+
+impl ExecutionPlan for RunBacktestExec {
+    fn name(&self) -> &str {
+        "RunBacktestExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition; self.inputs.len()]
+    }
+
+    // The queries have an order, in which their rows are stored.
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true; self.inputs.len()]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (dataset, schema) = (Arc::clone(&self.dataset), Arc::clone(&self.schema));
+        Ok(Arc::new(Self::new(children, dataset, schema)))
+    }
+
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let client = Client::of(&context)?;
+        let (inputs, dataset) = (self.inputs.clone(), Arc::clone(&self.dataset));
+        let schema = Arc::clone(&self.schema);
+        let row = async move {
+            let run = begin(client, inputs, &dataset, context).await?;
+            let row = backtests(&[run])?;
+            Ok(RecordBatch::try_new(schema, row.columns().to_vec())?)
+        };
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            stream::once(row),
+        )))
+    }
+}
+
+/// Checks what is asked, runs it, and returns the run once it has completed.
+async fn begin(
+    client: Arc<Client>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    dataset: &Dataset,
+    context: Arc<TaskContext>,
+) -> error::Result<Run> {
+    client.require(Role::Analyst, "run_backtest")?;
+    client.transaction.check_idle("run_backtest")?;
+    let Some(workspace) = client.runs.workspace.clone() else {
+        return Err(Error::NotReady(
+            "there is no workspace to store a run in".into(),
+        ));
+    };
+    let [label, parameters, work @ ..] = inputs.as_slice() else {
+        return Err(internal("a run has several inputs"));
+    };
+    let label = one_row(label, &context).await?;
+    let parameters = one_row(parameters, &context).await?;
+    let label = label.column_by_name("label");
+    let label = label.and_then(|column| column.as_string_opt::<i32>());
+    let label = label
+        .filter(|column| column.is_valid(0))
+        .map(|column| column.value(0));
+    let total_signals = signals_in_range(dataset, &parameters);
+    let mut run = Run {
+        id: uuid::Uuid::now_v7().to_string(),
+        scenario: None,
+        label: label.map(str::to_owned),
+        status: Status::Running,
+        started_by: client.user.clone(),
+        started_at: now(),
+        completed_at: None,
+        error_message: None,
+        dataset: dataset.fingerprint.clone(),
+        engine_version: env!("CARGO_PKG_VERSION").into(),
+        parameters: texts(&parameters, 0)?,
+        results: Texts::new(),
+        phase: Some(Phase::Metrics.name().into()),
+        signals_processed: Some(0),
+        total_signals: i64::try_from(total_signals).ok(),
+    };
+    run.scenario = run.parameters.remove("scenario");
+    run.parameters
+        .retain(|name, _| crate::parameters::position(name).is_some());
+    let begun = client.store.begin_run(&run, &workspace).await?;
+
+    let progress = Arc::new(Progress::new(run.id.clone(), total_signals));
+    let stop = Stop::of(&context);
+    let config = context.session_config().clone();
+    let config = config.with_extension(Arc::new(RunParameters(parameters)));
+    let context = Arc::new(TaskContext::new(
+        context.task_id(),
+        context.session_id(),
+        config,
+        context.scalar_functions().clone(),
+        context.higher_order_functions().clone(),
+        context.aggregate_functions().clone(),
+        context.window_functions().clone(),
+        context.runtime_env(),
+    ));
+    let task = RunTask {
+        client,
+        run,
+        begun,
+        progress: Arc::clone(&progress),
+        work: work.to_vec(),
+        context,
+        stop,
+    };
+    let _cancel = CancelOnDrop(progress);
+    let ended = tokio::spawn(task.run(workspace)).await;
+    ended.unwrap_or_else(|error| Err(internal(&format!("the run stopped: {error}"))))
+}
+
+/// Asks the run to stop when nobody waits for it any more.
+struct CancelOnDrop(Arc<Progress>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A run under way.
+struct RunTask {
+    client: Arc<Client>,
+    run: Run,
+    begun: BegunRun,
+    progress: Arc<Progress>,
+    /// The backtest and what [`RUN_TABLES`] keeps.
+    work: Vec<Arc<dyn ExecutionPlan>>,
+    context: Arc<TaskContext>,
+    stop: Stop,
+}
+
+impl RunTask {
+    /// Runs to an end, and stores which.
+    async fn run(self, workspace: std::path::PathBuf) -> error::Result<Run> {
+        let runs: Arc<Runs> = Arc::clone(&self.client.runs);
+        let _listed = runs.list(&self.progress);
+        let done = tokio::select! {
+            biased;
+            stopped = self.watch() => Err(stopped),
+            results = self.work(&workspace) => results,
+        };
+        // What still computes for it looks there.
+        self.stop.stop();
+        let mut run = self.run;
+        let (status, message) = match &done {
+            Ok(_) => (Status::Completed, None),
+            Err(Error::Cancelled) => (Status::Cancelled, Some("cancelled".to_owned())),
+            Err(error) => (Status::Failed, Some(error.to_string())),
+        };
+        if status != Status::Completed {
+            files::remove(&workspace, &run.id);
+        }
+        let results = done.as_ref().map_or_else(|_| Texts::new(), Texts::clone);
+        let stored = self.begun.end(status, message.as_deref(), &results).await;
+        let results = done?;
+        run.completed_at = Some(stored?);
+        run.status = status;
+        run.results = results;
+        Ok(run)
+    }
+
+    /// Does the work, phase by phase.
+    async fn work(&self, workspace: &Path) -> error::Result<Texts> {
+        let [backtest, rows @ ..] = self.work.as_slice() else {
+            return Err(internal("a run has a backtest"));
+        };
+        self.enter(Phase::Metrics);
+        let backtest = one_row(backtest, &self.context).await?;
+        let mut results = texts(&backtest, 0)?;
+        results.retain(|name, _| {
+            name != "scenario" && !PARAMETERS.iter().any(|parameter| parameter.name == name)
+        });
+        let phases = [Phase::Trades, Phase::Comparisons, Phase::EquityCurve];
+        for ((table, rows), phase) in RUN_TABLES.iter().zip(rows).zip(phases) {
+            self.enter(phase);
+            let mut rows = rows.execute(0, Arc::clone(&self.context))?;
+            let schema = rows.schema();
+            let mut writer = RunWriter::create(workspace, &self.run.id, table, &schema)?;
+            while let Some(batch) = rows.next().await {
+                let batch = batch?;
+                writer.write(&batch)?;
+                self.progress.advance(batch.num_rows());
+            }
+            writer.finish()?;
+        }
+        self.enter(Phase::Storing);
+        files::sync(workspace, &self.run.id)?;
+        Ok(results)
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.progress.begin(phase);
+        self.tell();
+    }
+
+    /// Tells the client how far it is.
+    fn tell(&self) {
+        let (processed, total) = (
+            self.progress.signals_processed(),
+            self.progress.total_signals,
+        );
+        let tenths = tenths_of_percent(processed, total);
+        let message = format!(
+            "backtest {}: {}, {processed} of {total} signals, {}.{} %",
+            self.run.id,
+            self.progress.phase().name(),
+            tenths / 10,
+            tenths % 10
+        );
+        self.client.notice(Severity::Notice, "00000", message);
+    }
+
+    /// Waits until the run shall stop; meanwhile says how far it is.
+    async fn watch(&self) -> Error {
+        let (mut asked, mut told) = (Instant::now(), Instant::now());
+        loop {
+            tokio::select! {
+                () = self.progress.cancelled() => return Error::Cancelled,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            if self.stop.is_stopped() {
+                return Error::Cancelled;
+            }
+            if asked.elapsed() >= ASK {
+                let processed = i64::try_from(self.progress.signals_processed());
+                let phase = self.progress.phase().name();
+                match self
+                    .begun
+                    .report(phase, processed.unwrap_or(i64::MAX))
+                    .await
+                {
+                    Ok(false) => {}
+                    Ok(true) => return Error::Cancelled,
+                    Err(error) => return error,
+                }
+                asked = Instant::now();
+            }
+            if told.elapsed() >= TELL {
+                self.tell();
+                told = Instant::now();
+            }
+        }
+    }
+}
+
+/// The single row of a plan.
+async fn one_row(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: &Arc<TaskContext>,
+) -> error::Result<RecordBatch> {
+    let rows = plan.execute(0, Arc::clone(context))?;
+    let batches: Vec<RecordBatch> = rows.try_collect().await?;
+    let row = batches.into_iter().find(|batch| batch.num_rows() > 0);
+    row.filter(|batch| batch.num_rows() == 1)
+        .ok_or_else(|| internal("a run is one row"))
+}
+
+/// The signals that the run goes over.
+fn signals_in_range(dataset: &Dataset, parameters: &RecordBatch) -> u64 {
+    let timestamps = |batch: &RecordBatch, name: &str| {
+        let column = batch.column_by_name(name)?;
+        let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+        Some(column.clone())
+    };
+    let bound = |name: &str| {
+        let column = timestamps(parameters, name)?;
+        column.is_valid(0).then(|| column.value(0))
+    };
+    let (Some(start), Some(end), Some(signals)) = (
+        bound("range_start"),
+        bound("range_end"),
+        timestamps(&dataset.signals, "timestamp"),
+    ) else {
+        return 0;
+    };
+    let before = |bound: i64| signals.values().partition_point(|at| *at < bound);
+    before(end).saturating_sub(before(start)) as u64
+}
+
+fn internal(problem: &str) -> Error {
+    datafusion::error::DataFusionError::Internal(problem.to_owned()).into()
+}
+
+/// The row of parameters of a run, where its queries find it.
+struct RunParameters(RecordBatch);
+
+/// Stands for the row of parameters while a run is planned.
+#[derive(Debug)]
+struct ParametersOfRun;
+
+#[async_trait]
+impl TableProvider for ParametersOfRun {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&RUN_PARAMETERS_SCHEMA)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(StreamingTableExec::try_new(
+            Arc::clone(&RUN_PARAMETERS_SCHEMA),
+            vec![Arc::new(Self)],
+            projection,
+            None,
+            false,
+            limit,
+        )?))
+    }
+}
+
+impl PartitionStream for ParametersOfRun {
+    fn schema(&self) -> &SchemaRef {
+        &RUN_PARAMETERS_SCHEMA
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let parameters = context.session_config().get_extension::<RunParameters>();
+        let row = match parameters {
+            Some(parameters) => Ok(parameters.0.clone()),
+            None => internal_err!("no run is under way"),
+        };
+        Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&RUN_PARAMETERS_SCHEMA),
+            stream::iter([row]),
+        ))
+    }
+}
+
+/// A row with a label, or with none.
+pub fn label_row(label: Option<Expr>) -> Result<LogicalPlan> {
+    let none = || Expr::Literal(datafusion::common::ScalarValue::Utf8(None), None);
+    let label = label.unwrap_or_else(none);
+    let label = datafusion::logical_expr::cast(label, DataType::Utf8).alias("label");
+    LogicalPlanBuilder::empty(true).project([label])?.build()
+}

@@ -1,0 +1,208 @@
+//! The rows of stored runs: Parquet files under `runs/` of the workspace, written once.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::ProjectionMask;
+use datafusion::parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::properties::WriterProperties;
+
+use crate::error::{Error, Result};
+
+/// One kind of rows that a run leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RunTable {
+    /// The table in SQL, and the stem of the file.
+    pub name: &'static str,
+    /// The query whose rows they are.
+    pub query: &'static str,
+}
+
+/// What a run leaves, in the order in which it is made.
+pub const RUN_TABLES: [RunTable; 3] = [
+    RunTable {
+        name: "simulated_trades",
+        query: "simulate_trades",
+    },
+    RunTable {
+        name: "trade_comparisons",
+        query: "compare_trades",
+    },
+    RunTable {
+        name: "equity_curves",
+        query: "equity_curve",
+    },
+];
+
+/// Where the rows of a run are.
+pub fn directory(workspace: &Path, id: &str) -> PathBuf {
+    workspace.join("runs").join(id)
+}
+
+fn path(workspace: &Path, id: &str, table: &RunTable) -> PathBuf {
+    directory(workspace, id).join(format!("{}.parquet", table.name))
+}
+
+/// Writes one table of a run.
+pub struct RunWriter {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl RunWriter {
+    pub fn create(
+        workspace: &Path,
+        id: &str,
+        table: &RunTable,
+        schema: &SchemaRef,
+    ) -> Result<Self> {
+        let path = path(workspace, id, table);
+        let create = || {
+            fs::create_dir_all(directory(workspace, id))?;
+            let file = File::create(&path)?;
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::SNAPPY)
+                .build();
+            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
+        };
+        match create() {
+            Ok(writer) => Ok(Self { path, writer }),
+            Err(error) => Err(unwritable(&path, &error)),
+        }
+    }
+
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let written = self.writer.write(batch);
+        written.map_err(|error| unwritable(&self.path, &error))
+    }
+
+    /// Puts everything on the disk.
+    pub fn finish(self) -> Result<()> {
+        let Self { path, writer } = self;
+        let synced = writer.into_inner().and_then(|file| Ok(file.sync_all()?));
+        synced.map_err(|error| unwritable(&path, &error))
+    }
+}
+
+/// Puts the files of a run, and that there are any, on the disk.
+pub fn sync(workspace: &Path, id: &str) -> Result<()> {
+    for directory in [
+        directory(workspace, id),
+        workspace.join("runs"),
+        workspace.to_owned(),
+    ] {
+        let synced = File::open(&directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| unwritable(&directory, &error.into()))?;
+    }
+    Ok(())
+}
+
+/// Removes what a run that did not complete has written.
+pub fn remove(workspace: &Path, id: &str) {
+    // The run is over, whatever stays.
+    let _ = fs::remove_dir_all(directory(workspace, id));
+}
+
+/// Whether the rows of a run are in this workspace.
+pub fn are_here(workspace: &Path, id: &str, table: &RunTable) -> bool {
+    path(workspace, id, table).exists()
+}
+
+/// The rows of one table of a run, with its id before their columns.
+pub struct RunRows {
+    path: PathBuf,
+    id: String,
+    reader: ParquetRecordBatchReader,
+    /// The columns that are wanted, of which 0 is the id.
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl RunRows {
+    /// Opens a file; only the columns wanted are read. `schema` is theirs.
+    pub fn open(
+        workspace: &Path,
+        id: &str,
+        table: &RunTable,
+        columns: &[usize],
+        schema: &SchemaRef,
+        batch_size: usize,
+    ) -> Result<Self> {
+        let path = path(workspace, id, table);
+        let open = || {
+            let file = File::open(&path)?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let stored = columns.iter().filter_map(|column| column.checked_sub(1));
+            let mask = ProjectionMask::roots(builder.parquet_schema(), stored);
+            builder
+                .with_projection(mask)
+                .with_batch_size(batch_size)
+                .build()
+        };
+        match open() {
+            Ok(reader) => Ok(Self {
+                path,
+                id: id.to_owned(),
+                reader,
+                columns: columns.to_vec(),
+                schema: Arc::clone(schema),
+            }),
+            Err(error) => Err(unreadable(&path, error)),
+        }
+    }
+
+    /// The next rows, if any are left.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(batch) = self.reader.next() else {
+            return Ok(None);
+        };
+        let batch = batch.map_err(|error| unreadable(&self.path, error))?;
+        let rows = batch.num_rows();
+        // The reader keeps the order of the file, whatever order is wanted.
+        let mut stored: Vec<usize> = self.columns.iter().copied().filter(|c| *c > 0).collect();
+        stored.sort_unstable();
+        let columns = self.columns.iter().map(|column| match column {
+            0 => Arc::new(StringArray::from(vec![self.id.as_str(); rows])) as _,
+            column => {
+                let position = stored.iter().position(|known| known == column);
+                Arc::clone(batch.column(position.unwrap_or(0)))
+            }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns.collect(),
+            &options,
+        );
+        batch
+            .map(Some)
+            .map_err(|error| unreadable(&self.path, error))
+    }
+}
+
+fn unreadable(path: &Path, error: impl std::fmt::Display) -> Error {
+    Error::Workspace {
+        path: path.to_owned(),
+        problem: format!("cannot be read: {error}"),
+    }
+}
+
+fn unwritable(path: &Path, error: &ParquetError) -> Error {
+    // What the operating system said is wrapped.
+    let problem = match error {
+        ParquetError::External(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    Error::Workspace {
+        path: path.to_owned(),
+        problem: format!("cannot be written: {problem}"),
+    }
+}
