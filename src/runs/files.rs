@@ -160,7 +160,7 @@ impl RunRows {
     }
 
     /// The next rows, if any are left.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let Some(batch) = self.reader.next() else {
             return Ok(None);
         };

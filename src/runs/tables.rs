@@ -314,7 +314,7 @@ fn rows_of_file(
                 Reader::Closed(open) => open()?,
                 Reader::Open(rows) => rows,
             };
-            let batch = rows.next()?;
+            let batch = rows.next_batch()?;
             Ok::<_, Error>(batch.map(|batch| (batch, Reader::Open(rows))))
         });
         let read = read

@@ -5,6 +5,8 @@
 
 mod disk;
 mod load;
+mod runs;
+mod settings;
 mod state;
 mod together;
 
@@ -20,7 +22,7 @@ use crate::cli::{hindsight, text};
 use crate::random::Random;
 
 /// The parts that the kills are shared among: see [`kills`].
-const PARTS: u64 = 4;
+const PARTS: u64 = 8;
 
 /// The kills of one part.
 fn kills() -> u64 {
@@ -34,7 +36,7 @@ fn kills() -> u64 {
 /// Kills processes at random moments of what they do, and counts how often it came too late.
 struct Killer {
     random: Random,
-    /// How long it takes undisturbed.
+    /// How long it takes undisturbed, as far as is known.
     whole: Duration,
     name: &'static str,
     killed: u64,
@@ -78,11 +80,12 @@ impl Killer {
         let output = child.wait_with_output().unwrap();
         if output.status.code().is_none() {
             self.killed += 1;
+            self.whole = self.whole * 101 / 100;
             return None;
         }
-        // It was quicker than thought; the next moments come sooner.
+        // Moments are chosen so that one in some comes too late: else the end would go unharmed.
         self.ended += 1;
-        self.whole = self.whole * 9 / 10;
+        self.whole = self.whole * 95 / 100;
         Some(output)
     }
 }
