@@ -84,6 +84,12 @@ pub enum Error {
     /// The command line was used wrongly.
     #[error("{0}")]
     Usage(String),
+    /// A query of the catalog went wrong, in PostgreSQL's words.
+    #[error("{message}")]
+    Query {
+        sqlstate: &'static str,
+        message: String,
+    },
     /// Stopped by Ctrl-C, a cancel request or a timeout.
     #[error("cancelled")]
     Cancelled,
@@ -117,6 +123,7 @@ impl Error {
             Self::NotReady(_) => "55000",
             Self::Unsupported(_) => "0A000",
             Self::Usage(_) => "42601",
+            Self::Query { sqlstate, .. } => sqlstate,
             Self::Cancelled => "57014",
             Self::Statement(error) => statement_state(error),
         }

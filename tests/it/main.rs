@@ -13,6 +13,7 @@
     reason = "tests fail by panicking, and say on stderr what they ran"
 )]
 
+mod catalog;
 mod cli;
 mod crash;
 mod dataset;
