@@ -1,7 +1,7 @@
 //! The engine: what all sessions share, and a session of its own for whoever needs only one.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
@@ -10,6 +10,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 
+use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::functions::parameter_rows::HindsightQueryPlanner;
@@ -42,6 +43,7 @@ pub struct Served {
     pub pipeline: Arc<Pipeline>,
     /// Tables, functions and settings, which every session starts from.
     pub state: SessionState,
+    functions: OnceLock<Arc<FunctionSet>>,
 }
 
 /// The newest generation that any session has seen, and the state.
@@ -196,6 +198,12 @@ impl Newest {
 }
 
 impl Served {
+    /// The functions as the catalog shows them.
+    pub fn functions(&self) -> &Arc<FunctionSet> {
+        let functions = || Arc::new(crate::session::functions_of(self));
+        self.functions.get_or_init(functions)
+    }
+
     async fn new(dataset: Dataset, config: SessionConfig) -> Result<Self> {
         let pipeline = Pipeline::plan(context(&dataset, config.clone())?).await?;
         let pipeline = Arc::new(pipeline);
@@ -221,6 +229,7 @@ impl Served {
             state: session.state(),
             dataset,
             pipeline,
+            functions: OnceLock::new(),
         })
     }
 }

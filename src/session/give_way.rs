@@ -71,7 +71,8 @@ impl UnderWay {
         }
     }
 
-    fn add(&self, stop: &Stop) {
+    /// Counts one more among them.
+    pub(super) fn add(&self, stop: &Stop) {
         let mut statements = self.statements();
         statements.retain(|statement| statement.strong_count() > 0);
         statements.push(Arc::downgrade(&stop.0));

@@ -4,11 +4,16 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
+mod catalog;
 pub mod client;
+mod comments;
 pub(crate) mod give_way;
 mod tables;
 pub mod transaction;
 
+pub(crate) use catalog::functions as functions_of;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +29,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{Newest, Served};
@@ -60,13 +65,16 @@ pub struct Session {
     tables: Arc<SessionTables>,
     context: SessionContext,
     under_way: UnderWay,
+    /// What `set_config` has set.
+    settings: Mutex<BTreeMap<String, String>>,
 }
 
 /// A statement that is planned and has done nothing yet.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     statement: Statement,
-    plan: LogicalPlan,
+    /// `None` where the catalog answers it.
+    plan: Option<LogicalPlan>,
     generation: u64,
     /// The columns of its rows; `None` where it returns none.
     pub schema: Option<SchemaRef>,
@@ -127,6 +135,7 @@ impl Session {
             tables,
             context: SessionContext::new_with_state(state),
             under_way: UnderWay::default(),
+            settings: Mutex::default(),
         })
     }
 
@@ -193,6 +202,20 @@ impl Session {
         parameters: &[Option<DataType>],
     ) -> Result<Prepared> {
         let generation = self.refresh().await?;
+        if catalog::answers(&self.served().state, &statement) {
+            self.client.transaction.check_reads()?;
+            let described = self.describe_of_catalog(&statement, parameters).await?;
+            let parameters = described.parameters.iter();
+            return Ok(Prepared {
+                statement,
+                plan: None,
+                generation,
+                parameters: parameters
+                    .map(|field| Some(field.data_type().clone()))
+                    .collect(),
+                schema: Some(described.schema),
+            });
+        }
         let plan = self.logical_plan(statement.clone()).await?;
         self.client.transaction.check_not_failed(&plan)?;
         let inferred = plan.get_parameter_types()?;
@@ -213,7 +236,7 @@ impl Session {
             schema: returns_rows(&plan).then(|| Arc::new(plan.schema().as_arrow().clone())),
             parameters: parameters.collect(),
             statement,
-            plan,
+            plan: Some(plan),
             generation,
         })
     }
@@ -251,8 +274,17 @@ impl Session {
     }
 
     async fn execute_plan(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
-        let plan = match self.refresh().await? == prepared.generation {
-            true => prepared.plan.clone(),
+        let generation = self.refresh().await?;
+        let Some(plan) = &prepared.plan else {
+            self.client.transaction.check_reads()?;
+            let batch = self.run_on_catalog(&prepared.statement, values).await?;
+            let schema = batch.schema();
+            let rows = stream::iter([Ok(batch)]);
+            let rows = RecordBatchStreamAdapter::new(schema, rows);
+            return Ok(Outcome::Rows(Box::pin(rows)));
+        };
+        let plan = match generation == prepared.generation {
+            true => plan.clone(),
             false => self.logical_plan(prepared.statement.clone()).await?,
         };
         self.client.transaction.check_not_failed(&plan)?;
@@ -313,6 +345,11 @@ impl Session {
         let schema = rows.schema();
         let rows = rows.inspect_err(move |_| client.transaction.fail());
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+
+    /// The generation that statements see.
+    fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Goes over to the newest generation, and says which it is.

@@ -45,6 +45,11 @@ impl SessionTables {
         views.collect()
     }
 
+    /// Whether the session has made it.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own(name).is_some()
+    }
+
     fn base(&self) -> Arc<dyn SchemaProvider> {
         Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner))
     }

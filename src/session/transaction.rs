@@ -98,6 +98,14 @@ impl Transaction {
         }
     }
 
+    /// Refuses to read in a transaction that failed.
+    pub fn check_reads(&self) -> Result<()> {
+        match self.status() {
+            TransactionStatus::Failed => Err(Error::TransactionFailed),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses everything but the end of a transaction that failed.
     pub fn check_not_failed(&self, plan: &LogicalPlan) -> Result<()> {
         let is_end = matches!(
