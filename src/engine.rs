@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
@@ -22,6 +23,7 @@ use crate::runs::Runs;
 use crate::runs::files::RUN_TABLES;
 use crate::runs::tables::{BacktestsTable, ProgressTable, RunRowsTable};
 use crate::scenarios::table::ScenariosTable;
+use crate::session::activity::Activity;
 use crate::session::give_way::GiveWay;
 use crate::session::{Outcome, Role, Session};
 use crate::settings::tables::{LiveSettingsTable, SettingsHistoryTable};
@@ -51,6 +53,9 @@ pub struct Newest {
     /// Where newer ones appear; `None` where the dataset lies in memory.
     workspace: Option<PathBuf>,
     config: SessionConfig,
+    /// The memory that all statements share.
+    runtime: Arc<RuntimeEnv>,
+    activity: Activity,
     served: Mutex<Arc<Served>>,
     store: Arc<Store>,
     runs: Arc<Runs>,
@@ -70,8 +75,28 @@ impl Engine {
 
     /// Opens a workspace whose state is at a URL, or in the workspace.
     pub async fn open_with_state(workspace: &Path, state: Option<&str>) -> Result<Self> {
+        Self::open_limited(workspace, state, None).await
+    }
+
+    /// Opens a workspace for statements that together may use so many bytes of memory.
+    pub async fn open_limited(
+        workspace: &Path,
+        state: Option<&str>,
+        memory_limit: Option<usize>,
+    ) -> Result<Self> {
         let place = Place::of(workspace, state)?;
-        Self::open_with_config(workspace, place, SessionConfig::new()).await
+        let runtime = match memory_limit {
+            Some(limit) => RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0),
+            None => RuntimeEnvBuilder::new(),
+        };
+        Self::build(
+            Some(workspace.to_owned()),
+            place,
+            Dataset::open(workspace)?,
+            SessionConfig::new(),
+            runtime.build_arc()?,
+        )
+        .await
     }
 
     /// Opens a workspace, with partitions and batch size as configured.
@@ -80,8 +105,14 @@ impl Engine {
         state: Place,
         config: SessionConfig,
     ) -> Result<Self> {
-        let dataset = Dataset::open(workspace)?;
-        Self::build(Some(workspace.to_owned()), state, dataset, config).await
+        Self::build(
+            Some(workspace.to_owned()),
+            state,
+            Dataset::open(workspace)?,
+            config,
+            Arc::default(),
+        )
+        .await
     }
 
     /// An engine over a dataset.
@@ -91,7 +122,7 @@ impl Engine {
 
     /// An engine over a dataset, with partitions and batch size as configured.
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
-        Self::build(None, Place::Memory, dataset, config).await
+        Self::build(None, Place::Memory, dataset, config, Arc::default()).await
     }
 
     async fn build(
@@ -99,13 +130,16 @@ impl Engine {
         state: Place,
         dataset: Dataset,
         config: SessionConfig,
+        runtime: Arc<RuntimeEnv>,
     ) -> Result<Self> {
         let config = settings(config);
-        let served = Arc::new(Served::new(dataset, config.clone()).await?);
+        let served = Arc::new(Served::new(dataset, config.clone(), &runtime).await?);
         let newest = Arc::new(Newest {
             runs: Arc::new(Runs::new(workspace.clone())),
             workspace,
             config,
+            runtime,
+            activity: Activity::default(),
             served: Mutex::new(Arc::clone(&served)),
             store: Arc::new(Store::new(state)),
         });
@@ -148,10 +182,12 @@ impl Engine {
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         let rows = match self.run(sql).await? {
             Outcome::Rows(rows) => rows,
-            Outcome::Done { rows: None } => {
+            Outcome::Done { rows: None, .. } => {
                 return Ok(vec![RecordBatch::new_empty(Arc::new(Schema::empty()))]);
             }
-            Outcome::Done { rows: Some(count) } => {
+            Outcome::Done {
+                rows: Some(count), ..
+            } => {
                 let count: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
                 let batch = RecordBatch::try_from_iter([("count", count)]);
                 return Ok(vec![batch.map_err(DataFusionError::from)?]);
@@ -172,6 +208,11 @@ impl Newest {
         &self.runs
     }
 
+    /// The sessions of this process.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
     /// The state that all sessions share.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -188,7 +229,7 @@ impl Newest {
             return Ok(served);
         }
         let dataset = Dataset::open(workspace)?;
-        let newer = Arc::new(Served::new(dataset, self.config.clone()).await?);
+        let newer = Arc::new(Served::new(dataset, self.config.clone(), &self.runtime).await?);
         let mut newest = lock();
         if newer.dataset.generation >= newest.dataset.generation {
             *newest = Arc::clone(&newer);
@@ -204,10 +245,14 @@ impl Served {
         self.functions.get_or_init(functions)
     }
 
-    async fn new(dataset: Dataset, config: SessionConfig) -> Result<Self> {
-        let pipeline = Pipeline::plan(context(&dataset, config.clone())?).await?;
+    async fn new(
+        dataset: Dataset,
+        config: SessionConfig,
+        runtime: &Arc<RuntimeEnv>,
+    ) -> Result<Self> {
+        let pipeline = Pipeline::plan(context(&dataset, config.clone(), runtime)?).await?;
         let pipeline = Arc::new(pipeline);
-        let session = context(&dataset, config)?;
+        let session = context(&dataset, config, runtime)?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));
         }
@@ -249,9 +294,14 @@ fn settings(config: SessionConfig) -> SessionConfig {
 }
 
 /// A context with the tables and functions of a dataset.
-fn context(dataset: &Dataset, config: SessionConfig) -> Result<SessionContext> {
+fn context(
+    dataset: &Dataset,
+    config: SessionConfig,
+    runtime: &Arc<RuntimeEnv>,
+) -> Result<SessionContext> {
     let state = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
         .with_query_planner(Arc::new(HindsightQueryPlanner))
         .with_physical_optimizer_rule(Arc::new(GiveWay))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
 use hindsight_udfs::arguments::ArgumentError;
 
 /// The result of anything in this crate that can fail.
@@ -84,11 +85,19 @@ pub enum Error {
     /// The command line was used wrongly.
     #[error("{0}")]
     Usage(String),
-    /// A query of the catalog went wrong, in PostgreSQL's words.
+    /// A session refused what its client asked for, by the rules of PostgreSQL.
     #[error("{message}")]
-    Query {
-        sqlstate: &'static str,
+    Session {
+        state: &'static str,
         message: String,
+        hint: Option<String>,
+    },
+    /// Another error, with its place in the statement.
+    #[error("{error}")]
+    Located {
+        error: Box<Error>,
+        /// Counted in characters from 1.
+        position: usize,
     },
     /// Stopped by Ctrl-C, a cancel request or a timeout.
     #[error("cancelled")]
@@ -123,7 +132,8 @@ impl Error {
             Self::NotReady(_) => "55000",
             Self::Unsupported(_) => "0A000",
             Self::Usage(_) => "42601",
-            Self::Query { sqlstate, .. } => sqlstate,
+            Self::Session { state, .. } => state,
+            Self::Located { error, .. } => error.sqlstate(),
             Self::Cancelled => "57014",
             Self::Statement(error) => statement_state(error),
         }
@@ -135,6 +145,7 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Workspace { .. } | Self::Database { .. } => 3,
             Self::Cancelled => 130,
+            Self::Located { error, .. } => error.exit_code(),
             _ => 1,
         }
     }
@@ -151,6 +162,74 @@ impl Error {
                 format!("select * from parameters where name = '{parameter}' shows its range")
             }),
             Self::Statement(error) => statement_hint(error),
+            Self::Session { hint, .. } => hint.clone(),
+            Self::Located { error, .. } => error.hint(),
+            _ => None,
+        }
+    }
+
+    /// What a session refuses, with its SQLSTATE.
+    pub fn session(state: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Session {
+            state,
+            message,
+            hint: None,
+        }
+    }
+
+    /// What a session refuses, with the way out.
+    pub fn session_hint(
+        state: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::Session {
+            state,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// The same error at a place in the statement, unless it has one.
+    pub fn at(self, position: usize) -> Self {
+        match self {
+            Self::Located { .. } => self,
+            error => Self::Located {
+                error: Box::new(error),
+                position,
+            },
+        }
+    }
+
+    /// The same error in a statement that begins behind so many characters.
+    pub fn moved(self, start: usize) -> Self {
+        match self {
+            Self::Located { error, position } => Self::Located {
+                error,
+                position: position + start,
+            },
+            error => error,
+        }
+    }
+
+    /// The same error at the place of the name that it is about, if the statement has it.
+    pub fn located(self, statement: &str) -> Self {
+        let subject = match &self {
+            Self::Statement(error) => statement_subject(error),
+            Self::UnknownArgument { argument, .. } => Some(argument.clone()),
+            _ => None,
+        };
+        match subject.and_then(|name| crate::session::position_of(statement, &name)) {
+            Some(position) => self.at(position),
+            None => self,
+        }
+    }
+
+    /// Its place in the statement, counted in characters from 1, where it is known.
+    pub fn position(&self) -> Option<usize> {
+        match self {
+            Self::Located { position, .. } => Some(*position),
             _ => None,
         }
     }
@@ -263,32 +342,97 @@ fn statement_message(error: &DataFusionError) -> String {
 
 fn statement_state(error: &DataFusionError) -> &'static str {
     match error.find_root() {
-        DataFusionError::SQL(_, _) => "42601",
+        DataFusionError::SQL(error, _) => match **error {
+            ParserError::RecursionLimitExceeded => "54001",
+            _ => "42601",
+        },
         DataFusionError::SchemaError(error, _) => match **error {
             SchemaError::FieldNotFound { .. } => "42703",
             SchemaError::AmbiguousReference { .. } => "42702",
             _ => "42701",
         },
-        DataFusionError::Plan(text) if text.contains("table '") && text.contains("not found") => {
-            "42P01"
-        }
-        DataFusionError::Plan(text)
-            if text.contains("Invalid function") || text.contains("table function") =>
-        {
-            "42883"
-        }
-        DataFusionError::Plan(_) => "42601",
+        DataFusionError::Plan(text) => plan_state(text),
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ResourcesExhausted(_) => "53200",
-        DataFusionError::ArrowError(error, _) => match **error {
+        DataFusionError::ArrowError(error, _) => match &**error {
             ArrowError::DivideByZero => "22012",
             ArrowError::ArithmeticOverflow(_) => "22003",
-            ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
+            ArrowError::CastError(text) | ArrowError::ParseError(text) => cast_state(text),
+            ArrowError::InvalidArgumentError(text) if text.contains("too large to store") => {
+                "22003"
+            }
+            ArrowError::InvalidArgumentError(_) | ArrowError::ComputeError(_) => "22000",
             _ => "XX000",
         },
         DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "58030",
+        DataFusionError::Execution(text) if text.contains("already exists") => "42P07",
+        DataFusionError::Execution(text) if text.contains("doesn't exist") => "42P01",
         DataFusionError::Execution(_) => "22000",
+        DataFusionError::Configuration(_) => "22023",
         _ => "XX000",
+    }
+}
+
+/// What is wrong with a statement that cannot be planned, which DataFusion tells only in words.
+fn plan_state(text: &str) -> &'static str {
+    let tells = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if text.contains("table '") && text.contains("not found") {
+        "42P01"
+    } else if tells(&[
+        "Invalid function",
+        "table function",
+        "No function matches",
+        "does not support zero arguments",
+    ]) {
+        "42883"
+    } else if tells(&["must appear in the GROUP BY", "in GROUP BY clause"]) {
+        "42803"
+    } else if tells(&[
+        "Cannot infer common argument type",
+        "Cannot coerce",
+        "annot automatically convert",
+        "coercion",
+    ]) {
+        "42804"
+    } else if tells(&["already exists"]) {
+        "42P07"
+    } else {
+        "42601"
+    }
+}
+
+/// What is wrong with a value that cannot be cast.
+fn cast_state(text: &str) -> &'static str {
+    let is_time = ["Date", "Timestamp", "Time", "timestamp", "Interval"]
+        .iter()
+        .any(|name| text.contains(name));
+    let is_written = text.contains("tring '") || text.contains("arsing");
+    if is_time && is_written {
+        // Digits in the right places that are no time, such as a thirteenth month.
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        return if digits > 6 { "22008" } else { "22007" };
+    }
+    match is_written {
+        true => "22P02",
+        false => "22003",
+    }
+}
+
+/// The name in a statement that an error is about.
+fn statement_subject(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::SchemaError(error, _) => match &**error {
+            SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
+            SchemaError::AmbiguousReference { field } => Some(field.name.clone()),
+            _ => None,
+        },
+        DataFusionError::Plan(text) => {
+            let from = text.find("table '").map(|at| at + 7);
+            let from = from.or_else(|| text.find("Invalid function '").map(|at| at + 18))?;
+            let name = text.get(from..)?.split('\'').next()?;
+            name.rsplit('.').next().map(str::to_owned)
+        }
+        _ => None,
     }
 }
 

@@ -91,6 +91,7 @@ pub mod pipeline;
 pub mod runs;
 pub mod scenarios;
 pub mod schema;
+pub mod server;
 pub mod session;
 pub mod settings;
 pub mod state_table;

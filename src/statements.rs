@@ -78,21 +78,6 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
             TableObject::TableName(name) => writable("INSERT into", &name.to_string()),
             _ => Ok(()),
         },
-        SqlStatement::StartTransaction { begin, .. } => {
-            *begin = false;
-            Ok(())
-        }
-        SqlStatement::Commit { end, .. } => {
-            *end = false;
-            Ok(())
-        }
-        SqlStatement::Savepoint { .. }
-        | SqlStatement::ReleaseSavepoint { .. }
-        | SqlStatement::Rollback {
-            savepoint: Some(_), ..
-        } => Err(Error::Unsupported(
-            "savepoints are not supported; a transaction is committed or rolled back whole".into(),
-        )),
         SqlStatement::Truncate(_) => Err(Error::NotAllowed("TRUNCATE is not allowed".into())),
         _ => Ok(()),
     }
@@ -163,17 +148,6 @@ fn is_scenario_dml(statement: &SqlStatement) -> bool {
             is_scenario_dml(statement)
         }
         _ => false,
-    }
-}
-
-/// `ABORT` as the parser knows it.
-pub fn spelled_out(sql: &str) -> &str {
-    let words = sql.trim().trim_end_matches(';').split_whitespace();
-    let words: Vec<String> = words.take(3).map(str::to_ascii_lowercase).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["abort"] | ["abort", "work" | "transaction"] => "rollback",
-        _ => sql,
     }
 }
 

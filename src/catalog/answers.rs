@@ -25,15 +25,19 @@ pub fn is_catalogs(is_of_engine: &dyn Fn(&str) -> bool, statement: &Statement) -
     let Statement::Query(query) = statement else {
         return false;
     };
-    let mut found = Found {
-        is_of_engine,
-        ctes: Vec::new(),
-        has_relation: false,
-        needs_catalog: false,
-        depth: 0,
-    };
+    let mut found = Found::new(is_of_engine);
     let flow = query.visit(&mut found);
     flow.is_continue() && (found.has_relation || found.needs_catalog)
+}
+
+/// Whether a query reads no relation, nor rows of a function, and calls what the catalog knows.
+pub fn reads_nothing(is_of_engine: &dyn Fn(&str) -> bool, statement: &Statement) -> bool {
+    let Statement::Query(query) = statement else {
+        return false;
+    };
+    let mut found = Found::new(is_of_engine);
+    let flow = query.visit(&mut found);
+    flow.is_continue() && !found.has_relation && !found.has_function_rows
 }
 
 /// A query of one of the catalog's own views.
@@ -49,11 +53,24 @@ struct Found<'f> {
     is_of_engine: &'f dyn Fn(&str) -> bool,
     ctes: Vec<String>,
     has_relation: bool,
+    /// A function stands where a table could.
+    has_function_rows: bool,
     needs_catalog: bool,
     depth: usize,
 }
 
-impl Found<'_> {
+impl<'f> Found<'f> {
+    fn new(is_of_engine: &'f dyn Fn(&str) -> bool) -> Self {
+        Self {
+            is_of_engine,
+            ctes: Vec::new(),
+            has_relation: false,
+            has_function_rows: false,
+            needs_catalog: false,
+            depth: 0,
+        }
+    }
+
     fn nested(&mut self) -> ControlFlow<()> {
         self.depth += 1;
         match self.depth > 4 * MOST_NESTED {
@@ -99,7 +116,10 @@ impl Visitor for Found<'_> {
                 args: Some(_),
                 ..
             }
-            | TableFactor::Function { name, .. } => self.call(name),
+            | TableFactor::Function { name, .. } => {
+                self.has_function_rows = true;
+                self.call(name)
+            }
             TableFactor::Table { name, .. } => {
                 let (schema, name) = names::schema_and_name(name);
                 if schema.is_none() && self.ctes.contains(&name) {

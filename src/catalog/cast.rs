@@ -10,10 +10,7 @@ use crate::error::{Error, Result};
 
 /// An error with PostgreSQL's words and code.
 pub fn failure(sqlstate: &'static str, message: impl Into<String>) -> Error {
-    Error::Query {
-        sqlstate,
-        message: message.into(),
-    }
+    Error::session(sqlstate, message)
 }
 
 /// Whether a cast leaves the value as it is kept.

@@ -14,12 +14,14 @@ mod output;
 mod progress;
 mod query;
 mod run;
+mod serve;
 mod settings;
 mod shell;
 mod statements;
 mod sweep;
 mod table;
 mod terminal;
+mod user;
 mod values;
 mod workspace;
 
@@ -64,6 +66,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     Query(query::QueryArgs),
     Shell(shell::ShellArgs),
+    Serve(serve::ServeArgs),
+    User(user::UserArgs),
 }
 
 const STYLES: Styles = Styles::styled()
@@ -82,9 +86,9 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
             path: "threads".into(),
             source,
         })?;
-    // In the shell Ctrl-C stops a statement, not the session.
+    // In the shell Ctrl-C stops a statement, not the session; the server lets what runs finish.
     let interrupt = match cli.command {
-        Command::Shell(_) => Interrupt::never(),
+        Command::Shell(_) | Command::Serve(_) => Interrupt::never(),
         _ => Interrupt::listen(),
     };
     let outcome = runtime.block_on(async {
@@ -123,5 +127,7 @@ async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
         Command::Query(arguments) => query::execute(&workspace, arguments).await,
         Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
+        Command::Serve(arguments) => serve::execute(&workspace, arguments).await,
+        Command::User(arguments) => user::execute(&workspace, arguments).await,
     }
 }

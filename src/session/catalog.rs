@@ -1,21 +1,25 @@
 //! The catalog as a session sees it: its tables, views and settings, and who it is.
+//!
+//! It answers queries of its relations, and those that read nothing at all, for which PostgreSQL's
+//! own rules of types and values are kept.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::config::ConfigOptions;
 use datafusion::execution::context::SessionState;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use futures::stream;
 
+use super::activity::now;
 use super::give_way::Stop;
-use super::{DATABASE, Role, SCHEMA, Session, comments};
+use super::settings::{SETTINGS, Settings, reported_name};
+use super::{DATABASE, Outcome, PG_TYPE, Prepared, Role, SCHEMA, Session, Work, comments};
 use crate::catalog::input::{
-    COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SessionInfo, SettingInfo,
-    Settings, TableInfo, TableKind,
+    COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SettingInfo,
+    Settings as CatalogSettings, TableInfo, TableKind,
 };
 use crate::catalog::relations::functions::FunctionSet;
 use crate::catalog::{Catalog, Described, answers, collect};
@@ -100,46 +104,92 @@ fn product_function(
     }
 }
 
-/// Whether a statement is one for the catalog.
-pub fn answers(state: &SessionState, statement: &Statement) -> bool {
-    let is_of_engine = |name: &str| {
-        state.scalar_functions().contains_key(name)
-            || state.aggregate_functions().contains_key(name)
-            || state.window_functions().contains_key(name)
-            || state.table_functions().contains_key(name)
-    };
-    match statement {
-        Statement::Statement(statement) => answers::is_catalogs(&is_of_engine, statement),
-        _ => false,
-    }
+/// Whether the engine has a function of this name.
+fn has_function(state: &SessionState, name: &str) -> bool {
+    state.scalar_functions().contains_key(name)
+        || state.aggregate_functions().contains_key(name)
+        || state.window_functions().contains_key(name)
+        || state.table_functions().contains_key(name)
 }
 
-fn sql_statement(statement: &Statement) -> Result<&SqlStatement> {
-    match statement {
-        Statement::Statement(statement) => Ok(statement),
-        other => Err(Error::Unsupported(format!(
-            "the catalog does not answer {other}"
-        ))),
+impl CatalogSettings for Settings {
+    fn show(&self, name: &str) -> Option<String> {
+        self.get(&name.to_lowercase()).map(str::to_owned)
+    }
+
+    fn all(&self) -> Vec<SettingInfo> {
+        let all = SETTINGS.iter().map(|setting| SettingInfo {
+            name: reported_name(setting.name).into(),
+            value: self.get(setting.name).unwrap_or_default().into(),
+            description: setting.description.into(),
+        });
+        let own = self.own().map(|(name, value)| SettingInfo {
+            name: name.into(),
+            value: value.into(),
+            description: String::new(),
+        });
+        all.chain(own).collect()
     }
 }
 
 impl Session {
-    /// The columns and parameters of a statement that is the catalog's.
-    pub(super) async fn describe_of_catalog(
+    /// What the catalog makes of a statement, if it is one for it.
+    pub(super) async fn describe(
         &self,
         statement: &Statement,
-        parameters: &[Option<DataType>],
-    ) -> Result<Described> {
-        let catalog = self.catalog(None).await?;
-        catalog.describe(sql_statement(statement)?, parameters)
+        given: &[Option<DataType>],
+    ) -> Option<Result<(Box<SqlStatement>, Described)>> {
+        let Statement::Statement(statement) = statement else {
+            return None;
+        };
+        if !matches!(**statement, SqlStatement::Query(_)) {
+            return None;
+        }
+        let served = self.served();
+        let is_of_engine = |name: &str| has_function(&served.state, name);
+        let is_catalogs = answers::is_catalogs(&is_of_engine, statement);
+        if !is_catalogs && !answers::reads_nothing(&is_of_engine, statement) {
+            return None;
+        }
+        let described = match self.catalog(None).await {
+            Ok(catalog) => catalog.describe(statement, given),
+            Err(error) => Err(error),
+        };
+        match described {
+            Ok(described) if is_catalogs || described.schema.fields().iter().all(is_plain) => {
+                Some(Ok((statement.clone(), described)))
+            }
+            Err(error) if is_catalogs => Some(Err(error)),
+            // What needs more than PostgreSQL's rules is planned as all else.
+            _ => None,
+        }
     }
 
-    /// Runs a statement that is the catalog's.
-    pub(super) async fn run_on_catalog(
+    /// A prepared statement that the catalog answers.
+    pub(super) fn described(
+        prepared: Prepared,
+        statement: Box<SqlStatement>,
+        described: Described,
+    ) -> Prepared {
+        let parameters = described.parameters.iter();
+        Prepared {
+            verb: "SELECT",
+            parameters: parameters
+                .map(|field| Some(field.data_type().clone()))
+                .collect(),
+            parameter_fields: Some(described.parameters.into()),
+            work: Work::Catalog(statement),
+            schema: Some(described.schema),
+            ..prepared
+        }
+    }
+
+    /// Has the catalog answer a statement.
+    pub(super) async fn ask_catalog(
         &self,
-        statement: &Statement,
+        statement: &SqlStatement,
         values: Vec<ScalarValue>,
-    ) -> Result<RecordBatch> {
+    ) -> Result<Outcome> {
         /// A query that nobody waits for any more stops.
         struct Awaited(Stop);
         impl Drop for Awaited {
@@ -151,7 +201,7 @@ impl Session {
         self.under_way.add(&stop);
         let awaited = Awaited(stop.clone());
         let catalog = self.catalog(Some(stop)).await?;
-        let statement = sql_statement(statement)?.clone();
+        let statement = statement.clone();
         // Tiny as it mostly is, a query may as well join the catalog with itself.
         let running = tokio::task::spawn_blocking(move || {
             let batch = catalog.query(&statement, &values)?;
@@ -159,70 +209,64 @@ impl Session {
         });
         let (batch, changes) = running.await.map_err(|_| Error::Cancelled)??;
         drop(awaited);
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
-            settings.insert(change.name.to_lowercase(), change.value);
+            let name = change.name.to_lowercase();
+            self.set(&name, Some(&change.value), change.is_local)?;
         }
-        Ok(batch)
+        let schema: SchemaRef = batch.schema();
+        let rows = stream::iter([Ok(batch)]);
+        let rows = RecordBatchStreamAdapter::new(schema, rows);
+        Ok(Outcome::Rows(Box::pin(rows)))
     }
 
-    /// What there is now.
+    /// The catalog as it is now.
     async fn catalog(&self, stop: Option<Stop>) -> Result<Catalog> {
         let state = self.context.state();
-        let served = self.served();
         let mut tables = collect::tables(&state, DATABASE, SCHEMA).await?;
         for table in &mut tables {
             describe(table, self.tables.is_own(&table.name));
         }
-        let changed = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = changed.iter();
-        let changed = changed
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| {
-            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-        });
-        let role = |role: Role| RoleInfo {
-            name: role.name().into(),
-            can_login: false,
-            is_superuser: false,
-            member_of: Vec::new(),
-        };
-        let mut roles: Vec<RoleInfo> = Role::ALL.into_iter().map(role).collect();
-        if roles.iter().all(|role| role.name != self.user()) {
+        let mut roles: Vec<RoleInfo> = Vec::new();
+        for role in Role::ALL {
             roles.push(RoleInfo {
-                name: self.user().into(),
-                can_login: true,
+                name: role.name().into(),
+                can_login: false,
                 is_superuser: false,
-                member_of: vec![self.role().name().into()],
+                member_of: Vec::new(),
             });
         }
+        let mut users: Vec<(String, Role)> = vec![(self.user().into(), self.role())];
+        users.extend(
+            self.newest
+                .store()
+                .users()
+                .await?
+                .into_iter()
+                .map(|user| (user.name, user.role)),
+        );
+        for (name, role) in users {
+            if roles.iter().all(|known| known.name != name) {
+                roles.push(RoleInfo {
+                    name,
+                    can_login: true,
+                    is_superuser: false,
+                    member_of: vec![role.name().into()],
+                });
+            }
+        }
+        let settings = self.settings().clone();
+        let activity = self.newest.activity();
         Ok(Catalog::new(CatalogInput {
             database: DATABASE.into(),
             user: self.user().into(),
-            backend_pid: 0,
+            backend_pid: self.pid,
             tables,
-            functions: Arc::clone(served.functions()),
+            functions: Arc::clone(self.served().functions()),
             roles,
-            sessions: vec![SessionInfo {
-                pid: 0,
-                user: self.user().into(),
-                application: String::new(),
-                client_address: None,
-                client_port: None,
-                started: now,
-                query_started: Some(now),
-                state: "active".into(),
-                query: String::new(),
-                is_encrypted: false,
-            }],
-            settings: &SessionSettings {
-                options: state.config_options(),
-                changed,
-            },
-            started: now,
-            now,
+            sessions: activity.sessions(),
+            settings: &settings,
+            started: activity.started,
+            now: now(),
             is_cancelled: stop.map(|stop| Box::new(move || stop.is_stopped()) as _),
             deadline: None,
         }))
@@ -262,169 +306,9 @@ fn describe(table: &mut TableInfo, is_temporary: bool) {
     table.columns = Arc::new(Schema::new(fields.collect::<Fields>()));
 }
 
-/// The settings of a session: those that clients of PostgreSQL ask for, and DataFusion's.
-struct SessionSettings<'s> {
-    options: &'s ConfigOptions,
-    /// Set in this session.
-    changed: Vec<(String, String)>,
-}
-
-/// What clients of PostgreSQL read, with values that hold here.
-const POSTGRESQL: [(&str, &str, &str); 26] = [
-    (
-        "application_name",
-        "",
-        "Sets the application name to be reported in statistics and logs.",
-    ),
-    ("bytea_output", "hex", "Sets the output format for bytea."),
-    (
-        "client_encoding",
-        "UTF8",
-        "Sets the client's character set encoding.",
-    ),
-    (
-        "client_min_messages",
-        "notice",
-        "Sets the message levels that are sent to the client.",
-    ),
-    (
-        "DateStyle",
-        "ISO, MDY",
-        "Sets the display format for date and time values.",
-    ),
-    (
-        "default_transaction_isolation",
-        "read committed",
-        "Sets the isolation level of transactions.",
-    ),
-    (
-        "default_transaction_read_only",
-        "off",
-        "Sets whether transactions are read-only.",
-    ),
-    (
-        "extra_float_digits",
-        "1",
-        "Sets the number of digits displayed for floating-point values.",
-    ),
-    (
-        "integer_datetimes",
-        "on",
-        "Shows whether datetimes are integer based.",
-    ),
-    (
-        "IntervalStyle",
-        "postgres",
-        "Sets the display format for interval values.",
-    ),
-    (
-        "is_superuser",
-        "off",
-        "Shows whether the current user is a superuser.",
-    ),
-    ("jit", "off", "Allow JIT compilation."),
-    ("lc_collate", "C.UTF-8", "Shows the collation order locale."),
-    (
-        "lc_ctype",
-        "C.UTF-8",
-        "Shows the character classification locale.",
-    ),
-    (
-        "lc_messages",
-        "C.UTF-8",
-        "Sets the language in which messages are displayed.",
-    ),
-    (
-        "lc_monetary",
-        "C.UTF-8",
-        "Sets the locale for formatting monetary amounts.",
-    ),
-    (
-        "max_identifier_length",
-        "63",
-        "Shows the maximum identifier length.",
-    ),
-    (
-        "max_index_keys",
-        "32",
-        "Shows the maximum number of index keys.",
-    ),
-    (
-        "search_path",
-        "\"$user\", public",
-        "Sets the schema search order for names.",
-    ),
-    (
-        "server_encoding",
-        "UTF8",
-        "Shows the server's character set encoding.",
-    ),
-    ("server_version", "15.0", "Shows the server version."),
-    (
-        "server_version_num",
-        "150000",
-        "Shows the server version as an integer.",
-    ),
-    (
-        "standard_conforming_strings",
-        "on",
-        "Causes strings to treat backslashes literally.",
-    ),
-    (
-        "statement_timeout",
-        "0",
-        "Sets the maximum allowed duration of any statement.",
-    ),
-    (
-        "transaction_isolation",
-        "read committed",
-        "Shows the transaction's isolation level.",
-    ),
-    (
-        "transaction_read_only",
-        "off",
-        "Shows the transaction's read-only status.",
-    ),
-];
-
-impl Settings for SessionSettings<'_> {
-    fn show(&self, name: &str) -> Option<String> {
-        let mut all = self.all().into_iter();
-        let setting = all.find(|setting| setting.name.eq_ignore_ascii_case(name))?;
-        Some(setting.value)
-    }
-
-    fn all(&self) -> Vec<SettingInfo> {
-        let mut settings: Vec<SettingInfo> = POSTGRESQL
-            .iter()
-            .map(|(name, value, description)| SettingInfo {
-                name: (*name).into(),
-                value: (*value).into(),
-                description: (*description).into(),
-            })
-            .collect();
-        let zone = self.options.execution.time_zone.clone();
-        settings.push(SettingInfo {
-            name: "TimeZone".into(),
-            value: zone.unwrap_or_else(|| "UTC".into()),
-            description: "Sets the time zone for displaying and interpreting time stamps.".into(),
-        });
-        settings.extend(self.options.entries().into_iter().map(|entry| SettingInfo {
-            name: entry.key,
-            value: entry.value.unwrap_or_default(),
-            description: entry.description.into(),
-        }));
-        for (name, value) in &self.changed {
-            let mut known = settings.iter_mut();
-            match known.find(|setting| setting.name.eq_ignore_ascii_case(name)) {
-                Some(setting) => setting.value.clone_from(value),
-                None => settings.push(SettingInfo {
-                    name: name.clone(),
-                    value: value.clone(),
-                    description: String::new(),
-                }),
-            }
-        }
-        settings
-    }
+/// Whether values of this column are in an Arrow type of their own.
+fn is_plain(field: &FieldRef) -> bool {
+    let as_text = ["numeric", "record"];
+    let name = field.metadata().get(PG_TYPE);
+    name.is_none_or(|name| !as_text.iter().any(|text| name.starts_with(text)))
 }

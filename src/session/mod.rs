@@ -4,47 +4,63 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
+pub mod activity;
 mod catalog;
 pub mod client;
+mod command;
 mod comments;
+mod copy;
+mod cursors;
+mod explain;
 pub(crate) mod give_way;
+mod labels;
+mod parse;
+mod perform;
+mod placeholders;
+mod plan;
+mod settings;
 mod tables;
 pub mod transaction;
+mod words;
+mod zone;
 
-pub(crate) use catalog::functions as functions_of;
-
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, SchemaRef, UInt64Type};
+use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
 };
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use futures::{TryStreamExt, stream};
+use futures::TryStreamExt;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
-use crate::scenarios::write::{is_write, plan_writes, returning};
-use crate::statements;
+use activity::{Activity, Notification};
 use client::{Client, Notice};
+use command::Command;
+use cursors::Cursor;
 use give_way::UnderWay;
 use tables::SessionTables;
 use transaction::TransactionStatus;
+
+pub(crate) use catalog::functions as functions_of;
+pub use copy::{CopyFormat, CopyOptions, ForceQuote};
+pub use parse::{Statement, position_of};
+pub use settings::{SETTINGS, Settings, milliseconds, reported_name};
 
 /// The catalog, which clients call the database.
 pub const DATABASE: &str = "hindsight";
 /// The schema of all tables.
 pub const SCHEMA: &str = "public";
+/// The key of a field's metadata that names the PostgreSQL type its values are sent as.
+pub const PG_TYPE: &str = "pg_type";
 
 /// What a user may do; each role may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,21 +81,47 @@ pub struct Session {
     tables: Arc<SessionTables>,
     context: SessionContext,
     under_way: UnderWay,
-    /// What `set_config` has set.
-    settings: Mutex<BTreeMap<String, String>>,
+    /// Its number among the sessions of the process.
+    pid: i32,
+    settings: Mutex<Settings>,
+    /// Statements that the client gave a name, in SQL or in the protocol.
+    named: Mutex<HashMap<String, Arc<Prepared>>>,
+    cursors: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Cursor>>>>,
+    /// What the transaction tells others when it is committed.
+    notifications: Mutex<Vec<Notification>>,
 }
 
 /// A statement that is planned and has done nothing yet.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     statement: Statement,
-    /// `None` where the catalog answers it.
-    plan: Option<LogicalPlan>,
+    work: Work,
     generation: u64,
+    given: Vec<Option<DataType>>,
+    /// What it does, as the client is told when it is done: `SELECT`, `SET` and so on.
+    pub verb: &'static str,
     /// The columns of its rows; `None` where it returns none.
     pub schema: Option<SchemaRef>,
-    /// The types of `$1`, `$2` and so on, where they are known.
+    /// The types of `$1`, `$2` and so on.
     pub parameters: Vec<Option<DataType>>,
+    /// What more is known of the parameters, such as their PostgreSQL types.
+    pub parameter_fields: Option<Arc<[FieldRef]>>,
+    /// How its rows are written, where they are copied out.
+    pub copy: Option<CopyOptions>,
+}
+
+/// What is done when a prepared statement is executed.
+#[derive(Debug, Clone)]
+enum Work {
+    Nothing,
+    Plan(Box<LogicalPlan>),
+    /// A query of the PostgreSQL catalog.
+    Catalog(Box<datafusion::sql::sqlparser::ast::Statement>),
+    Command(Box<Command>),
+    /// Another statement, for a cursor or for copying.
+    Inner(Box<Prepared>, Option<Box<Command>>),
+    /// A statement with a name, with its arguments.
+    Named(Arc<Prepared>, Vec<datafusion::sql::sqlparser::ast::Expr>),
 }
 
 /// What a statement did.
@@ -87,7 +129,10 @@ pub enum Outcome {
     /// Rows, made while they are read.
     Rows(SendableRecordBatchStream),
     /// It is done; with the number of rows that it wrote, where it writes rows.
-    Done { rows: Option<u64> },
+    Done {
+        rows: Option<u64>,
+        verb: &'static str,
+    },
 }
 
 impl Role {
@@ -106,6 +151,19 @@ impl Role {
     /// The role of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl Prepared {
+    /// The statement as the client wrote it.
+    pub fn text(&self) -> Arc<str> {
+        Arc::clone(&self.statement.text)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.newest.activity().remove(self.pid);
     }
 }
 
@@ -128,6 +186,7 @@ impl Session {
         let (store, runs) = (Arc::clone(newest.store()), Arc::clone(newest.runs()));
         let client = Arc::new(Client::new(user, role, store, runs));
         state.config_mut().set_extension(Arc::clone(&client));
+        let pid = newest.activity().add(user);
         Ok(Self {
             client,
             newest,
@@ -135,7 +194,11 @@ impl Session {
             tables,
             context: SessionContext::new_with_state(state),
             under_way: UnderWay::default(),
-            settings: Mutex::default(),
+            pid,
+            settings: Mutex::new(Settings::new(user)),
+            named: Mutex::default(),
+            cursors: Mutex::default(),
+            notifications: Mutex::default(),
         })
     }
 
@@ -144,19 +207,19 @@ impl Session {
         &self.client.user
     }
 
+    /// Its number among the sessions of the process.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The sessions of the process.
+    pub fn activity(&self) -> &Activity {
+        self.newest.activity()
+    }
+
     /// What the user may do.
     pub fn role(&self) -> Role {
         self.client.role
-    }
-
-    /// Whether a transaction is open, and whether it has failed.
-    pub fn transaction_status(&self) -> TransactionStatus {
-        self.client.transaction.status()
-    }
-
-    /// Where remarks on the statements go from now on, while they run.
-    pub fn listen(&self, notices: Option<UnboundedSender<Notice>>) {
-        self.client.listen(notices);
     }
 
     /// The DataFusion session underneath.
@@ -164,25 +227,35 @@ impl Session {
         &self.context
     }
 
-    /// The statements of a text, of which nothing is known but their syntax.
-    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        let parsed = self.parse_statements(sql);
-        self.noted(parsed)
+    /// The settings in force.
+    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
     }
 
-    fn parse_statements(&self, sql: &str) -> Result<Vec<Statement>> {
-        let limit = self
-            .context
-            .copied_config()
-            .options()
-            .sql_parser
-            .recursion_limit;
-        let statements = DFParserBuilder::new(statements::spelled_out(sql))
-            .with_dialect(&PostgreSqlDialect {})
-            .with_recursion_limit(limit.get())
-            .build()?
-            .parse_statements()?;
-        Ok(statements.into())
+    /// Sets what the session begins with, and returns to on `RESET`: from the login.
+    pub fn begin_with(&self, name: &str, value: &str) -> Result<()> {
+        self.settings().set_initial(name, value)?;
+        self.apply_zone()
+    }
+
+    /// Whether a transaction is open, and whether it has failed.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.client.transaction.status()
+    }
+
+    /// Says that a statement failed: a transaction that is open ends with a rollback only.
+    pub fn failed(&self) {
+        self.client.transaction.fail();
+    }
+
+    /// Where remarks on the statements go from now on, while they run.
+    pub fn listen(&self, notices: Option<UnboundedSender<Notice>>) {
+        self.client.listen(notices);
+    }
+
+    /// The statements of a text, of which nothing is known but their syntax.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        self.noted(parse::parse(sql))
     }
 
     /// Plans a statement over the newest generation. `parameters` are the types that the client
@@ -192,129 +265,19 @@ impl Session {
         statement: Statement,
         parameters: &[Option<DataType>],
     ) -> Result<Prepared> {
-        let prepared = self.plan(statement, parameters).await;
-        self.noted(prepared)
-    }
-
-    async fn plan(
-        &self,
-        statement: Statement,
-        parameters: &[Option<DataType>],
-    ) -> Result<Prepared> {
-        let generation = self.refresh().await?;
-        if catalog::answers(&self.served().state, &statement) {
-            self.client.transaction.check_reads()?;
-            let described = self.describe_of_catalog(&statement, parameters).await?;
-            let parameters = described.parameters.iter();
-            return Ok(Prepared {
-                statement,
-                plan: None,
-                generation,
-                parameters: parameters
-                    .map(|field| Some(field.data_type().clone()))
-                    .collect(),
-                schema: Some(described.schema),
-            });
-        }
-        let plan = self.logical_plan(statement.clone()).await?;
-        self.client.transaction.check_not_failed(&plan)?;
-        let inferred = plan.get_parameter_types()?;
-        let count = inferred
-            .keys()
-            .filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok())
-            .fold(parameters.len(), usize::max);
-        let parameters = (0..count).map(|position| {
-            let given = parameters.get(position).cloned().flatten();
-            given.or_else(|| {
-                inferred
-                    .get(&format!("${}", position + 1))
-                    .cloned()
-                    .flatten()
-            })
-        });
-        Ok(Prepared {
-            schema: returns_rows(&plan).then(|| Arc::new(plan.schema().as_arrow().clone())),
-            parameters: parameters.collect(),
-            statement,
-            plan: Some(plan),
-            generation,
-        })
-    }
-
-    /// The plan of a statement that is allowed.
-    async fn logical_plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
-        let returned = statements::prepare(&mut statement)?;
-        let state = self.context.state();
-        let plan = match statements::is_scenario_write(&statement) {
-            true => {
-                tables::PLANNING_WRITE
-                    .scope((), state.statement_to_plan(statement))
-                    .await?
-            }
-            false => state.statement_to_plan(statement).await?,
-        };
-        statements::check(&plan)?;
-        let plan = plan_writes(plan)?;
-        Ok(match returned {
-            None => plan,
-            Some(items) => {
-                let select = format!("select {items} from scenarios");
-                returning(state.create_logical_plan(&select).await?, &plan)?
-            }
-        })
+        let text = Arc::clone(&statement.text);
+        let prepared = Box::pin(self.plan(statement, parameters)).await;
+        self.noted(prepared.map_err(|error| error.located(&text)))
     }
 
     /// Executes a prepared statement, on the newest generation as it is now.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
-        let outcome = self.execute_plan(prepared, values).await;
+        let outcome = Box::pin(self.perform(prepared, values)).await;
+        let outcome = outcome.map_err(|error| error.located(&prepared.statement.text));
         match self.noted(outcome)? {
             Outcome::Rows(rows) => Ok(Outcome::Rows(self.noting(rows))),
             done => Ok(done),
         }
-    }
-
-    async fn execute_plan(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
-        let generation = self.refresh().await?;
-        let Some(plan) = &prepared.plan else {
-            self.client.transaction.check_reads()?;
-            let batch = self.run_on_catalog(&prepared.statement, values).await?;
-            let schema = batch.schema();
-            let rows = stream::iter([Ok(batch)]);
-            let rows = RecordBatchStreamAdapter::new(schema, rows);
-            return Ok(Outcome::Rows(Box::pin(rows)));
-        };
-        let plan = match generation == prepared.generation {
-            true => plan.clone(),
-            false => self.logical_plan(prepared.statement.clone()).await?,
-        };
-        self.client.transaction.check_not_failed(&plan)?;
-        let plan = match values.is_empty() {
-            true => plan,
-            false => plan.with_param_values(ParamValues::from(values))?,
-        };
-        if transaction::execute(&self.client, &plan).await? {
-            return Ok(Outcome::Done { rows: None });
-        }
-        let writes = matches!(plan, LogicalPlan::Dml(_)) || is_write(&plan);
-        let has_rows = returns_rows(&plan);
-        let frame = self.context.execute_logical_plan(plan).await?;
-        let rows = give_way::start(frame, &self.under_way).await?;
-        if has_rows {
-            return Ok(Outcome::Rows(rows));
-        }
-        let batches: Vec<RecordBatch> = rows.try_collect().await?;
-        let counts = batches.iter().filter(|_| writes).flat_map(|batch| {
-            let column = batch.columns().first()?;
-            column.as_primitive_opt::<UInt64Type>()?.iter().next()?
-        });
-        Ok(Outcome::Done {
-            rows: writes.then(|| counts.sum()),
-        })
-    }
-
-    /// Stops what is under way in this session; its rows end with an error.
-    pub fn stop(&self) {
-        self.under_way.stop();
     }
 
     /// Executes one statement.
@@ -347,9 +310,14 @@ impl Session {
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
     }
 
+    /// Stops what is under way in this session; its rows end with an error.
+    pub fn stop(&self) {
+        self.under_way.stop();
+    }
+
     /// The generation that statements see.
     fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.served))
     }
 
     /// Goes over to the newest generation, and says which it is.
@@ -372,6 +340,7 @@ impl Session {
             *fresh.config_mut() = state.config().clone();
             *state = fresh;
         }
+        self.apply_zone()?;
         // Views are planned over the tables of a generation.
         for (name, definition) in self.tables.views() {
             let dropped = format!("drop view if exists \"{}\"", name.replace('"', "\"\""));
@@ -385,6 +354,10 @@ impl Session {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The tables that a generation brings.
 fn base_tables(served: &Served) -> Result<Arc<dyn datafusion::catalog::SchemaProvider>> {
     let catalog = served.state.catalog_list().catalog(DATABASE);
@@ -393,14 +366,4 @@ fn base_tables(served: &Served) -> Result<Arc<dyn datafusion::catalog::SchemaPro
         let missing = format!("no schema {DATABASE}.{SCHEMA}");
         datafusion::error::DataFusionError::Internal(missing).into()
     })
-}
-
-/// Whether a client gets rows from it, even if none.
-fn returns_rows(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => false,
-        LogicalPlan::Extension(_) => !is_write(plan),
-        LogicalPlan::Statement(statement) => matches!(statement, PlanStatement::Execute(_)),
-        _ => true,
-    }
 }

@@ -50,6 +50,14 @@ impl SessionTables {
         self.own(name).is_some()
     }
 
+    /// Drops everything that the session has made.
+    pub fn drop_own(&self) {
+        self.own
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     fn base(&self) -> Arc<dyn SchemaProvider> {
         Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -7,10 +7,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use datafusion::logical_expr::{
-    LogicalPlan, Statement as PlanStatement, TransactionAccessMode, TransactionConclusion,
-};
-
 use super::client::{Client, Severity};
 use crate::error::{Error, Result};
 use crate::scenarios::Change;
@@ -97,62 +93,39 @@ impl Transaction {
             _ => Err(Error::InTransaction(what.into())),
         }
     }
-
-    /// Refuses to read in a transaction that failed.
-    pub fn check_reads(&self) -> Result<()> {
-        match self.status() {
-            TransactionStatus::Failed => Err(Error::TransactionFailed),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses everything but the end of a transaction that failed.
-    pub fn check_not_failed(&self, plan: &LogicalPlan) -> Result<()> {
-        let is_end = matches!(
-            plan,
-            LogicalPlan::Statement(PlanStatement::TransactionEnd(_))
-        );
-        match self.status() {
-            TransactionStatus::Failed if !is_end => Err(Error::TransactionFailed),
-            _ => Ok(()),
-        }
-    }
 }
 
-/// Executes `BEGIN` and its ends; whether it was one of them.
-pub async fn execute(client: &Client, plan: &LogicalPlan) -> Result<bool> {
-    let transaction = &client.transaction;
-    match plan {
-        LogicalPlan::Statement(PlanStatement::TransactionStart(start)) => {
-            let mut state = transaction.state();
-            if let State::Idle = *state {
-                *state = State::Open {
-                    changes: Vec::new(),
-                    is_read_only: start.access_mode == TransactionAccessMode::ReadOnly,
-                };
-            } else {
-                drop(state);
-                let message = "there is already a transaction in progress";
-                client.notice(Severity::Warning, "25001", message);
+/// Begins a transaction; whether none was open before.
+pub fn begin(client: &Client, is_read_only: bool) -> bool {
+    let mut state = client.transaction.state();
+    if let State::Idle = *state {
+        *state = State::Open {
+            changes: Vec::new(),
+            is_read_only,
+        };
+        return true;
+    }
+    drop(state);
+    let message = "there is already a transaction in progress";
+    client.notice(Severity::Warning, "25001", message);
+    false
+}
+
+/// Ends a transaction; whether what it changed is kept.
+pub async fn end(client: &Client, commits: bool) -> Result<bool> {
+    let ended = std::mem::take(&mut *client.transaction.state());
+    match ended {
+        State::Idle => {
+            let message = "there is no transaction in progress";
+            client.notice(Severity::Warning, "25P01", message);
+            Ok(commits)
+        }
+        State::Open { changes, .. } if commits => {
+            if !changes.is_empty() {
+                client.store.change_scenarios(&changes).await?;
             }
             Ok(true)
         }
-        LogicalPlan::Statement(PlanStatement::TransactionEnd(end)) => {
-            let ended = std::mem::take(&mut *transaction.state());
-            match ended {
-                State::Idle => {
-                    let message = "there is no transaction in progress";
-                    client.notice(Severity::Warning, "25P01", message);
-                }
-                State::Open { changes, .. } if end.conclusion == TransactionConclusion::Commit => {
-                    if !changes.is_empty() {
-                        client.store.change_scenarios(&changes).await?;
-                    }
-                }
-                State::Open { .. } | State::Failed => {}
-            }
-            Ok(true)
-        }
-        _ => Ok(false),
+        State::Open { .. } | State::Failed => Ok(false),
     }
 }

@@ -33,7 +33,7 @@ async fn run(session: &Session, sql: &str, values: &[ScalarValue]) -> Result<Str
         let statement = session.parse(sql)?.remove(0);
         let prepared = session.prepare(statement, &[]).await?;
         match session.execute(&prepared, values.to_vec()).await? {
-            Outcome::Done { rows } => Ok(format!("done {rows:?}")),
+            Outcome::Done { rows, .. } => Ok(format!("done {rows:?}")),
             Outcome::Rows(stream) => {
                 let batches: Vec<_> = stream.try_collect().await?;
                 Ok(format!("{:?}", from_batches(&batches)))

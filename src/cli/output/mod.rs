@@ -88,12 +88,12 @@ impl Output {
                 }
                 return Ok(());
             }
-            Outcome::Done { rows: Some(rows) } => {
+            Outcome::Done { rows: Some(rows), .. } => {
                 let noun = if rows == 1 { "row" } else { "rows" };
                 aside(format_args!("{} {noun} written", grouped(rows)));
                 return Ok(());
             }
-            Outcome::Done { rows: None } => return Ok(()),
+            Outcome::Done { rows: None, .. } => return Ok(()),
         };
         if self.format.is_binary() && !is_last {
             return Err(Failure::usage(

@@ -1,0 +1,248 @@
+//! `hindsight serve`: the SQL surface over the PostgreSQL protocol, until it is told to stop.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hindsight::server::{self, Options, STACK, Server, TlsFiles};
+use hindsight::session::milliseconds;
+use hindsight::{Engine, Error, Role};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::failure::Failure;
+use super::terminal::remark;
+
+/// How long statements may go on after SIGTERM.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Serve the workspace to psql, drivers and BI tools, as if it were PostgreSQL
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  hindsight serve --trust\n  \
+                  hindsight user add ann --role analyst && hindsight serve\n  \
+                  hindsight serve --listen 0.0.0.0:5433 --tls-cert server.crt --tls-key server.key\n\n\
+                  The database is hindsight. SIGTERM or Ctrl-C lets what runs finish; a second one \
+                  ends it.")]
+pub struct ServeArgs {
+    /// Address and port; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433", value_parser = address)]
+    listen: SocketAddr,
+    /// Let everybody in without a password, in this role [default role: analyst]; on loopback only
+    #[arg(long, value_name = "ROLE", num_args = 0..=1, default_missing_value = "analyst", value_parser = role)]
+    trust: Option<Role>,
+    /// Certificate in PEM, with those that signed it behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Key of the certificate in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Memory that all statements together may use, such as 512MB or 4GB [default: half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory_limit: Option<usize>,
+    /// How long a statement may run, such as 30s or 5min [default: as long as it takes]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    statement_timeout: Option<Duration>,
+    /// How many clients may be connected
+    #[arg(long, value_name = "COUNT", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_connections: u32,
+    /// The log on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Check the configuration and the workspace, and serve nobody
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+pub async fn execute(workspace: &Path, arguments: ServeArgs) -> Result<(), Failure> {
+    let options = Options {
+        listen: arguments.listen,
+        trust: arguments.trust,
+        tls: match (arguments.tls_cert, arguments.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            _ => None,
+        },
+        statement_timeout: arguments.statement_timeout,
+        max_connections: arguments.max_connections as usize,
+        grace: GRACE,
+    };
+    let memory_limit = arguments.memory_limit.or_else(half_of_memory);
+    let engine = Engine::open_limited(workspace, None, memory_limit).await?;
+    if arguments.check {
+        server::check(&engine, &options).await?;
+        let address = options.listen;
+        remark(format_args!(
+            "the configuration is right: it would listen on {address}"
+        ));
+        return Ok(());
+    }
+    log(arguments.log_format);
+    let computing = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("compute")
+        // More than there are cores, so that long statements leave some to short ones.
+        .worker_threads(workers())
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io {
+            path: "threads".into(),
+            source,
+        })?;
+    let served = serve(engine, &options, &computing).await;
+    // Statements that did not finish in time end with the process.
+    computing.shutdown_background();
+    served
+}
+
+async fn serve(
+    engine: Engine,
+    options: &Options,
+    computing: &tokio::runtime::Runtime,
+) -> Result<(), Failure> {
+    let server = Server::bind(engine, options, computing.handle().clone()).await?;
+    let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+    let mut signals = Signals::listen()?;
+    let address = server.address()?;
+    let mode = match (options.trust, &options.tls) {
+        (Some(role), _) => format!("everybody is let in as {}", role.name()),
+        (None, Some(_)) => "with TLS and passwords".to_owned(),
+        (None, None) => "with passwords".to_owned(),
+    };
+    remark(format_args!(
+        "listening on {address}, {mode}; database hindsight"
+    ));
+    let mut serving = tokio::spawn(server.run(stop.clone(), end.clone()));
+    loop {
+        tokio::select! {
+            joined = &mut serving => {
+                return joined.map_err(|error| Failure::crashed(&error));
+            }
+            () = signals.next() => {
+                if stop.is_cancelled() {
+                    end.cancel();
+                } else {
+                    tracing::info!("stopping: what runs may finish");
+                    stop.cancel();
+                }
+            }
+        }
+    }
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(|source| Error::Io {
+                    path: "SIGTERM".into(),
+                    source,
+                })?,
+        })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+fn log(format: LogFormat) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(LevelFilter::INFO)
+        .with_target(false);
+    // A second log in one process would say everything twice.
+    let _ = match format {
+        LogFormat::Text => {
+            let is_colourful = std::env::var_os("NO_COLOR").is_none()
+                && std::io::IsTerminal::is_terminal(&std::io::stderr());
+            tracing::subscriber::set_global_default(subscriber.with_ansi(is_colourful).finish())
+        }
+        LogFormat::Json => {
+            tracing::subscriber::set_global_default(subscriber.json().flatten_event(true).finish())
+        }
+    };
+}
+
+/// An address with its port; a name is looked up.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let expected = "expected an address and a port, such as 127.0.0.1:5433";
+    let (host, port) = text.rsplit_once(':').ok_or(expected)?;
+    let port = port.parse().map_err(|_| expected)?;
+    match host {
+        "localhost" => Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
+        "" | "*" => Ok(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), port)),
+        _ => Err(expected.into()),
+    }
+}
+
+/// A role by its name.
+pub fn role(text: &str) -> Result<Role, String> {
+    Role::named(text).ok_or_else(|| "expected reader, analyst or operator".into())
+}
+
+/// A size in bytes, with a unit.
+fn bytes(text: &str) -> Result<usize, String> {
+    let expected = || "expected a size such as 512MB or 4GB".to_owned();
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number: usize = text[..end].parse().map_err(|_| expected())?;
+    let shift = match text[end..].trim().to_uppercase().as_str() {
+        "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err(expected()),
+    };
+    let size = number.checked_mul(1 << shift).ok_or_else(expected)?;
+    match size {
+        size if size >= 16 << 20 => Ok(size),
+        _ => Err("expected at least 16MB".into()),
+    }
+}
+
+/// A time with a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    match milliseconds(text) {
+        Some(time) if time > 0 => Ok(Duration::from_millis(time)),
+        _ => Err("expected a time such as 500ms, 30s or 5min".into()),
+    }
+}
+
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (4 * cores).max(16)
+}
+
+/// Half of the machine's memory, where it says how much that is.
+fn half_of_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    kilobytes.checked_mul(512)
+}

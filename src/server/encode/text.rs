@@ -1,0 +1,534 @@
+//! Values as text.
+
+use std::fmt::Write as _;
+
+use bytes::{BufMut, BytesMut};
+use datafusion::arrow::datatypes::TimestampMicrosecondType;
+use datafusion::arrow::temporal_conversions::as_datetime_with_timezone;
+
+use super::cells::{Cells, List};
+use super::{IntervalStyle, Style, numeric};
+use crate::error::Result;
+
+const DAY: i64 = 86_400_000_000;
+
+impl Cells {
+    /// Writes a value as text.
+    pub fn text(&self, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+        match self {
+            Self::Nothing => {}
+            Self::Bool(values) => out.put_u8(if values.value(row) { b't' } else { b'f' }),
+            Self::Int2(values) => put(out, format_args!("{}", values.value(row))),
+            Self::Int4(values) => put(out, format_args!("{}", values.value(row))),
+            Self::Int8(values) => put(out, format_args!("{}", values.value(row))),
+            Self::Oid(values) => put(out, format_args!("{}", values.value(row) as u32)),
+            Self::Float4(values) => {
+                let value = values.value(row);
+                match style.float_digits {
+                    1.. => float(&format!("{value:e}"), 6, out),
+                    less => rounded(f64::from(value), 6 + i32::from(less), out),
+                }
+            }
+            Self::Float8(values) => {
+                let value = values.value(row);
+                match style.float_digits {
+                    1.. => float(&format!("{value:e}"), 15, out),
+                    less => rounded(value, 15 + i32::from(less), out),
+                }
+            }
+            Self::Decimal128(values, scale) => {
+                numeric::text(&values.value(row).to_string(), *scale, out);
+            }
+            Self::Decimal256(values, scale) => {
+                numeric::text(&values.value(row).to_string(), *scale, out);
+            }
+            Self::Text(values) | Self::Jsonb(values) | Self::Uuid(values) => {
+                out.put_slice(values.value(row).as_bytes());
+            }
+            Self::TextView(values) => out.put_slice(values.value(row).as_bytes()),
+            Self::Bytes(values) => bytea(values.value(row), style.bytea_is_escaped, out),
+            Self::Date(values) => {
+                let is_bc = date(i64::from(values.value(row)), out);
+                out.put_slice(if is_bc { b" BC" } else { b"" });
+            }
+            Self::Time(values) => time(values.value(row), out),
+            Self::Timestamp(values) => {
+                let is_bc = timestamp(values.value(row), out);
+                out.put_slice(if is_bc { b" BC" } else { b"" });
+            }
+            Self::TimestampTz(values) => timestamptz(values.value(row), style, out),
+            Self::Interval(values) => {
+                let value = values.value(row);
+                let microseconds = value.nanoseconds / 1_000;
+                interval(value.months, value.days, microseconds, style.interval, out);
+            }
+            Self::List(list) => list.text(row, style, out)?,
+            Self::Vector(list) => {
+                let mut is_first = true;
+                for position in list.range(row) {
+                    if !std::mem::take(&mut is_first) {
+                        out.put_u8(b' ');
+                    }
+                    list.values.text(position, style, out)?;
+                }
+            }
+            Self::Record(_, fields) => {
+                let mut separator = b'(';
+                for (_, cells) in fields {
+                    out.put_u8(separator);
+                    separator = b',';
+                    if !cells.is_null(row) {
+                        let mut text = BytesMut::new();
+                        cells.text(row, style, &mut text)?;
+                        quoted(&text, &text, b"(),\"\\", true, out);
+                    }
+                }
+                if fields.is_empty() {
+                    out.put_u8(b'(');
+                }
+                out.put_u8(b')');
+            }
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        let offsets = self.array.value_offsets();
+        let at = |position: usize| offsets.get(position).map_or(0, |offset| *offset as usize);
+        at(row)..at(row + 1)
+    }
+
+    fn text(&self, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+        out.put_u8(b'{');
+        let mut is_first = true;
+        for position in self.range(row) {
+            if !std::mem::take(&mut is_first) {
+                out.put_u8(b',');
+            }
+            match &*self.values {
+                cells if cells.is_null(position) => out.put_slice(b"NULL"),
+                Cells::List(inner) => inner.text(position, style, out)?,
+                cells => {
+                    let mut text = BytesMut::new();
+                    cells.text(position, style, &mut text)?;
+                    let is_null_word = text.eq_ignore_ascii_case(b"null");
+                    let shown: &[u8] = if is_null_word { b"" } else { &text };
+                    quoted(&text, shown, b"{},\"\\", false, out);
+                }
+            }
+        }
+        out.put_u8(b'}');
+        Ok(())
+    }
+}
+
+/// Writes a text that is part of another, in quotes where it holds what would be misread or is
+/// empty; `judged` stands for it in that question.
+fn quoted(text: &[u8], judged: &[u8], special: &[u8], is_doubled: bool, out: &mut BytesMut) {
+    let needs = |byte: &u8| special.contains(byte) || byte.is_ascii_whitespace() || *byte == 0x0b;
+    if !judged.is_empty() && !judged.iter().any(needs) {
+        out.put_slice(text);
+        return;
+    }
+    out.put_u8(b'"');
+    for byte in text {
+        match byte {
+            b'"' if is_doubled => out.put_slice(b"\"\""),
+            b'\\' if is_doubled => out.put_slice(b"\\\\"),
+            b'"' | b'\\' => out.put_slice(&[b'\\', *byte]),
+            byte => out.put_u8(*byte),
+        }
+    }
+    out.put_u8(b'"');
+}
+
+fn put(out: &mut BytesMut, text: std::fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = out.write_fmt(text);
+}
+
+/// Writes a floating point value with the fewest digits that are exact. `shortest` has them with an
+/// exponent, which is shown only from `digits` digits before the point on, or four zeros behind it.
+fn float(shortest: &str, digits: i32, out: &mut BytesMut) {
+    let named = match shortest {
+        "NaN" => Some("NaN"),
+        "inf" => Some("Infinity"),
+        "-inf" => Some("-Infinity"),
+        _ => None,
+    };
+    if let Some(name) = named {
+        out.put_slice(name.as_bytes());
+        return;
+    }
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if !(-4..digits).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        put(
+            out,
+            format_args!("{mantissa}e{sign}{:02}", exponent.unsigned_abs()),
+        );
+        return;
+    }
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => ("-", mantissa),
+        None => ("", mantissa),
+    };
+    let all: String = mantissa.chars().filter(|c| *c != '.').collect();
+    out.put_slice(sign.as_bytes());
+    match usize::try_from(exponent) {
+        Ok(exponent) if all.len() > exponent + 1 => {
+            put(
+                out,
+                format_args!("{}.{}", &all[..=exponent], &all[exponent + 1..]),
+            );
+        }
+        Ok(exponent) => {
+            out.put_slice(all.as_bytes());
+            out.put_bytes(b'0', exponent + 1 - all.len());
+        }
+        Err(_) => {
+            out.put_slice(b"0.");
+            out.put_bytes(b'0', exponent.unsigned_abs() as usize - 1);
+            out.put_slice(all.as_bytes());
+        }
+    }
+}
+
+/// Writes a floating point value rounded to so many digits.
+fn rounded(value: f64, digits: i32, out: &mut BytesMut) {
+    let digits = usize::try_from(digits).unwrap_or_default().max(1);
+    let text = format!("{value:.*e}", digits - 1);
+    // Zeros at the end are not shown.
+    let text = match text.split_once('e') {
+        Some((mantissa, exponent)) if mantissa.contains('.') => {
+            let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+            format!("{mantissa}e{exponent}")
+        }
+        _ => text,
+    };
+    float(&text, digits as i32, out);
+}
+
+fn bytea(bytes: &[u8], is_escaped: bool, out: &mut BytesMut) {
+    if !is_escaped {
+        out.put_slice(b"\\x");
+        for byte in bytes {
+            put(out, format_args!("{byte:02x}"));
+        }
+        return;
+    }
+    for byte in bytes {
+        match byte {
+            b'\\' => out.put_slice(b"\\\\"),
+            0x20..=0x7e => out.put_u8(*byte),
+            byte => put(out, format_args!("\\{byte:03o}")),
+        }
+    }
+}
+
+/// Writes the day that is so many days after 1970; whether it is before Christ.
+fn date(days: i64, out: &mut BytesMut) -> bool {
+    // Years begin in March here, so that the day that is sometimes there is the last.
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let is_bc = year <= 0;
+    let year = if is_bc { 1 - year } else { year };
+    put(out, format_args!("{year:04}-{month:02}-{day:02}"));
+    is_bc
+}
+
+fn time(microseconds: i64, out: &mut BytesMut) {
+    let seconds = microseconds / 1_000_000;
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    put(
+        out,
+        format_args!("{hours:02}:{minutes:02}:{:02}", seconds % 60),
+    );
+    fraction(microseconds % 1_000_000, out);
+}
+
+/// Writes millionths behind a point, without zeros at the end.
+fn fraction(millionths: i64, out: &mut BytesMut) {
+    if millionths != 0 {
+        let digits = format!("{millionths:06}");
+        put(out, format_args!(".{}", digits.trim_end_matches('0')));
+    }
+}
+
+fn timestamp(microseconds: i64, out: &mut BytesMut) -> bool {
+    let is_bc = date(microseconds.div_euclid(DAY), out);
+    out.put_u8(b' ');
+    time(microseconds.rem_euclid(DAY), out);
+    is_bc
+}
+
+fn timestamptz(microseconds: i64, style: &Style, out: &mut BytesMut) {
+    let local = style.zone.and_then(|zone| {
+        let local = as_datetime_with_timezone::<TimestampMicrosecondType>(microseconds, zone)?;
+        Some(local.naive_local().and_utc().timestamp_micros())
+    });
+    let local = local.unwrap_or(microseconds);
+    let is_bc = timestamp(local, out);
+    let offset = (local - microseconds) / 1_000_000;
+    let sign = if offset < 0 { '-' } else { '+' };
+    let offset = offset.unsigned_abs();
+    put(out, format_args!("{sign}{:02}", offset / 3_600));
+    if offset % 3_600 != 0 {
+        put(out, format_args!(":{:02}", offset / 60 % 60));
+    }
+    if offset % 60 != 0 {
+        put(out, format_args!(":{:02}", offset % 60));
+    }
+    out.put_slice(if is_bc { b" BC" } else { b"" });
+}
+
+fn interval(months: i32, days: i32, microseconds: i64, style: IntervalStyle, out: &mut BytesMut) {
+    match style {
+        IntervalStyle::Postgres | IntervalStyle::Verbose => {
+            let is_verbose = style == IntervalStyle::Verbose;
+            postgres_interval(months, days, microseconds, is_verbose, out);
+        }
+        IntervalStyle::Iso => iso_interval(months, days, microseconds, out),
+        IntervalStyle::Standard => standard_interval(months, days, microseconds, out),
+    }
+}
+
+fn postgres_interval(
+    months: i32,
+    days: i32,
+    microseconds: i64,
+    is_verbose: bool,
+    out: &mut BytesMut,
+) {
+    let parts = [(months / 12, "year"), (months % 12, "mon"), (days, "day")];
+    let mut text = String::new();
+    let mut was_negative = false;
+    for (count, unit) in parts.into_iter().filter(|(count, _)| *count != 0) {
+        let plus = if was_negative && count > 0 { "+" } else { "" };
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = write!(text, "{plus}{count} {unit}{plural} ");
+        was_negative = count < 0;
+    }
+    let is_negative = microseconds < 0;
+    let size = microseconds.unsigned_abs();
+    let (seconds, rest) = (size / 1_000_000, (size % 1_000_000) as i64);
+    if is_verbose {
+        let sign = if is_negative { "-" } else { "" };
+        for (count, unit) in [(seconds / 3_600, "hour"), (seconds / 60 % 60, "min")] {
+            if count != 0 {
+                let plural = if count == 1 { "" } else { "s" };
+                let _ = write!(text, "{sign}{count} {unit}{plural} ");
+            }
+        }
+        let mut tail = BytesMut::new();
+        fraction(rest, &mut tail);
+        if seconds % 60 != 0 || rest != 0 {
+            let tail = String::from_utf8_lossy(&tail).into_owned();
+            let _ = write!(text, "{sign}{}{tail} secs", seconds % 60);
+        }
+        let text = text.trim_end();
+        put(
+            out,
+            format_args!("@ {}", if text.is_empty() { "0" } else { text }),
+        );
+        return;
+    }
+    out.put_slice(text.as_bytes());
+    if microseconds != 0 || text.is_empty() {
+        let sign = match (is_negative, was_negative) {
+            (true, _) => "-",
+            (false, true) => "+",
+            (false, false) => "",
+        };
+        let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+        put(
+            out,
+            format_args!("{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60),
+        );
+        fraction(rest, out);
+    } else {
+        out.truncate(out.len() - 1);
+    }
+}
+
+fn iso_interval(months: i32, days: i32, microseconds: i64, out: &mut BytesMut) {
+    if (months, days, microseconds) == (0, 0, 0) {
+        out.put_slice(b"PT0S");
+        return;
+    }
+    out.put_u8(b'P');
+    for (count, unit) in [(months / 12, 'Y'), (months % 12, 'M'), (days, 'D')] {
+        if count != 0 {
+            put(out, format_args!("{count}{unit}"));
+        }
+    }
+    if microseconds == 0 {
+        return;
+    }
+    let sign = if microseconds < 0 { "-" } else { "" };
+    let size = microseconds.unsigned_abs();
+    let (seconds, rest) = (size / 1_000_000, (size % 1_000_000) as i64);
+    out.put_u8(b'T');
+    for (count, unit) in [(seconds / 3_600, 'H'), (seconds / 60 % 60, 'M')] {
+        if count != 0 {
+            put(out, format_args!("{sign}{count}{unit}"));
+        }
+    }
+    if seconds % 60 != 0 || rest != 0 {
+        put(out, format_args!("{sign}{}", seconds % 60));
+        fraction(rest, out);
+        out.put_u8(b'S');
+    }
+}
+
+fn standard_interval(months: i32, days: i32, microseconds: i64, out: &mut BytesMut) {
+    let has = [months != 0, days != 0 || microseconds != 0];
+    let signed = |is_negative: bool| if is_negative { '-' } else { '+' };
+    let size = microseconds.unsigned_abs();
+    let (seconds, rest) = (size / 1_000_000, (size % 1_000_000) as i64);
+    let clock = |out: &mut BytesMut| {
+        put(
+            out,
+            format_args!(
+                "{}:{:02}:{:02}",
+                seconds / 3_600,
+                seconds / 60 % 60,
+                seconds % 60
+            ),
+        );
+        fraction(rest, out);
+    };
+    match has {
+        [false, false] => out.put_u8(b'0'),
+        [true, false] => {
+            let sign = if months < 0 { "-" } else { "" };
+            let months = months.unsigned_abs();
+            put(out, format_args!("{sign}{}-{}", months / 12, months % 12));
+        }
+        [false, true] if days == 0 => {
+            out.put_slice(if microseconds < 0 { b"-" } else { b"" });
+            clock(out);
+        }
+        _ => {
+            let years = months.unsigned_abs();
+            put(
+                out,
+                format_args!("{}{}-{} ", signed(months < 0), years / 12, years % 12),
+            );
+            put(
+                out,
+                format_args!("{}{} ", signed(days < 0), days.unsigned_abs()),
+            );
+            put(out, format_args!("{}", signed(microseconds < 0)));
+            clock(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut BytesMut)) -> String {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn floats_are_as_short_as_they_are_exact() {
+        let double = |value: f64| text(|out| float(&format!("{value:e}"), 15, out));
+        let shown = [
+            1.0,
+            1e20,
+            0.1,
+            -1e300,
+            1e15,
+            123_456_789_012_345.0,
+            0.000_1,
+            0.000_01,
+            -0.5,
+            1.5e-7,
+        ];
+        let expected = [
+            "1",
+            "1e+20",
+            "0.1",
+            "-1e+300",
+            "1e+15",
+            "123456789012345",
+            "0.0001",
+            "1e-05",
+            "-0.5",
+            "1.5e-07",
+        ];
+        assert_eq!(shown.map(double), expected);
+        assert_eq!(double(f64::NAN), "NaN");
+        assert_eq!(double(f64::NEG_INFINITY), "-Infinity");
+        assert_eq!(text(|out| rounded(1.0 / 3.0, 15, out)), "0.333333333333333");
+        assert_eq!(text(|out| rounded(0.5, 15, out)), "0.5");
+    }
+
+    #[test]
+    fn times_are_iso() {
+        let at = |value| {
+            text(|out| {
+                timestamp(value, out);
+            })
+        };
+        assert_eq!(at(0), "1970-01-01 00:00:00");
+        assert_eq!(at(-1), "1969-12-31 23:59:59.999999");
+        assert_eq!(at(1_709_251_199_123_456), "2024-02-29 23:59:59.123456");
+        assert_eq!(
+            text(|out| {
+                date(-719_529, out);
+            }),
+            "0001-12-31"
+        );
+        assert_eq!(
+            text(|out| {
+                date(2_932_897, out);
+            }),
+            "10000-01-01"
+        );
+    }
+
+    #[test]
+    fn intervals_are_as_postgresql_shows_them() {
+        let shown = |months, days, microseconds| {
+            text(|out| interval(months, days, microseconds, IntervalStyle::Postgres, out))
+        };
+        assert_eq!(shown(1, 2, 10_800_000_000), "1 mon 2 days 03:00:00");
+        assert_eq!(shown(0, 0, 0), "00:00:00");
+        assert_eq!(shown(-13, 0, 500_000), "-1 years -1 mons +00:00:00.5");
+        assert_eq!(shown(0, 1, 0), "1 day");
+        let iso = |out: &mut BytesMut| interval(14, 3, -1_500_000, IntervalStyle::Iso, out);
+        assert_eq!(text(iso), "P1Y2M3DT-1.5S");
+    }
+
+    #[test]
+    fn parts_are_quoted_where_they_must_be() {
+        let part = |word: &str| {
+            text(|out| quoted(word.as_bytes(), word.as_bytes(), b"{},\"\\", false, out))
+        };
+        assert_eq!(
+            ["a b", "c,d", "\"q\"", "", "plain"].map(part),
+            ["\"a b\"", "\"c,d\"", "\"\\\"q\\\"\"", "\"\"", "plain"]
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Errors and notices as messages.
+
+use pgwire::error::ErrorInfo;
+use pgwire::messages::response::{ErrorResponse, NoticeResponse};
+
+use crate::error::Error;
+use crate::session::client::{Notice, Severity};
+
+/// An error that ends a statement, or with `FATAL` the connection. `before` is how many characters
+/// of the text came before the statement.
+pub fn error(severity: &str, error: &Error, before: usize) -> ErrorResponse {
+    let mut info = info(severity, error.sqlstate(), message(error));
+    info.hint = error.hint();
+    info.position = error
+        .position()
+        .map(|position| (before + position).to_string());
+    info.into()
+}
+
+/// What is told beside results.
+pub fn notice(notice: &Notice) -> NoticeResponse {
+    let severity = match notice.severity {
+        Severity::Notice => "NOTICE",
+        Severity::Warning => "WARNING",
+    };
+    info(severity, notice.sqlstate, notice.message.clone()).into()
+}
+
+/// What a client is told; not all that the log is.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Cancelled => "canceling statement due to user request".into(),
+        error => error.to_string(),
+    }
+}
+
+fn info(severity: &str, sqlstate: &str, message: String) -> ErrorInfo {
+    let mut info = ErrorInfo::new(severity.into(), sqlstate.into(), message.replace('\0', ""));
+    info.severity_nonlocalized = Some(severity.into());
+    info
+}

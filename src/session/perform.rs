@@ -1,0 +1,644 @@
+//! What the session answers itself: settings, named statements, cursors and transactions.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::config::ConfigField;
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
+use futures::future::BoxFuture;
+use futures::{TryStreamExt, stream};
+
+use super::activity::Notification;
+use super::client::Severity;
+use super::command::{Command, Discard, Modes, Transaction};
+use super::cursors::{self, Cursor};
+use super::parse::{Request, Statement};
+use super::settings::reported_name;
+use super::transaction::{self, TransactionStatus};
+use super::{Outcome, Prepared, Session, Work, lock, placeholders};
+use crate::error::{Error, Result};
+
+/// What a client may change of the engine underneath, and between which bounds.
+const ENGINE_SETTINGS: [(&str, u64, u64); 2] = [
+    ("datafusion.execution.batch_size", 1, 65_536),
+    ("datafusion.execution.target_partitions", 1, 64),
+];
+/// Settings of the engine that are words.
+const ENGINE_WORDS: [&str; 2] = ["datafusion.explain.format", "datafusion.explain.show_sizes"];
+
+impl Session {
+    /// What a command returns and takes, before it does anything.
+    pub(super) fn plan_command(
+        &self,
+        prepared: Prepared,
+        command: Command,
+    ) -> BoxFuture<'_, Result<Prepared>> {
+        Box::pin(async move {
+            let statement = prepared.statement.clone();
+            let inner = |request: &Request| Statement {
+                request: request.clone(),
+                ..statement.clone()
+            };
+            match &command {
+                Command::Refused { state, reason } => {
+                    return Err(Error::session(state, reason.clone()));
+                }
+                Command::Prepare {
+                    name,
+                    types,
+                    request,
+                } => {
+                    let state = self.context.state();
+                    let mut given = Vec::with_capacity(types.len());
+                    for data_type in types {
+                        given.push(Some(
+                            placeholders::arrow_type(&state, data_type.clone()).await?,
+                        ));
+                    }
+                    let named = self.plan(inner(request), &given).await?;
+                    if lock(&self.named).contains_key(name) {
+                        return Err(already_prepared(name));
+                    }
+                    return Ok(Prepared {
+                        verb: "PREPARE",
+                        work: Work::Inner(Box::new(named), Some(Box::new(command))),
+                        ..prepared
+                    });
+                }
+                Command::Declare { request, .. } => {
+                    let query = self.plan(inner(request), &prepared.given).await?;
+                    if query.schema.is_none() {
+                        return Err(Error::session("42601", "DECLARE takes a query"));
+                    }
+                    return Ok(Prepared {
+                        verb: "DECLARE CURSOR",
+                        parameters: query.parameters.clone(),
+                        work: Work::Inner(Box::new(query), Some(Box::new(command))),
+                        ..prepared
+                    });
+                }
+                Command::CopyOut { request, options } => {
+                    let query = self.plan(inner(request), &prepared.given).await?;
+                    return Ok(Prepared {
+                        verb: "COPY",
+                        schema: query.schema.clone(),
+                        parameters: query.parameters.clone(),
+                        copy: Some(options.clone()),
+                        work: Work::Inner(Box::new(query), None),
+                        ..prepared
+                    });
+                }
+                Command::Execute { name, arguments } => {
+                    let named = self.named_statement(name)?;
+                    return Ok(Prepared {
+                        verb: named.verb,
+                        schema: named.schema.clone(),
+                        copy: named.copy.clone(),
+                        work: Work::Named(named, arguments.clone()),
+                        ..prepared
+                    });
+                }
+                _ => {}
+            }
+            Ok(Prepared {
+                verb: verb(&command),
+                schema: self.columns(&command)?,
+                work: Work::Command(Box::new(command)),
+                ..prepared
+            })
+        })
+    }
+
+    /// The columns of a command's rows.
+    fn columns(&self, command: &Command) -> Result<Option<SchemaRef>> {
+        Ok(match command {
+            Command::Show(Some(name)) => {
+                let found = super::settings::find(name);
+                let name = found.map_or(name.as_str(), |setting| reported_name(setting.name));
+                Some(texts(&[name]))
+            }
+            Command::Show(None) => Some(texts(&["name", "setting", "description"])),
+            Command::Fetch {
+                name,
+                only_moves: false,
+                ..
+            } => {
+                let cursor = self.cursor(name)?;
+                let schema = cursor.try_lock().map(|cursor| Arc::clone(&cursor.schema));
+                let in_use = || Error::session("55006", format!("cursor \"{name}\" is in use"));
+                Some(schema.map_err(|_| in_use())?)
+            }
+            _ => None,
+        })
+    }
+
+    /// Does what a command says.
+    pub(super) async fn obey(&self, prepared: &Prepared, command: &Command) -> Result<Outcome> {
+        let verb = prepared.verb;
+        let done = Ok(Outcome::Done { rows: None, verb });
+        match command {
+            Command::Set {
+                name,
+                value,
+                is_local,
+            } => {
+                self.set(name, value.as_deref(), *is_local)?;
+                done
+            }
+            Command::SetTransaction { modes, is_session } => {
+                self.set_modes(
+                    modes,
+                    if *is_session {
+                        "default_transaction"
+                    } else {
+                        "transaction"
+                    },
+                )?;
+                done
+            }
+            Command::Show(Some(name)) => {
+                let value = self.show(name)?;
+                let schema = prepared.schema.clone().unwrap_or_else(|| texts(&[name]));
+                rows(schema, vec![Arc::new(StringArray::from(vec![value]))])
+            }
+            Command::Show(None) => {
+                let settings = self.settings();
+                let all: Vec<_> = settings.all().collect();
+                let column = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
+                let columns = vec![
+                    column(
+                        all.iter()
+                            .map(|(setting, _)| reported_name(setting.name))
+                            .collect(),
+                    ),
+                    column(all.iter().map(|(_, value)| *value).collect()),
+                    column(all.iter().map(|(setting, _)| setting.description).collect()),
+                ];
+                rows(texts(&["name", "setting", "description"]), columns)
+            }
+            Command::Reset(Some(name)) => {
+                self.set(name, None, false)?;
+                done
+            }
+            Command::Reset(None) => {
+                self.settings().reset_all();
+                self.apply_zone()?;
+                done
+            }
+            Command::Discard(what) => {
+                self.discard(*what)?;
+                done
+            }
+            Command::Deallocate(Some(name)) => match lock(&self.named).remove(name) {
+                Some(_) => done,
+                None => Err(not_prepared(name)),
+            },
+            Command::Deallocate(None) => {
+                lock(&self.named).clear();
+                done
+            }
+            Command::Fetch {
+                name,
+                direction,
+                only_moves,
+            } => {
+                let fetched = cursors::fetch(&self.cursor(name)?, *direction).await?;
+                if !only_moves {
+                    return Ok(Outcome::Rows(fetched));
+                }
+                let mut fetched = fetched;
+                let mut count = 0;
+                while let Some(batch) = fetched.try_next().await? {
+                    count += batch.num_rows() as u64;
+                }
+                Ok(Outcome::Done {
+                    rows: Some(count),
+                    verb,
+                })
+            }
+            Command::Close(Some(name)) => match lock(&self.cursors).remove(name) {
+                Some(_) => done,
+                None => Err(no_cursor(name)),
+            },
+            Command::Close(None) => {
+                lock(&self.cursors).clear();
+                done
+            }
+            Command::Listen(channel) => {
+                self.activity().listen(self.pid, channel);
+                done
+            }
+            Command::Unlisten(channel) => {
+                self.activity().unlisten(self.pid, channel.as_deref());
+                done
+            }
+            Command::Notify { channel, payload } => {
+                let notification = Notification {
+                    pid: self.pid,
+                    channel: channel.clone(),
+                    payload: payload.clone(),
+                };
+                match self.transaction_status() {
+                    TransactionStatus::Idle => self.activity().notify(&notification),
+                    _ => lock(&self.notifications).push(notification),
+                }
+                done
+            }
+            Command::Upkeep(what) => {
+                let message = format!(
+                    "there is nothing to {what}: the data tables are written once, by hindsight load"
+                );
+                self.client.notice(Severity::Warning, "01000", message);
+                done
+            }
+            Command::Transaction(statement) => self.transact(statement, verb).await,
+            Command::Prepare { .. }
+            | Command::Execute { .. }
+            | Command::Declare { .. }
+            | Command::CopyOut { .. }
+            | Command::Refused { .. } => done,
+        }
+    }
+
+    /// Keeps a statement under a name, or opens a cursor over a query.
+    pub(super) fn declare<'a>(
+        &'a self,
+        inner: &'a Prepared,
+        values: Vec<ScalarValue>,
+        command: &'a Command,
+    ) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            match command {
+                Command::Prepare { name, .. } => {
+                    self.name_statement(name, Arc::new(inner.clone()))?;
+                    Ok(Outcome::Done {
+                        rows: None,
+                        verb: "PREPARE",
+                    })
+                }
+                Command::Declare {
+                    name,
+                    keeps_rows,
+                    outlasts_transaction,
+                    ..
+                } => {
+                    if !outlasts_transaction && self.transaction_status() == TransactionStatus::Idle
+                    {
+                        let message = "DECLARE CURSOR can only be used in transaction blocks";
+                        let hint = "begin a transaction, or declare it WITH HOLD";
+                        return Err(Error::session_hint("25P01", message, hint));
+                    }
+                    if lock(&self.cursors).contains_key(name) {
+                        let message = format!("cursor \"{name}\" already exists");
+                        return Err(Error::session("42P03", message));
+                    }
+                    let Outcome::Rows(rows) = self.perform(inner, values).await? else {
+                        return Err(Error::session("42601", "DECLARE takes a query"));
+                    };
+                    let memory = keeps_rows.then(|| {
+                        let pool = &self.context.runtime_env().memory_pool;
+                        MemoryConsumer::new(format!("cursor {name}")).register(pool)
+                    });
+                    let schema = inner.schema.clone().unwrap_or_else(|| rows.schema());
+                    let cursor = Cursor::new(schema, rows, memory, *outlasts_transaction);
+                    let cursor = Arc::new(tokio::sync::Mutex::new(cursor));
+                    lock(&self.cursors).insert(name.clone(), cursor);
+                    Ok(Outcome::Done {
+                        rows: None,
+                        verb: "DECLARE CURSOR",
+                    })
+                }
+                _ => self.perform(inner, values).await,
+            }
+        })
+    }
+
+    /// The statement that was given this name.
+    pub fn named_statement(&self, name: &str) -> Result<Arc<Prepared>> {
+        let named = lock(&self.named).get(name).cloned();
+        named.ok_or_else(|| not_prepared(name))
+    }
+
+    /// Gives a statement a name, which no other has.
+    pub fn name_statement(&self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
+        let mut named = lock(&self.named);
+        // The statement without a name is replaced by the next.
+        if named.contains_key(name) && !name.is_empty() {
+            return Err(already_prepared(name));
+        }
+        named.insert(name.to_owned(), prepared);
+        Ok(())
+    }
+
+    /// Forgets a statement, if there is one of this name.
+    pub fn forget_statement(&self, name: &str) {
+        lock(&self.named).remove(name);
+    }
+
+    fn cursor(&self, name: &str) -> Result<Arc<tokio::sync::Mutex<Cursor>>> {
+        let cursor = lock(&self.cursors).get(name).cloned();
+        cursor.ok_or_else(|| no_cursor(name))
+    }
+
+    /// The values of the arguments of `EXECUTE`, in the types of the parameters.
+    pub(super) async fn arguments(
+        &self,
+        named: &Prepared,
+        arguments: &[SqlExpr],
+    ) -> Result<Vec<ScalarValue>> {
+        if named.parameters.len() != arguments.len() {
+            let message = format!(
+                "wrong number of parameters: expected {}, found {}",
+                named.parameters.len(),
+                arguments.len()
+            );
+            return Err(Error::session("42601", message));
+        }
+        if arguments.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items: Vec<String> = arguments
+            .iter()
+            .enumerate()
+            .map(|(i, e)| format!("{e} as a{i}"))
+            .collect();
+        let state = self.context.state();
+        let select = format!("select {}", items.join(", "));
+        let plan = state.create_logical_plan(&select).await?;
+        let frame = self.context.execute_logical_plan(plan).await?;
+        let batches = frame.collect().await?;
+        let row = batches.iter().find(|batch| batch.num_rows() == 1);
+        let row =
+            row.ok_or_else(|| Error::session("42601", "arguments of EXECUTE are single values"))?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for (column, data_type) in row.columns().iter().zip(&named.parameters) {
+            let value = ScalarValue::try_from_array(column, 0)?;
+            values.push(match data_type {
+                Some(data_type) => value.cast_to(data_type)?,
+                None => value,
+            });
+        }
+        Ok(values)
+    }
+
+    /// Sets a setting; `None` is its default.
+    pub fn set(&self, name: &str, value: Option<&str>, is_local: bool) -> Result<()> {
+        if name.starts_with("datafusion.") {
+            return self.set_engine(name, value);
+        }
+        self.settings().set(name, value, is_local)?;
+        if name == "timezone" {
+            self.apply_zone()?;
+        }
+        Ok(())
+    }
+
+    fn set_engine(&self, name: &str, value: Option<&str>) -> Result<()> {
+        let bounds = ENGINE_SETTINGS.iter().find(|(known, _, _)| *known == name);
+        if bounds.is_none() && !ENGINE_WORDS.contains(&name) {
+            return Err(Error::NotAllowed(format!("setting {name} is not allowed")));
+        }
+        if let (Some((_, least, most)), Some(value)) = (bounds, value)
+            && !value
+                .parse::<u64>()
+                .is_ok_and(|value| (*least..=*most).contains(&value))
+        {
+            let message = format!("{name} must be between {least} and {most}, found {value}");
+            return Err(Error::session("22023", message));
+        }
+        let state = self.context.state_ref();
+        let mut state = state.write();
+        let options = state.config_mut().options_mut();
+        match value {
+            Some(value) => options.set(name, value)?,
+            None => ConfigField::reset(options, name)?,
+        }
+        Ok(())
+    }
+
+    /// The value of a setting.
+    pub fn show(&self, name: &str) -> Result<String> {
+        if name.starts_with("datafusion.") {
+            let config = self.context.copied_config();
+            let entries = config.options().entries();
+            let entry = entries.into_iter().find(|entry| entry.key == name);
+            if let Some(entry) = entry {
+                return Ok(entry.value.unwrap_or_default());
+            }
+        }
+        // Outside of a transaction, what the next would be.
+        let is_idle = self.transaction_status() == TransactionStatus::Idle;
+        match name.strip_prefix("transaction_") {
+            Some(mode) if is_idle => {
+                let name = format!("default_transaction_{mode}");
+                Ok(self.settings().show(&name)?.to_owned())
+            }
+            _ => Ok(self.settings().show(name)?.to_owned()),
+        }
+    }
+
+    /// Has the engine compute with the time zone of the session.
+    pub(super) fn apply_zone(&self) -> Result<()> {
+        let zone = self.settings().show("timezone")?.to_owned();
+        let state = self.context.state_ref();
+        let mut state = state.write();
+        let known = state.config().options().execution.time_zone.clone();
+        if known.as_deref() == Some(zone.as_str()) {
+            return Ok(());
+        }
+        state
+            .config_mut()
+            .options_mut()
+            .set("datafusion.execution.time_zone", &zone)?;
+        let options = Arc::clone(state.config().options());
+        let changed: Vec<_> = state
+            .scalar_functions()
+            .values()
+            .filter_map(|function| function.inner().with_updated_config(&options))
+            .collect();
+        for function in changed {
+            use datafusion::execution::FunctionRegistry;
+            state.register_udf(Arc::new(function))?;
+        }
+        Ok(())
+    }
+
+    fn set_modes(&self, modes: &Modes, prefix: &str) -> Result<()> {
+        let is_local = prefix == "transaction";
+        if is_local && self.transaction_status() == TransactionStatus::Idle {
+            let message = "SET TRANSACTION can only be used in transaction blocks";
+            self.client.notice(Severity::Warning, "25P01", message);
+            return Ok(());
+        }
+        let mut settings = self.settings();
+        if let Some(isolation) = modes.isolation {
+            settings.set(&format!("{prefix}_isolation"), Some(isolation), is_local)?;
+        }
+        let switch = |is_on: bool| Some(if is_on { "on" } else { "off" });
+        if let Some(read_only) = modes.read_only {
+            settings.set(&format!("{prefix}_read_only"), switch(read_only), is_local)?;
+        }
+        if let Some(deferrable) = modes.deferrable {
+            settings.set(
+                &format!("{prefix}_deferrable"),
+                switch(deferrable),
+                is_local,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn discard(&self, what: Discard) -> Result<()> {
+        if what == Discard::All && self.transaction_status() != TransactionStatus::Idle {
+            let message = "DISCARD ALL cannot run inside a transaction block";
+            return Err(Error::session("25001", message));
+        }
+        if matches!(what, Discard::All | Discard::Temp) {
+            self.tables.drop_own();
+        }
+        if what == Discard::All {
+            lock(&self.cursors).clear();
+            lock(&self.named).clear();
+            self.activity().unlisten(self.pid, None);
+            self.settings().reset_all();
+            self.apply_zone()?;
+        }
+        Ok(())
+    }
+
+    async fn transact(&self, statement: &Transaction, verb: &'static str) -> Result<Outcome> {
+        let mut verb = verb;
+        match statement {
+            Transaction::Savepoint => {
+                let message = "savepoints are not supported; a transaction is committed or rolled \
+                               back whole";
+                return Err(Error::Unsupported(message.into()));
+            }
+            Transaction::Begin { modes, .. } => self.begin(modes)?,
+            Transaction::Commit { chain } | Transaction::Rollback { chain } => {
+                let commits = matches!(statement, Transaction::Commit { .. });
+                let ended = transaction::end(&self.client, commits).await;
+                let is_kept = matches!(ended, Ok(true));
+                verb = if is_kept { "COMMIT" } else { "ROLLBACK" };
+                for notification in std::mem::take(&mut *lock(&self.notifications)) {
+                    if is_kept {
+                        self.activity().notify(&notification);
+                    }
+                }
+                self.settings().end(is_kept);
+                self.apply_zone()?;
+                lock(&self.cursors).retain(|_, cursor| {
+                    is_kept
+                        && cursor
+                            .try_lock()
+                            .is_ok_and(|cursor| cursor.outlasts_transaction)
+                });
+                ended?;
+                if *chain {
+                    self.begin(&Modes::default())?;
+                }
+            }
+        }
+        Ok(Outcome::Done { rows: None, verb })
+    }
+
+    fn begin(&self, modes: &Modes) -> Result<()> {
+        let read_only = match modes.read_only {
+            Some(read_only) => read_only,
+            None => self.show("default_transaction_read_only")? == "on",
+        };
+        if !transaction::begin(&self.client, read_only) {
+            return Ok(());
+        }
+        {
+            let mut settings = self.settings();
+            settings.begin();
+            for name in ["isolation", "read_only", "deferrable"] {
+                let default = settings
+                    .show(&format!("default_transaction_{name}"))?
+                    .to_owned();
+                settings.set(&format!("transaction_{name}"), Some(&default), true)?;
+            }
+        }
+        self.set_modes(modes, "transaction")
+    }
+}
+
+fn verb(command: &Command) -> &'static str {
+    match command {
+        Command::Set { .. } | Command::SetTransaction { .. } => "SET",
+        Command::Show(_) => "SHOW",
+        Command::Reset(_) => "RESET",
+        Command::Discard(Discard::All) => "DISCARD ALL",
+        Command::Discard(Discard::Plans) => "DISCARD PLANS",
+        Command::Discard(Discard::Sequences) => "DISCARD SEQUENCES",
+        Command::Discard(Discard::Temp) => "DISCARD TEMP",
+        Command::Prepare { .. } => "PREPARE",
+        Command::Execute { .. } => "EXECUTE",
+        Command::Deallocate(Some(_)) => "DEALLOCATE",
+        Command::Deallocate(None) => "DEALLOCATE ALL",
+        Command::Declare { .. } => "DECLARE CURSOR",
+        Command::Fetch {
+            only_moves: false, ..
+        } => "FETCH",
+        Command::Fetch {
+            only_moves: true, ..
+        } => "MOVE",
+        Command::Close(Some(_)) => "CLOSE CURSOR",
+        Command::Close(None) => "CLOSE CURSOR ALL",
+        Command::Listen(_) => "LISTEN",
+        Command::Unlisten(_) => "UNLISTEN",
+        Command::Notify { .. } => "NOTIFY",
+        Command::Transaction(transaction) => match transaction {
+            Transaction::Begin { word, .. } => word,
+            Transaction::Commit { .. } => "COMMIT",
+            Transaction::Rollback { .. } => "ROLLBACK",
+            Transaction::Savepoint => "SAVEPOINT",
+        },
+        Command::CopyOut { .. } => "COPY",
+        Command::Upkeep("vacuum") => "VACUUM",
+        Command::Upkeep(_) => "ANALYZE",
+        Command::Refused { .. } => "",
+    }
+}
+
+fn texts(names: &[&str]) -> SchemaRef {
+    let fields = names
+        .iter()
+        .map(|name| Field::new(*name, DataType::Utf8, false));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn rows(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Outcome> {
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(arrow)?;
+    let rows = stream::iter([Ok(batch)]);
+    Ok(Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(
+        schema, rows,
+    ))))
+}
+
+fn arrow(error: datafusion::arrow::error::ArrowError) -> Error {
+    datafusion::error::DataFusionError::from(error).into()
+}
+
+fn not_prepared(name: &str) -> Error {
+    Error::session(
+        "26000",
+        format!("prepared statement \"{name}\" does not exist"),
+    )
+}
+
+fn already_prepared(name: &str) -> Error {
+    Error::session(
+        "42P05",
+        format!("prepared statement \"{name}\" already exists"),
+    )
+}
+
+fn no_cursor(name: &str) -> Error {
+    Error::session("34000", format!("cursor \"{name}\" does not exist"))
+}

@@ -1,0 +1,252 @@
+//! From a statement to a plan, and from a plan to rows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::parser::Statement as DfStatement;
+use futures::TryStreamExt;
+
+use super::command::{Command, Transaction};
+use super::labels::Labels;
+use super::parse::{Request, Statement};
+use super::transaction::TransactionStatus;
+use super::{Outcome, PG_TYPE, Prepared, Session, Work, explain, give_way, placeholders, tables};
+use crate::error::{Error, Result};
+use crate::scenarios::write::{is_write, plan_writes, returning};
+use crate::statements;
+
+impl Session {
+    /// Plans a statement.
+    pub(super) async fn plan(
+        &self,
+        statement: Statement,
+        parameters: &[Option<DataType>],
+    ) -> Result<Prepared> {
+        let ends_transaction = matches!(&statement.request, Request::Command(command) if matches!(
+            **command,
+            Command::Transaction(Transaction::Commit { .. } | Transaction::Rollback { .. })
+        ));
+        if self.transaction_status() == TransactionStatus::Failed && !ends_transaction {
+            return Err(Error::TransactionFailed);
+        }
+        let generation = self.refresh().await?;
+        let request = statement.request.clone();
+        let prepared = Prepared {
+            work: Work::Nothing,
+            generation,
+            given: parameters.to_vec(),
+            verb: "",
+            schema: None,
+            parameters: Vec::new(),
+            parameter_fields: None,
+            copy: None,
+            statement,
+        };
+        match request {
+            Request::Sql(sql) => self.plan_sql(prepared, *sql).await,
+            Request::Command(command) => self.plan_command(prepared, *command).await,
+        }
+    }
+
+    async fn plan_sql(&self, prepared: Prepared, mut sql: DfStatement) -> Result<Prepared> {
+        if let Some(described) = self.describe(&sql, &prepared.given).await {
+            let (statement, described) = described?;
+            return Ok(Self::described(prepared, statement, described));
+        }
+        let is_call = matches!(&sql, DfStatement::Statement(statement)
+            if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
+        let returned = statements::prepare(&mut sql)?;
+        let writes_scenarios = statements::is_scenario_write(&sql);
+        let labels = Labels::take(&mut sql);
+        let state = self.context.state();
+        let planning = placeholders::plan(&state, sql, &prepared.given);
+        let (plan, parameters) = match writes_scenarios {
+            true => tables::PLANNING_WRITE.scope((), planning).await?,
+            false => planning.await?,
+        };
+        statements::check(&plan)?;
+        let verb = if is_call { "CALL" } else { verb(&plan) };
+        let plan = plan_writes(plan)?;
+        let plan = match returned {
+            None => plan,
+            Some(items) => {
+                let select = format!("select {items} from scenarios");
+                returning(state.create_logical_plan(&select).await?, &plan)?
+            }
+        };
+        let schema = returns_rows(&plan).then(|| match &plan {
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => explain::schema(),
+            plan => labelled(plan.schema().as_arrow(), &labels),
+        });
+        Ok(Prepared {
+            verb,
+            work: Work::Plan(Box::new(plan)),
+            schema,
+            parameters,
+            ..prepared
+        })
+    }
+
+    /// Does what a prepared statement says.
+    pub(super) async fn perform(
+        &self,
+        prepared: &Prepared,
+        values: Vec<ScalarValue>,
+    ) -> Result<Outcome> {
+        let types = values.iter().map(|value| Some(value.data_type()));
+        let is_as_planned = types.clone().eq(prepared.parameters.iter().cloned());
+        let is_current = self.refresh().await? == prepared.generation && is_as_planned
+            || matches!(prepared.work, Work::Catalog(_));
+        let fresh;
+        let prepared = match is_current || matches!(prepared.work, Work::Command(_)) {
+            true => prepared,
+            false => {
+                // Planned again, over another generation or for values of other digits.
+                let given: Vec<_> = match values.is_empty() {
+                    true => prepared.given.clone(),
+                    false => types.collect(),
+                };
+                fresh = Box::pin(self.plan(prepared.statement.clone(), &given)).await?;
+                &fresh
+            }
+        };
+        match &prepared.work {
+            Work::Nothing => Ok(Outcome::Done {
+                rows: None,
+                verb: prepared.verb,
+            }),
+            Work::Plan(plan) => self.execute_plan(prepared, (**plan).clone(), values).await,
+            Work::Catalog(statement) => self.ask_catalog(statement, values).await,
+            Work::Command(command) => self.obey(prepared, command).await,
+            Work::Inner(inner, None) => Box::pin(self.perform(inner, values)).await,
+            Work::Inner(inner, Some(command)) => self.declare(inner, values, command).await,
+            Work::Named(named, arguments) => {
+                let values = self.arguments(named, arguments).await?;
+                Box::pin(self.perform(named, values)).await
+            }
+        }
+    }
+
+    async fn execute_plan(
+        &self,
+        prepared: &Prepared,
+        plan: LogicalPlan,
+        values: Vec<ScalarValue>,
+    ) -> Result<Outcome> {
+        let plan = match values.is_empty() {
+            true => plan,
+            false => plan.with_param_values(ParamValues::from(values))?,
+        };
+        let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+        let counts_rows = matches!(plan, LogicalPlan::Dml(_)) || is_write(&plan);
+        let frame = self.context.execute_logical_plan(plan).await?;
+        let rows = give_way::start(frame, &self.under_way).await?;
+        if let Some(schema) = &prepared.schema {
+            return Ok(Outcome::Rows(match is_explained {
+                true => explain::lines(rows).await?,
+                false => renamed(rows, schema),
+            }));
+        }
+        let batches: Vec<RecordBatch> = rows.try_collect().await?;
+        let counts = batches.iter().filter(|_| counts_rows).flat_map(|batch| {
+            let column = batch.columns().first()?;
+            column.as_primitive_opt::<UInt64Type>()?.iter().next()?
+        });
+        Ok(Outcome::Done {
+            rows: counts_rows.then(|| counts.sum()),
+            verb: prepared.verb,
+        })
+    }
+}
+
+/// Whether a client gets rows from it, even if none.
+fn returns_rows(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => false,
+        LogicalPlan::Extension(_) => !is_write(plan),
+        LogicalPlan::Statement(statement) => matches!(statement, PlanStatement::Execute(_)),
+        _ => true,
+    }
+}
+
+/// What a client is told that a plan did.
+fn verb(plan: &LogicalPlan) -> &'static str {
+    match plan {
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => "EXPLAIN",
+        LogicalPlan::Dml(statement) => match statement.op {
+            WriteOp::Insert(_) => "INSERT",
+            WriteOp::Update => "UPDATE",
+            WriteOp::Delete => "DELETE",
+            WriteOp::Ctas => "CREATE TABLE AS",
+            WriteOp::Truncate => "TRUNCATE TABLE",
+            _ => "MERGE",
+        },
+        LogicalPlan::Ddl(ddl) => match ddl {
+            DdlStatement::CreateMemoryTable(_) => "CREATE TABLE",
+            DdlStatement::CreateView(_) => "CREATE VIEW",
+            DdlStatement::DropTable(_) => "DROP TABLE",
+            DdlStatement::DropView(_) => "DROP VIEW",
+            _ => "DDL",
+        },
+        LogicalPlan::Statement(_) => "SET",
+        _ => "SELECT",
+    }
+}
+
+/// The columns of a plan with the names that clients expect.
+fn labelled(schema: &Schema, labels: &Labels) -> SchemaRef {
+    let labels = labels.of_columns(schema.fields().len());
+    let mut labels = labels.into_iter().flatten();
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let field = field.as_ref().clone();
+            let Some(label) = labels.next().flatten() else {
+                return field;
+            };
+            let is_narrowed = label.is_int4 && *field.data_type() == DataType::Int64;
+            let field = field.with_name(label.name);
+            match is_narrowed {
+                true => {
+                    let mut metadata = field.metadata().clone();
+                    metadata.insert(PG_TYPE.into(), "int4".into());
+                    field.with_metadata(metadata)
+                }
+                false => field,
+            }
+        })
+        .collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// Rows under the names of another schema, where the types are the same.
+fn renamed(rows: SendableRecordBatchStream, schema: &SchemaRef) -> SendableRecordBatchStream {
+    let from = rows.schema();
+    if from.fields().len() != schema.fields().len() {
+        return rows;
+    }
+    let fields = from.fields().iter().zip(schema.fields());
+    let fields: Vec<Field> = fields
+        .map(|(from, to)| {
+            from.as_ref()
+                .clone()
+                .with_name(to.name().clone())
+                .with_metadata(to.metadata().clone())
+        })
+        .collect();
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let target = Arc::clone(&schema);
+    let rows = rows.and_then(move |batch| {
+        let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns().to_vec();
+        let renamed = RecordBatch::try_new_with_options(Arc::clone(&target), columns, &count);
+        std::future::ready(renamed.map_err(Into::into))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
