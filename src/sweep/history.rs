@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
 use datafusion::common::{Result, internal_datafusion_err};
+use rayon::prelude::*;
 
 use crate::dataset::Dataset;
 use crate::schema::FACTORS;
@@ -20,6 +21,8 @@ pub struct History {
     pub entries: Vec<Option<Entry>>,
     /// What really happened, `None` where the signal was not traded.
     pub actual: Vec<Option<Actual>>,
+    /// The signals that can be traded, in the order of the prices they are traded at.
+    pub by_price: Vec<u32>,
     /// The place of each signal's id among all ids.
     pub id_ranks: Vec<u32>,
     /// Closed outcomes by exit, then id of their signal.
@@ -70,26 +73,38 @@ impl History {
         }
 
         let book = &dataset.price_book;
-        let entries = timestamps.iter().enumerate().map(|(row, timestamp)| {
+        let entry = |row: usize| {
             let token = book.position(tokens.value(row))?;
             let prices = book.token(token);
-            let price = prices.first_at_or_after(*timestamp)?;
+            let price = prices.first_at_or_after(timestamps[row])?;
             (prices.mantissas[price] != 0).then(|| Entry {
                 token: token as u32,
                 price: price as u32,
-                delay: prices.timestamps[price].saturating_sub(*timestamp),
+                delay: prices.timestamps[price].saturating_sub(timestamps[row]),
             })
-        });
-
-        let mut by_id: Vec<u32> = (0..timestamps.len() as u32).collect();
-        by_id.sort_unstable_by_key(|row| ids.value(*row as usize));
+        };
+        let rows = 0..timestamps.len() as u32;
+        let entries = || -> Vec<Option<Entry>> {
+            let rows = (0..timestamps.len()).into_par_iter();
+            rows.with_min_len(1024).map(entry).collect()
+        };
+        let by_id = || {
+            let mut by_id: Vec<u32> = rows.clone().collect();
+            by_id.par_sort_unstable_by_key(|row| ids.value(*row as usize));
+            by_id
+        };
+        let (entries, by_id) = rayon::join(entries, by_id);
         let mut id_ranks = vec![0; timestamps.len()];
         for (rank, row) in by_id.iter().enumerate() {
             id_ranks[*row as usize] = rank as u32;
         }
+        let place = |row: &u32| entries[*row as usize].map(|entry| (entry.token, entry.price));
+        let mut by_price: Vec<u32> = rows.filter(|row| place(row).is_some()).collect();
+        by_price.sort_unstable_by_key(place);
 
         let mut history = Self {
-            entries: entries.collect(),
+            by_price,
+            entries,
             actual: vec![None; timestamps.len()],
             outcomes: Vec::new(),
             timestamps,

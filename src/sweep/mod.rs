@@ -8,4 +8,10 @@
 pub mod backtest;
 pub mod combination;
 pub mod history;
+pub mod metrics;
 pub mod plan;
+
+mod block;
+mod exits;
+mod pass;
+mod scores;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, internal_err};
@@ -20,14 +21,18 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 use hindsight_udfs::decimal::multiply_divide_half_even;
 
-use super::backtest::{Backtest, Metrics, backtest};
+use super::backtest::{Backtest, backtest};
 use super::combination::Combination;
 use super::history::History;
+use super::metrics::Metrics;
 use crate::dataset::Dataset;
 use crate::parameters::PARAMETERS;
+use crate::pipeline::RUN_PARAMETERS_SCHEMA;
 use crate::schema::SOL;
 
 const RATE: DataType = DataType::Decimal128(7, 2);
+/// Batches of parameter rows that are run at a time, 16,384 combinations.
+const BATCHES_TOGETHER: usize = 16;
 const RATIO: DataType = DataType::Decimal128(38, 2);
 
 /// A dataset and, once a backtest has asked for it, its [`History`].
@@ -283,9 +288,11 @@ impl ExecutionPlan for BacktestGridExec {
         let input = self.parameters.execute(partition, context)?;
         let source = Arc::clone(&self.source);
         let schema = Arc::clone(&self.schema);
-        let rows = input.and_then(move |parameters| {
+        // As many combinations together as memory allows: they share the more.
+        let together = input.try_chunks(BATCHES_TOGETHER);
+        let rows = together.map_err(|error| error.1).and_then(move |batches| {
             let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
-            run(source, schema, parameters)
+            run(source, schema, batches)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(&self.schema),
@@ -294,16 +301,17 @@ impl ExecutionPlan for BacktestGridExec {
     }
 }
 
-/// Runs one batch of combinations on a thread of its own, so that the runtime can go on, and stops
+/// Runs some batches of combinations on a thread of its own, so that the runtime can go on, and stops
 /// it when nobody waits for it any more.
 async fn run(
     source: Arc<SweepSource>,
     schema: SchemaRef,
-    parameters: RecordBatch,
+    batches: Vec<RecordBatch>,
 ) -> Result<RecordBatch> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let _stop = StopOnDrop(Arc::clone(&cancelled));
     let work = tokio::task::spawn_blocking(move || {
+        let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
         let combinations = (0..parameters.num_rows())
             .map(|row| Combination::read(&parameters, row))
             .collect::<Result<Vec<_>>>()?;
@@ -324,7 +332,11 @@ impl Drop for StopOnDrop {
 }
 
 /// The rows of the result: the parameters as they came in, then what came of them.
-fn rows(schema: &SchemaRef, parameters: &RecordBatch, results: &[Backtest]) -> Result<RecordBatch> {
+pub fn rows(
+    schema: &SchemaRef,
+    parameters: &RecordBatch,
+    results: &[Backtest],
+) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for name in std::iter::once("scenario").chain(PARAMETERS.iter().map(|p| p.name)) {
         match parameters.column_by_name(name) {

@@ -1,7 +1,7 @@
 //! Whole backtests of random histories: everything the engine says equals the reference, and a row
 //! of a sweep equals the single call.
 
-mod generate;
+pub mod generate;
 
 use generate::{history, settings};
 

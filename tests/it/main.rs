@@ -36,4 +36,5 @@ mod sessions;
 mod sql;
 mod state;
 mod steps;
+mod sweeps;
 mod tidy;

@@ -5,6 +5,7 @@
 mod arithmetic;
 mod exit_cases;
 mod exit_laws;
+mod exit_touches;
 mod exits;
 mod metrics;
 mod session;

@@ -75,8 +75,8 @@ impl FromStr for FillModel {
     }
 }
 
-/// Why a trade ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why a trade ended, in the order in which the reasons take their turns at one price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExitReason {
     TimeLimit,
     StopLoss,
@@ -132,23 +132,19 @@ impl ExitRules {
 
     /// The highest price that has fallen to the stop loss.
     pub fn stop_at_most(&self, entry: i64) -> i64 {
-        at_most(entry, HUNDRED_PERCENT - self.stop_loss)
+        price_below(entry, self.stop_loss)
     }
 
     /// The lowest price that has risen to the target; unreachable where none is armed.
     pub fn target_at_least(&self, entry: i64) -> i64 {
-        let Some(take_profit) = self.take_profit else {
-            return i64::MAX;
-        };
-        let level = i128::from(entry) * i128::from(HUNDRED_PERCENT + take_profit);
-        let price = (level + i128::from(HUNDRED_PERCENT - 1)) / i128::from(HUNDRED_PERCENT);
-        i64::try_from(price).unwrap_or(i64::MAX)
+        self.take_profit
+            .map_or(i64::MAX, |percent| price_above(entry, percent))
     }
 
     /// The highest price that has fallen to the trail of a peak; unreachable where none is armed.
     pub fn trail_at_most(&self, peak: i64) -> i64 {
         self.trailing_stop
-            .map_or(-1, |percent| at_most(peak, HUNDRED_PERCENT - percent))
+            .map_or(-1, |percent| price_below(peak, percent))
     }
 }
 
@@ -237,10 +233,26 @@ pub fn fill(
     }
 }
 
-/// `price × per_million / 10^6`, rounded down.
-fn at_most(price: i64, per_million: i64) -> i64 {
-    let level = i128::from(price) * i128::from(per_million);
-    i64::try_from(level.div_euclid(i128::from(HUNDRED_PERCENT))).unwrap_or(i64::MAX)
+/// The highest price that is at least `percent` × 10^-4 below another, for up to 100 %.
+#[inline]
+pub(super) fn price_below(price: i64, percent: i64) -> i64 {
+    // In two parts, so that 64 bits hold every product and the divisor is a constant.
+    let (whole, rest) = (price / HUNDRED_PERCENT, price % HUNDRED_PERCENT);
+    let share = HUNDRED_PERCENT - percent;
+    whole * share + rest * share / HUNDRED_PERCENT
+}
+
+/// The lowest price that is at least `percent` × 10^-4 above another; `i64::MAX`, which no price
+/// reaches, where 64 bits do not hold it.
+#[inline]
+pub(super) fn price_above(price: i64, percent: i64) -> i64 {
+    let (whole, rest) = (price / HUNDRED_PERCENT, price % HUNDRED_PERCENT);
+    let share = HUNDRED_PERCENT.saturating_add(percent);
+    let above = || {
+        let rest = rest.checked_mul(share)?.checked_add(HUNDRED_PERCENT - 1)? / HUNDRED_PERCENT;
+        whole.checked_mul(share)?.checked_add(rest)
+    };
+    above().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use super::in_order::{InOrderAccumulator, state_fields};
 use crate::arguments::{self, SOL};
 
 /// The current and the longest run of losses; counts of trades.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LossRuns {
-    current: i64,
+    pub(super) current: i64,
     pub longest: i64,
 }
 

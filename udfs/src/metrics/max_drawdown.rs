@@ -21,11 +21,11 @@ use super::totals::{LAMPORTS_PER_UNIT, rounded_units};
 use crate::arguments::{self, SOL};
 
 /// The running sum of PnL, its peak and its largest fall; lamports.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drawdown {
-    sum: i128,
-    peak: i128,
-    fall: i128,
+    pub(super) sum: i128,
+    pub(super) peak: i128,
+    pub(super) fall: i128,
 }
 
 impl Drawdown {

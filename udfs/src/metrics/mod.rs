@@ -6,6 +6,7 @@ pub mod max_consecutive_losses;
 pub mod max_drawdown;
 pub mod profit_factor;
 pub mod round_half_even;
+pub mod tally;
 pub mod totals;
 pub mod win_rate;
 

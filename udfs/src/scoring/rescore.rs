@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::arguments::{self, refuse};
-use crate::decimal::{divide_half_even, format, pow10};
+use crate::decimal::{format, pow10};
 
 const FACTOR_DIGITS: u32 = 6;
 const WEIGHT_DIGITS: u32 = 4;
@@ -38,12 +38,21 @@ const ARGUMENTS: [&str; 10] = [
     "momentum_weight",
 ];
 
-/// The score in hundredths of a point, from factors × 10^6 and weights × 10^4.
+/// 100 points × 10^2 digits = 10^4, so that much less to divide by.
+const UNIT: u64 = 10_u64.pow(FACTOR_DIGITS + WEIGHT_DIGITS - 2 - SCORE_DIGITS);
+
+/// The score in hundredths of a point, from factors × 10^6 and weights × 10^4, none negative.
+#[inline]
 pub fn rescore(factors: &[i64; 5], weights: &[i64; 5]) -> i64 {
     let sum: i64 = factors.iter().zip(weights).map(|(f, w)| f * w).sum();
-    // 100 points × 10^2 digits = 10^4, so that much less to divide by.
-    let unit = pow10(FACTOR_DIGITS + WEIGHT_DIGITS - 2 - SCORE_DIGITS);
-    i64::try_from(divide_half_even(sum.into(), unit)).unwrap_or(i64::MAX)
+    // In 64 bits and by a constant, which is a multiplication.
+    let (quotient, remainder) = (sum as u64 / UNIT, sum as u64 % UNIT);
+    let up = match remainder.cmp(&(UNIT / 2)) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Equal => quotient & 1,
+        std::cmp::Ordering::Greater => 1,
+    };
+    (quotient + up) as i64
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {

@@ -1,3 +1,4 @@
 //! From a position and two prices to what a trade earned.
 
+pub mod quick_pnl;
 pub mod trade_pnl;

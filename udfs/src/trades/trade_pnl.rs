@@ -28,14 +28,13 @@ use crate::decimal::{
     rescale_half_even,
 };
 use crate::exits::simulate_exit::EXACT_PRICE;
+use crate::metrics::totals::LAMPORTS_PER_UNIT;
 use crate::scoring::position_size::SIZE_DIGITS;
 
-/// Lamports in a ten-thousandth of a SOL, to which PnL and costs are rounded.
-const LAMPORTS_PER_UNIT: i128 = pow10(5);
 /// The digits that gross PnL and slippage are rounded to.
 const ROUNDED_DIGITS: u32 = 4;
 /// A ten-thousandth of a SOL in units of a size.
-const UNIT: i128 = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
+pub(super) const UNIT: i128 = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
 /// What lamports of `numeric(20,9)` stay below.
 const SOL_LIMIT: i128 = pow10(20);
 
@@ -85,7 +84,7 @@ pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<T
 #[derive(Debug, Clone, Copy)]
 pub struct Position {
     /// SOL × 10^17.
-    size: i128,
+    pub(super) size: i128,
     rounded_size: i128,
     slippage: i128,
     gas: i128,
@@ -105,8 +104,13 @@ impl Position {
 
     /// What is left of a return of `gain / stake` after costs.
     pub fn net_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
-        let net = gross_pnl(self.size, gain, stake)? - self.slippage - self.gas;
+        let net = gross_pnl(self.size, gain, stake)? - self.costs()?;
         (net.abs() < SOL_LIMIT).then_some(net)
+    }
+
+    /// What is lost whatever comes of the position.
+    pub(super) fn costs(&self) -> Option<i128> {
+        self.slippage.checked_add(self.gas)
     }
 }
 

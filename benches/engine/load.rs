@@ -1,0 +1,82 @@
+//! Loading, beside what decoding the same file takes with nothing done about its rows.
+
+use std::fs::File;
+use std::path::Path;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::csv;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use hindsight::ingest::synthetic::SyntheticFiles;
+
+use super::measure::{Taken, best, program};
+use super::row;
+
+const ROWS: usize = 8192;
+
+/// Loads a history with these prices into a workspace.
+pub fn load(files: &SyntheticFiles, prices: &Path, workspace: &Path) -> Taken {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let arguments = [
+        ("--data", text(workspace)),
+        ("--signals", text(&files.signals)),
+        ("--prices", text(prices)),
+        ("--trades", text(&files.trades)),
+    ];
+    let mut all = vec!["load"];
+    for (name, value) in &arguments {
+        all.extend([*name, value.as_str()]);
+    }
+    program(1, None, &all)
+}
+
+/// Decodes and loads the prices, from Parquet and from CSV.
+pub fn compare(files: &SyntheticFiles, folder: &Path) {
+    let (rows, decoding) = best(3, || decode_parquet(&files.prices));
+    row("decode the prices from Parquet", &decoding, None);
+    compare_load("load from Parquet", files, &files.prices, &decoding, folder);
+    let text = folder.join("prices.csv");
+    write_csv(&files.prices, &text);
+    let (again, decoding) = best(3, || decode_csv(&files.prices, &text));
+    assert_eq!(rows, again, "both files have the same rows");
+    row("decode them from CSV", &decoding, None);
+    compare_load("load from CSV", files, &text, &decoding, folder);
+    std::fs::remove_file(text).unwrap();
+}
+
+fn compare_load(what: &str, files: &SyntheticFiles, prices: &Path, decoding: &Taken, at: &Path) {
+    let loads = (0..3).map(|_| {
+        let workspace = at.join("compared");
+        let taken = load(files, prices, &workspace);
+        std::fs::remove_dir_all(workspace).unwrap();
+        taken
+    });
+    let least = loads.min_by_key(|taken| taken.processor).unwrap();
+    row(what, &least, None);
+    println!("  {:.2} times what decoding takes", least.ratio(decoding));
+}
+
+fn parquet(prices: &Path) -> impl Iterator<Item = RecordBatch> + use<> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(prices).unwrap()).unwrap();
+    let reader = builder.with_batch_size(ROWS).build().unwrap();
+    reader.map(|batch| batch.unwrap())
+}
+
+fn decode_parquet(prices: &Path) -> usize {
+    parquet(prices).map(|batch| batch.num_rows()).sum()
+}
+
+fn decode_csv(prices: &Path, text: &Path) -> usize {
+    let schema = parquet(prices).next().unwrap().schema();
+    let reader = csv::ReaderBuilder::new(schema)
+        .with_header(true)
+        .with_batch_size(ROWS);
+    let reader = reader.build(File::open(text).unwrap()).unwrap();
+    reader.map(|batch| batch.unwrap().num_rows()).sum()
+}
+
+fn write_csv(prices: &Path, text: &Path) {
+    let mut writer = csv::Writer::new(std::io::BufWriter::new(File::create(text).unwrap()));
+    for batch in parquet(prices) {
+        writer.write(&batch).unwrap();
+    }
+}

@@ -1,0 +1,327 @@
+//! How fast the engine is, beside a plain loop over sorted arrays in the same run.
+//!
+//! `cargo bench` prints a table; README.md beside this file says how to read it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and prints its table"
+)]
+
+mod grid;
+mod kernels;
+mod load;
+mod measure;
+mod plain;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::Int64Type;
+use grid::{Grid, RANGE};
+use hindsight::Engine;
+use hindsight::dataset::Dataset;
+use hindsight::ingest::synthetic::SyntheticHistory;
+use kernels::{KERNELS, Kernels, trades};
+use measure::{Taken, best, program, timed};
+use plain::{DEFAULTS, PlainHistory};
+
+const GOES: usize = 9;
+const DAYS: u32 = 180;
+/// Days whose instructions are counted: valgrind is fifty times slower.
+const COUNTED_DAYS: u32 = 10;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--count") {
+        return kernels::run_for_count(&arguments[1..]);
+    }
+    let asked: Vec<&str> = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_asked = |section: &str| asked.is_empty() || asked.contains(&section);
+    let days = std::env::var("HINDSIGHT_DAYS").ok();
+    let days = days.map_or(DAYS, |days| {
+        days.parse().expect("HINDSIGHT_DAYS is a number")
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new(folder.path(), days);
+
+    // What other processes use is measured first: they would be charged with this one's memory.
+    header(&format!("{days} days"));
+    bench.load(is_asked("load"));
+    if is_asked("process") {
+        bench.processes();
+    }
+    let in_process = ["kernel", "single", "sweep"];
+    if in_process.into_iter().any(is_asked) {
+        let plain = bench.plain();
+        if is_asked("kernel") {
+            bench.kernels(&plain);
+        }
+        if is_asked("single") {
+            bench.single(&plain);
+        }
+        if is_asked("sweep") {
+            bench.sweeps(&plain);
+        }
+    }
+    if is_asked("instructions") {
+        instructions();
+    }
+    if asked.contains(&"growth") {
+        growth(days);
+    }
+}
+
+/// A history on disk.
+struct Bench {
+    folder: PathBuf,
+    workspace: PathBuf,
+    days: u32,
+}
+
+/// The plain loop over the same history, and what one backtest takes of it.
+struct Plain {
+    history: PlainHistory,
+    one: Taken,
+    trades: usize,
+}
+
+impl Bench {
+    fn new(folder: &Path, days: u32) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            workspace: folder.join("workspace"),
+            days,
+        }
+    }
+
+    fn data(&self) -> &str {
+        self.workspace.to_str().unwrap()
+    }
+
+    /// Writes the history and loads it; `is_compared` with what decoding alone takes.
+    fn load(&self, is_compared: bool) -> Taken {
+        let history = SyntheticHistory {
+            days: self.days,
+            ..SyntheticHistory::default()
+        };
+        let go_on = |_, _| ControlFlow::Continue(());
+        let (files, taken) = timed(|| history.write(&self.folder, &go_on).unwrap());
+        row("write the demo history", &taken, None);
+        if is_compared {
+            load::compare(&files, &self.folder);
+        }
+        let loaded = load::load(&files, &files.prices, &self.workspace);
+        row("load it from Parquet", &loaded, None);
+        loaded
+    }
+
+    /// Whole processes, from their start to the printed result.
+    fn processes(&self) {
+        let query = |call: &str| {
+            let sql = format!("select * from {call}");
+            program(GOES, None, &["query", "--data", self.data(), &sql])
+        };
+        row(
+            "process: query of backtest()",
+            &query(&format!("backtest({RANGE})")),
+            None,
+        );
+        let first_day = [
+            "run",
+            "--data",
+            self.data(),
+            "--set",
+            "start_date=2025-01-01",
+        ];
+        row(
+            "process: hindsight run",
+            &program(GOES, None, &first_day),
+            None,
+        );
+        let ten = Grid {
+            targets: vec![50],
+            trails: vec![10],
+            holds: vec![60, 240],
+            ..Grid::hundred()
+        };
+        row("process: 10 combinations", &query(&ten.call()), None);
+        let grid = format!("select * from {}", Grid::ten_thousand().call());
+        let query = ["query", "--data", self.data(), "--format", "csv", &grid];
+        for threads in [1, 2] {
+            let taken = program(3, Some(threads), &query);
+            row(
+                &format!("process: 10,000 combinations, threads: {threads}"),
+                &taken,
+                None,
+            );
+        }
+    }
+
+    fn plain(&self) -> Plain {
+        let history = PlainHistory::new(&Dataset::open(&self.workspace).unwrap());
+        let ((trades, _), one) = best(GOES, || history.backtest(&DEFAULTS));
+        row("plain loop, one backtest", &one, None);
+        Plain {
+            history,
+            one,
+            trades,
+        }
+    }
+
+    fn kernels(&self, plain: &Plain) {
+        let kernels = Kernels::open(&self.workspace);
+        for (name, kernel) in KERNELS {
+            let (_, taken) = best(GOES, || kernel(&kernels));
+            row(&format!("kernel: {name}"), &taken, Some(plain));
+        }
+        assert_eq!(trades(&kernels.backtest()), plain.trades as u64);
+    }
+
+    fn single(&self, plain: &Plain) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (engine, open) = best(GOES, || {
+            runtime.block_on(Engine::open(&self.workspace)).unwrap()
+        });
+        row("open the workspace", &open, Some(plain));
+        let ask = |sql: &str| runtime.block_on(engine.sql(sql)).unwrap();
+        let (one, taken) = best(GOES, || ask(&format!("select * from backtest({RANGE})")));
+        assert_eq!(count(&one), plain.trades as i64);
+        row("backtest() with the defaults, warm", &taken, Some(plain));
+        let (queried, taken) = best(GOES, || {
+            ask(&format!("select * from backtest_by_queries({RANGE})"))
+        });
+        assert_eq!(
+            one[0].columns(),
+            queried[0].columns(),
+            "both ways give the same row"
+        );
+        row("the same by queries/backtest.sql", &taken, Some(plain));
+        let (_, taken) = best(GOES, || {
+            ask(
+                "select count(simulate_exit(token_address, timestamp, 'trailing_stop', 15, 50, 10, \
+                 60, 'level')) from signals",
+            )
+        });
+        row("simulate_exit of every signal in SQL", &taken, Some(plain));
+    }
+
+    fn sweeps(&self, plain: &Plain) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let engine = runtime.block_on(Engine::open(&self.workspace)).unwrap();
+        let sweep = |grid: &Grid, goes: usize, what: &str| {
+            let sql = format!("select * from {}", grid.call());
+            let (rows, taken) = best(goes, || runtime.block_on(engine.sql(&sql)).unwrap());
+            row(
+                &format!("{} combinations{what}", grid.len()),
+                &taken,
+                Some(plain),
+            );
+            (count(&rows), taken)
+        };
+        for grid in Grid::all() {
+            let goes = if grid.len() > 1_000 { 3 } else { GOES };
+            let (trades, taken) = sweep(&grid, goes, "");
+            if grid.len() == 1_000 {
+                let every = plain::settings(&grid);
+                let (looped, of_loop) = timed(|| {
+                    every
+                        .iter()
+                        .map(|one| plain.history.backtest(one).0)
+                        .sum::<usize>()
+                });
+                row("the same by the plain loop", &of_loop, Some(plain));
+                assert_eq!(trades, looped as i64);
+                println!(
+                    "  {:.1} times faster than the plain loop",
+                    of_loop.ratio(&taken)
+                );
+            }
+        }
+        for hold in [60, 1440] {
+            let grid = Grid {
+                holds: vec![hold],
+                ..Grid::thousand()
+            };
+            sweep(&grid, GOES, &format!(", hold {hold}"));
+        }
+    }
+}
+
+/// The simulated trades of some rows of `backtest`.
+fn count(rows: &[RecordBatch]) -> i64 {
+    let column = |batch: &RecordBatch| {
+        let trades = batch.column_by_name("simulated_total_trades").unwrap();
+        trades
+            .as_primitive::<Int64Type>()
+            .values()
+            .iter()
+            .sum::<i64>()
+    };
+    rows.iter().map(column).sum()
+}
+
+/// What the kernels execute, on any machine at any load.
+fn instructions() {
+    println!(
+        "\n{:<44} {:>14}",
+        format!("{COUNTED_DAYS} days"),
+        "instructions"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new(folder.path(), COUNTED_DAYS);
+    bench.load(false);
+    for (name, _) in KERNELS {
+        match kernels::instructions(name, &bench.workspace) {
+            Some(count) => println!("kernel: {name:<36} {count:>14}"),
+            None => return println!("valgrind is not installed"),
+        }
+    }
+}
+
+/// How cost grows with the history.
+fn growth(days: u32) {
+    for times in [1, 2, 4, 10] {
+        header(&format!("{times} × {days} days"));
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Bench::new(folder.path(), times * days);
+        bench.load(false);
+        let data = bench.data();
+        let run = program(
+            3,
+            None,
+            &["run", "--data", data, "--set", "start_date=2025-01-01"],
+        );
+        row("process: hindsight run", &run, None);
+        let hundred = format!("select * from {}", Grid::hundred().call());
+        let query = program(3, None, &["query", "--data", data, &hundred]);
+        row("process: 100 combinations", &query, None);
+    }
+}
+
+fn header(what: &str) {
+    println!(
+        "\n{what:<44} {:>10} {:>10} {:>9} {:>10}",
+        "wall", "processor", "× plain", "peak"
+    );
+}
+
+/// One line: what was done, what it took, beside the plain loop's single backtest.
+fn row(what: &str, taken: &Taken, plain: Option<&Plain>) {
+    let milliseconds = |time: std::time::Duration| format!("{:.1}ms", time.as_secs_f64() * 1e3);
+    let ratio = plain.map_or(String::new(), |plain| {
+        format!("{:.2}", taken.ratio(&plain.one))
+    });
+    let peak = taken
+        .peak
+        .map_or(String::new(), |kib| format!("{} MiB", kib / 1024));
+    let (wall, processor) = (milliseconds(taken.wall), milliseconds(taken.processor));
+    println!("{what:<44} {wall:>10} {processor:>10} {ratio:>9} {peak:>10}");
+}

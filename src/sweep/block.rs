@@ -1,0 +1,146 @@
+//! Combinations that are run together, by what they share.
+//!
+//! Each distinct set of exit rules, way of scoring and way of sizing is kept once, and a combination
+//! is a triple of them with a threshold. A block takes in combinations until what it would have to
+//! keep for each signal grows too large: memory does not depend on the number of combinations.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+
+use hindsight_udfs::exits::first_touches::Levels;
+use hindsight_udfs::exits::walk::{ExitRules, FillModel};
+use hindsight_udfs::scoring::position_size::Sizing;
+use hindsight_udfs::trades::trade_pnl::Costs;
+
+use super::combination::Combination;
+
+/// Levels times signals, and ways of scoring times signals.
+const CELLS_MAX: usize = 4_000_000;
+/// Ways of sizing; each is kept for each score there is.
+const SIZINGS_MAX: usize = 64;
+
+/// What selects signals, but for the threshold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scoring {
+    /// × 10^4.
+    pub weights: [i64; 5],
+    /// The signals.
+    pub range: Range<usize>,
+    /// Microseconds × 10^4.
+    pub max_entry_delay: Option<i128>,
+}
+
+/// One combination of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// Its places in the lists of the block.
+    pub rules: usize,
+    pub scoring: usize,
+    pub sizing: usize,
+    /// Points × 100.
+    pub threshold: i64,
+    /// Its place among all combinations.
+    pub position: usize,
+}
+
+/// Combinations of one fill model.
+#[derive(Debug)]
+pub struct Block {
+    pub fill_model: FillModel,
+    pub rules: Distinct<ExitRules>,
+    pub levels: Levels,
+    pub scorings: Distinct<Scoring>,
+    pub sizings: Distinct<(Sizing, Costs)>,
+    /// Sorted: those that share most stand together.
+    pub members: Vec<Member>,
+}
+
+impl Block {
+    /// All combinations in blocks; `ranges` are their signals, of `signal_count`.
+    pub fn all(
+        combinations: &[Combination],
+        ranges: &[Range<usize>],
+        signal_count: usize,
+    ) -> Vec<Self> {
+        let most = (CELLS_MAX / signal_count.max(1)).max(8);
+        let mut blocks: Vec<Self> = Vec::new();
+        for (_, fill_model) in FillModel::NAMES {
+            let mut block = Self::new(fill_model);
+            for (position, combination) in combinations.iter().enumerate() {
+                if combination.fill_model != fill_model {
+                    continue;
+                }
+                block.push(position, combination, ranges[position].clone());
+                if block.is_full(most) {
+                    blocks.push(std::mem::replace(&mut block, Self::new(fill_model)));
+                }
+            }
+            blocks.push(block);
+        }
+        blocks.retain(|block| !block.members.is_empty());
+        blocks
+            .iter_mut()
+            .for_each(|block| block.members.sort_unstable());
+        blocks
+    }
+
+    fn new(fill_model: FillModel) -> Self {
+        Self {
+            fill_model,
+            rules: Distinct::default(),
+            levels: Levels::default(),
+            scorings: Distinct::default(),
+            sizings: Distinct::default(),
+            members: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, position: usize, combination: &Combination, range: Range<usize>) {
+        let scoring = Scoring {
+            weights: combination.weights,
+            range,
+            max_entry_delay: combination.max_entry_delay,
+        };
+        self.levels.add(&combination.rules);
+        self.members.push(Member {
+            rules: self.rules.place(combination.rules),
+            scoring: self.scorings.place(scoring),
+            sizing: self.sizings.place((combination.sizing, combination.costs)),
+            threshold: combination.threshold,
+            position,
+        });
+    }
+
+    /// Whether another combination could make it too large.
+    fn is_full(&self, most: usize) -> bool {
+        self.scorings.values.len() >= most
+            || self.sizings.values.len() >= SIZINGS_MAX
+            || self.levels.slot_count() >= most
+    }
+}
+
+/// Values in the order in which they came, each once.
+#[derive(Debug)]
+pub struct Distinct<T> {
+    pub values: Vec<T>,
+    places: HashMap<T, usize>,
+}
+
+impl<T> Default for Distinct<T> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Distinct<T> {
+    fn place(&mut self, value: T) -> usize {
+        *self.places.entry(value).or_insert_with_key(|value| {
+            self.values.push(value.clone());
+            self.values.len() - 1
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Where trades end: every level of a block touched by every signal's path, walked once.
+//!
+//! The touches stand in the order in which trades are counted, by the instant of the exit and then
+//! the signal. A touch's place in it, its rank, tells it apart from all others and says which of two
+//! comes first, so that the exit of a signal under a set of rules is the least of four ranks, and
+//! the exits of all signals are a set of ranks that needs no sorting.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::common::Result;
+use hindsight_udfs::exits::first_touches::{Levels, first_touches};
+use hindsight_udfs::exits::walk::{ExitRules, FillModel, HUNDRED_PERCENT, fill};
+use hindsight_udfs::price_book::PriceBook;
+use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
+use rayon::prelude::*;
+
+use super::history::{Actual, History};
+use crate::error::Error;
+
+/// The rank of a level that a path does not touch.
+const UNTOUCHED: u32 = u32::MAX;
+/// Signals whose paths are walked between two looks at a cancellation.
+const SIGNALS_AT_ONCE: usize = 512;
+/// An actual PnL far from every other.
+const FAR: i64 = i64::MIN / 2;
+
+/// A touch as the end of a trade.
+#[derive(Debug, Clone, Copy)]
+pub struct SignalExit {
+    pub signal: u32,
+    /// Whether the signal was not actually traded.
+    pub is_new: bool,
+    /// Whether a return is too large to be kept, and both are 0 here.
+    pub is_vast: bool,
+    /// The returns by the fill model and by conservative fills.
+    pub rate: Rate,
+    pub conservative_rate: Rate,
+    /// Lamports; [`FAR`] from every other where there is none.
+    pub actual_pnl: i64,
+}
+
+/// A touch on its way to its rank.
+struct Touched {
+    timestamp: i64,
+    id_rank: u32,
+    reason: u8,
+    cell: usize,
+    exit: SignalExit,
+}
+
+/// The touches of some signals.
+pub struct ExitTable<'a> {
+    levels: &'a Levels,
+    /// One row for each signal, with the rank of each slot.
+    ranks: Vec<u32>,
+    /// By rank.
+    exits: Vec<SignalExit>,
+}
+
+impl<'a> ExitTable<'a> {
+    /// Walks the paths of these signals, each of which can be traded.
+    pub fn new(
+        history: &History,
+        book: &PriceBook,
+        signals: &[u32],
+        levels: &'a Levels,
+        fill_model: FillModel,
+        cancelled: &AtomicBool,
+    ) -> Result<Self> {
+        let rules_of_slots: Vec<_> = (0..levels.slot_count()).map(|s| levels.rules(s)).collect();
+        let paths = Paths {
+            history,
+            book,
+            levels,
+            fill_model,
+            rules_of_slots,
+        };
+        let walked = signals.par_chunks(SIGNALS_AT_ONCE).enumerate();
+        let walked = walked.map(|(chunk, signals)| match cancelled.load(Ordering::Relaxed) {
+            true => Err(Error::Cancelled),
+            false => Ok(paths.walk(chunk * SIGNALS_AT_ONCE, signals)),
+        });
+        let walked: Vec<Vec<Touched>> = walked.collect::<Result<_, Error>>()?;
+        let touched: Vec<Touched> = walked.into_iter().flatten().collect();
+
+        let mut order: Vec<(i64, u32, u8, u32)> = (0_u32..)
+            .zip(&touched)
+            .map(|(place, touch)| (touch.timestamp, touch.id_rank, touch.reason, place))
+            .collect();
+        order.par_sort_unstable();
+        let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
+        let mut exits = Vec::with_capacity(touched.len());
+        for (rank, (.., place)) in (0_u32..).zip(&order) {
+            let touch = &touched[*place as usize];
+            ranks[touch.cell] = rank;
+            exits.push(touch.exit);
+        }
+        Ok(Self {
+            levels,
+            ranks,
+            exits,
+        })
+    }
+
+    /// The exits of all signals under one set of rules, in the order in which trades are counted.
+    pub fn exits(&self, rules: &ExitRules) -> Vec<SignalExit> {
+        let slots = self.levels.slots(rules);
+        let mut is_exit = vec![0_u64; self.exits.len().div_ceil(64)];
+        let mut count = 0;
+        for ranks in self.ranks.chunks_exact(self.levels.slot_count()) {
+            let first = slots.iter().map(|slot| ranks[*slot]).min();
+            let first = first.unwrap_or(UNTOUCHED) as usize;
+            if let Some(word) = is_exit.get_mut(first / 64) {
+                *word |= 1 << (first % 64);
+                count += 1;
+            }
+        }
+        let mut exits = Vec::with_capacity(count);
+        for (word, ranks) in is_exit.iter().zip(self.exits.chunks(64)) {
+            let mut rest = *word;
+            while rest != 0 {
+                exits.push(ranks[rest.trailing_zeros() as usize]);
+                rest &= rest - 1;
+            }
+        }
+        exits
+    }
+}
+
+/// What signals' paths are walked over.
+struct Paths<'a> {
+    history: &'a History,
+    book: &'a PriceBook,
+    levels: &'a Levels,
+    fill_model: FillModel,
+    rules_of_slots: Vec<ExitRules>,
+}
+
+impl Paths<'_> {
+    /// The touches of some signals, the first of which has this row.
+    fn walk(&self, first_row: usize, signals: &[u32]) -> Vec<Touched> {
+        let mut touched = Vec::with_capacity(signals.len());
+        let mut touches = Vec::new();
+        for (row, signal) in (first_row..).zip(signals) {
+            let at = *signal as usize;
+            let Some(entry) = self.history.entries[at] else {
+                continue;
+            };
+            let prices = self.book.token(entry.token as usize);
+            let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
+            let (start, timestamp) = (entry.price as usize, self.history.timestamps[at]);
+            first_touches(
+                timestamps,
+                mantissas,
+                start,
+                timestamp,
+                self.levels,
+                &mut touches,
+            );
+
+            let paid = mantissas[start];
+            let cost = i128::from(paid) * i128::from(HUNDRED_PERCENT);
+            let stake = Stake::new(cost);
+            let (is_new, actual_pnl) = match self.history.actual[at] {
+                None => (true, FAR),
+                Some(Actual { pnl: None }) => (false, FAR),
+                Some(Actual { pnl: Some(pnl) }) => (false, near(pnl)),
+            };
+            for touch in &touches {
+                let (exit, observed) = (&touch.exit, mantissas[touch.exit.position]);
+                let rules = &self.rules_of_slots[touch.slot];
+                let gain = |model| fill(paid, observed, exit, rules, model) - cost;
+                let (gain, conservative) = (gain(self.fill_model), gain(FillModel::Conservative));
+                let rate = stake.rate(gain);
+                let conservative_rate = match conservative == gain {
+                    true => rate,
+                    false => stake.rate(conservative),
+                };
+                touched.push(Touched {
+                    timestamp: timestamps[exit.position],
+                    id_rank: self.history.id_ranks[at],
+                    reason: exit.reason as u8,
+                    cell: row * self.levels.slot_count() + touch.slot,
+                    exit: SignalExit {
+                        signal: *signal,
+                        is_new,
+                        is_vast: rate.is_none() || conservative_rate.is_none(),
+                        rate: rate.unwrap_or_default(),
+                        conservative_rate: conservative_rate.unwrap_or_default(),
+                        actual_pnl,
+                    },
+                });
+            }
+        }
+        touched
+    }
+}
+
+/// An actual PnL in 64 bits; what they do not hold is near to no simulated one that they do.
+fn near(pnl: i128) -> i64 {
+    i64::try_from(pnl)
+        .ok()
+        .filter(|pnl| pnl.unsigned_abs() < FAR.unsigned_abs())
+        .unwrap_or(FAR)
+}

@@ -1,0 +1,170 @@
+//! The net PnL of many trades: that of [`Position::net_pnl`] to the last digit, without a division
+//! for each.
+//!
+//! A return is kept as a whole number of 2^-46, a size as one of 2^-34 ten-thousandths of a SOL.
+//! Neither is exact, but both are off by less than a known bound, and so is their product. Only
+//! where it comes so close to the middle between two results that the bound does not decide is
+//! there no answer, and [`Position::net_pnl`] gives it.
+
+use super::trade_pnl::{Position, UNIT};
+use crate::metrics::totals::LAMPORTS_PER_UNIT;
+
+const RATE_BITS: u32 = 46;
+const SIZE_BITS: u32 = 34;
+/// What returns and sizes stay within; their product is then off by less than 2^62.
+const LARGEST: i64 = 1 << 60;
+/// Costs, in lamports, that leave room for a sum in 64 bits.
+const LARGEST_COSTS: i128 = 1 << 57;
+/// Half of a ten-thousandth, which makes of rounding down a rounding to the nearest.
+const HALF: i128 = 1 << (RATE_BITS + SIZE_BITS - 1);
+
+/// A return, gain over stake, × 2^46; off by less than 2.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rate(i64);
+
+/// What is divided by, as its reciprocal.
+#[derive(Debug, Clone, Copy)]
+pub struct Stake {
+    bits: u32,
+    /// 2^125 over the 63 leading bits of the stake.
+    reciprocal: u64,
+}
+
+impl Stake {
+    /// A stake above 0.
+    pub fn new(stake: i128) -> Self {
+        let bits = stake.ilog2() + 1;
+        let leading = match bits.checked_sub(63) {
+            Some(surplus) => stake >> surplus,
+            None => stake << (63 - bits),
+        };
+        let reciprocal = (1_u128 << 125) / leading as u128;
+        Self {
+            bits,
+            reciprocal: reciprocal as u64,
+        }
+    }
+
+    /// The return, `None` where it is too large to be kept.
+    pub fn rate(&self, gain: i128) -> Option<Rate> {
+        let size = gain.unsigned_abs();
+        let surplus = (128 - size.leading_zeros()).saturating_sub(63);
+        // Three factors rounded down by less than 2^-62 of themselves, and then the quotient.
+        let product = (size >> surplus) * u128::from(self.reciprocal);
+        let rate = product.checked_shr((self.bits + 62 - RATE_BITS).checked_sub(surplus)?);
+        let rate = i64::try_from(rate.unwrap_or(0)).ok();
+        let rate = rate.filter(|rate| *rate <= LARGEST)?;
+        Some(Rate(if gain < 0 { -rate } else { rate }))
+    }
+}
+
+/// A position with its costs, as [`Position`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct QuickPosition {
+    /// Ten-thousandths of a SOL × 2^34, rounded down.
+    size: i64,
+    /// Lamports.
+    costs: i64,
+}
+
+impl QuickPosition {
+    /// The same position, `None` where it is too large to be kept.
+    pub fn new(position: &Position) -> Option<Self> {
+        let size = position.size.checked_mul(1 << SIZE_BITS)? / UNIT;
+        let costs = position.costs().filter(|costs| *costs <= LARGEST_COSTS)?;
+        Some(Self {
+            size: i64::try_from(size).ok().filter(|size| *size <= LARGEST)?,
+            costs: i64::try_from(costs).ok()?,
+        })
+    }
+
+    /// What is left of a return after costs in lamports, below 2^59; `None` where a rounding is in
+    /// doubt.
+    #[inline]
+    pub fn net_pnl(&self, Rate(rate): Rate) -> Option<i64> {
+        // What both factors stay within keeps all of this in its bits.
+        let product = i128::from(self.size)
+            .wrapping_mul(rate.into())
+            .wrapping_add(HALF);
+        let leading = (product >> 64) as i64;
+        // The fraction's 16 leading bits: beside a whole number they are all alike.
+        let fraction = leading as u16;
+        let units = leading >> 16;
+        let net = units
+            .wrapping_mul(LAMPORTS_PER_UNIT as i64)
+            .wrapping_sub(self.costs);
+        (fraction.wrapping_add(1) > 1).then_some(net)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decimal::pow10;
+    use crate::trades::trade_pnl::Costs;
+
+    fn both(size: i128, gain: i128, stake: i128) -> (Option<i64>, Option<i128>) {
+        let costs = Costs {
+            slippage_percent: 12_345,
+            gas: 100_001,
+        };
+        let exact = Position::new(size, &costs);
+        let quick = exact.as_ref().and_then(QuickPosition::new);
+        let rate = Stake::new(stake).rate(gain);
+        (
+            quick
+                .zip(rate)
+                .and_then(|(quick, rate)| quick.net_pnl(rate)),
+            exact.and_then(|exact| exact.net_pnl(gain, stake)),
+        )
+    }
+
+    #[test]
+    fn ties_are_in_doubt() {
+        let half = 5 * pow10(12);
+        for units in [-3, -2, 0, 1, 2, 7] {
+            // A size of 2 units that returns `units` and a half quarters.
+            assert_eq!(both(4 * half, 2 * units + 1, 4).0, None, "{units}");
+            assert_eq!(
+                both(4 * half, units, 2).0.map(i128::from),
+                both(4 * half, units, 2).1
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_left_to_128_bits() {
+        assert_eq!(Stake::new(1).rate(1 << 15), None);
+        assert_eq!(Stake::new(1).rate(i128::MAX), None);
+        assert_eq!(
+            Stake::new(i128::MAX).rate(i128::MIN).map(|rate| rate.0),
+            Some(-1 << 46)
+        );
+        assert_eq!(both(pow10(30), 1, 2).0, None);
+    }
+
+    #[test]
+    fn equals_the_exact_pnl_where_it_answers() {
+        // A generator of Lehmer's: numbers of any length, the same in each run.
+        let mut state = 0x2545_f491_4f6c_dd1d_u128;
+        let mut draw = |bits: u32| {
+            state = state.wrapping_mul(0xda94_2042_e4dd_58b5_u128 << 1 | 1);
+            let length = (state >> 100) as u32 % bits + 1;
+            (state >> 1 & ((1 << length) - 1)) as i128
+        };
+        let mut answers = 0;
+        for _ in 0..200_000 {
+            let (size, stake) = (draw(60), draw(84) + 1);
+            let gain = match draw(2) {
+                0 => -draw(84).min(stake),
+                _ => draw(86),
+            };
+            let (quick, exact) = both(size, gain, stake);
+            if let Some(quick) = quick {
+                assert_eq!(Some(i128::from(quick)), exact, "{size} × {gain} / {stake}");
+                answers += 1;
+            }
+        }
+        assert!(answers > 100_000, "{answers} answers");
+    }
+}
