@@ -250,8 +250,7 @@ impl Served {
         config: SessionConfig,
         runtime: &Arc<RuntimeEnv>,
     ) -> Result<Self> {
-        let pipeline = Pipeline::plan(context(&dataset, config.clone(), runtime)?).await?;
-        let pipeline = Arc::new(pipeline);
+        let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?));
         let session = context(&dataset, config, runtime)?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));

@@ -1,10 +1,11 @@
-//! The pipeline: `queries/*.sql`, each one relation named by its file, planned once for a session.
+//! The pipeline: `queries/*.sql`, each one relation named by its file, planned once for a dataset.
 //!
 //! They read the data tables, one another, and `run_parameters`, which is put in place of a
 //! stand-in when a table function is called.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
@@ -13,6 +14,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
+use futures::FutureExt;
 
 use crate::error::Result;
 use crate::parameters::PARAMETERS;
@@ -71,54 +73,83 @@ pub static RUN_PARAMETERS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields))
 });
 
-/// The planned queries.
-#[derive(Debug)]
+/// The queries over the tables and functions of one dataset, planned when one is first asked for:
+/// `backtest` alone needs none of them.
 pub struct Pipeline {
-    plans: HashMap<&'static str, LogicalPlan>,
+    /// Used up by planning: the names of the queries are nobody else's.
+    context: SessionContext,
+    plans: OnceLock<std::result::Result<Plans, String>>,
+}
+
+type Plans = HashMap<&'static str, LogicalPlan>;
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pipeline")
+    }
 }
 
 impl Pipeline {
-    /// Plans every query over the tables and functions of a context, which is used up: the names
-    /// of the queries are nobody else's.
-    pub async fn plan(context: SessionContext) -> Result<Self> {
-        let stand_in = EmptyTable::new(Arc::clone(&RUN_PARAMETERS_SCHEMA));
-        context.register_table(RUN_PARAMETERS, Arc::new(stand_in))?;
-        let mut plans = HashMap::new();
-        for (name, sql) in QUERIES {
-            let plan = context
-                .state()
-                .create_logical_plan(sql)
-                .await
-                .map_err(|error| error.context(format!("queries/{name}.sql")))?;
-            let view = ViewTable::new(plan.clone(), None);
-            context.register_table(name, Arc::new(view))?;
-            plans.insert(name, plan);
+    /// The queries over a context of their own.
+    pub fn new(context: SessionContext) -> Self {
+        Self {
+            context,
+            plans: OnceLock::new(),
         }
-        Ok(Self { plans })
+    }
+
+    fn plans(&self) -> Result<&Plans> {
+        let plans = self
+            .plans
+            .get_or_init(|| plan(&self.context).map_err(|error| error.to_string()));
+        let problem = |problem: &String| DataFusionError::Internal(problem.clone());
+        Ok(plans.as_ref().map_err(problem)?)
     }
 
     /// The columns of a query.
-    pub fn schema(&self, name: &str) -> Option<SchemaRef> {
-        let plan = self.plans.get(name)?;
-        Some(Arc::clone(plan.schema().inner()))
+    pub fn schema(&self, name: &str) -> Result<SchemaRef> {
+        Ok(Arc::clone(self.query(name)?.schema().inner()))
+    }
+
+    fn query(&self, name: &str) -> Result<&LogicalPlan> {
+        let plan = self.plans()?.get(name);
+        let missing = || DataFusionError::Internal(format!("there is no query {name}"));
+        Ok(plan.ok_or_else(missing)?)
     }
 
     /// The plan of a query over these parameters.
     pub fn relation(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
-        let Some(plan) = self.plans.get(name) else {
-            let problem = format!("there is no query {name}");
-            return Err(DataFusionError::Internal(problem).into());
-        };
-        let replaced = plan
-            .clone()
-            .transform_up_with_subqueries(|node| match node {
-                LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
-                    let parameters = LogicalPlanBuilder::from(parameters.clone())
-                        .alias(scan.table_name.clone())?;
-                    Ok(Transformed::yes(parameters.build()?))
-                }
-                node => Ok(Transformed::no(node)),
-            })?;
+        let replaced =
+            self.query(name)?
+                .clone()
+                .transform_up_with_subqueries(|node| match node {
+                    LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
+                        let parameters = LogicalPlanBuilder::from(parameters.clone())
+                            .alias(scan.table_name.clone())?;
+                        Ok(Transformed::yes(parameters.build()?))
+                    }
+                    node => Ok(Transformed::no(node)),
+                })?;
         Ok(replaced.data)
     }
+}
+
+/// Plans every query.
+fn plan(context: &SessionContext) -> Result<Plans> {
+    let stand_in = EmptyTable::new(Arc::clone(&RUN_PARAMETERS_SCHEMA));
+    context.register_table(RUN_PARAMETERS, Arc::new(stand_in))?;
+    let mut plans = HashMap::new();
+    for (name, sql) in QUERIES {
+        let state = context.state();
+        // Nothing is waited for: the tables are in memory.
+        let plan = state.create_logical_plan(sql).now_or_never();
+        let waits = || Err(DataFusionError::Internal("planning waits".into()));
+        let plan = plan
+            .unwrap_or_else(waits)
+            .map_err(|error| error.context(format!("queries/{name}.sql")))?;
+        let view = ViewTable::new(plan.clone(), None);
+        context.register_table(name, Arc::new(view))?;
+        plans.insert(name, plan);
+    }
+    Ok(plans)
 }

@@ -1,17 +1,49 @@
 //! Loading, beside what decoding the same file takes with nothing done about its rows.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::Command;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use hindsight::ingest::synthetic::SyntheticFiles;
+use hindsight::ingest::synthetic::{SyntheticFiles, SyntheticHistory};
 
 use super::measure::{Taken, best, program};
 use super::row;
 
 const ROWS: usize = 8192;
+
+/// Writes the demo history in a process of its own: a child's peak memory is never less than its
+/// parent's was when it began.
+pub fn written(folder: &Path, days: u32) -> SyntheticFiles {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let status = command
+        .arg("--write")
+        .arg(days.to_string())
+        .arg(folder)
+        .status();
+    assert!(status.unwrap().success(), "the history was not written");
+    SyntheticFiles {
+        signals: folder.join("signals.parquet"),
+        prices: folder.join("token_prices.parquet"),
+        trades: folder.join("trade_outcomes.parquet"),
+    }
+}
+
+/// What that process does.
+pub fn write(arguments: &[String]) {
+    let [days, folder] = arguments else {
+        panic!("--write DAYS FOLDER, found {arguments:?}");
+    };
+    let history = SyntheticHistory {
+        days: days.parse().unwrap(),
+        ..SyntheticHistory::default()
+    };
+    let go_on = |_, _| ControlFlow::Continue(());
+    history.write(Path::new(folder), &go_on).unwrap();
+}
 
 /// Loads a history with these prices into a workspace.
 pub fn load(files: &SyntheticFiles, prices: &Path, workspace: &Path) -> Taken {

@@ -16,7 +16,6 @@ mod load;
 mod measure;
 mod plain;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
@@ -24,7 +23,6 @@ use datafusion::arrow::datatypes::Int64Type;
 use grid::{Grid, RANGE};
 use hindsight::Engine;
 use hindsight::dataset::Dataset;
-use hindsight::ingest::synthetic::SyntheticHistory;
 use kernels::{KERNELS, Kernels, trades};
 use measure::{Taken, best, program, timed};
 use plain::{DEFAULTS, PlainHistory};
@@ -36,8 +34,10 @@ const COUNTED_DAYS: u32 = 10;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == "--count") {
-        return kernels::run_for_count(&arguments[1..]);
+    match arguments.first().map(String::as_str) {
+        Some("--count") => return kernels::run_for_count(&arguments[1..]),
+        Some("--write") => return load::write(&arguments[1..]),
+        _ => {}
     }
     let asked: Vec<&str> = arguments
         .iter()
@@ -108,13 +108,7 @@ impl Bench {
 
     /// Writes the history and loads it; `is_compared` with what decoding alone takes.
     fn load(&self, is_compared: bool) -> Taken {
-        let history = SyntheticHistory {
-            days: self.days,
-            ..SyntheticHistory::default()
-        };
-        let go_on = |_, _| ControlFlow::Continue(());
-        let (files, taken) = timed(|| history.write(&self.folder, &go_on).unwrap());
-        row("write the demo history", &taken, None);
+        let files = load::written(&self.folder, self.days);
         if is_compared {
             load::compare(&files, &self.folder);
         }

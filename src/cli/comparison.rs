@@ -117,20 +117,18 @@ pub struct Comparison {
 impl Comparison {
     /// Runs the backtest with these arguments, and compares its trades.
     pub async fn run(engine: &Engine, arguments: &str) -> Result<Self> {
-        let backtest = engine
-            .sql(&format!("select * from backtest({arguments})"))
-            .await?;
-        let trades = engine
-            .sql(&format!(
-                "select timestamp, token_address, score, actual_pnl_sol, simulated_pnl_sol, \
+        let row = format!("select * from backtest({arguments})");
+        let changed = format!(
+            "select timestamp, token_address, score, actual_pnl_sol, simulated_pnl_sol, \
                  cast(coalesce(simulated_pnl_sol, 0) - coalesce(actual_pnl_sol, 0) as numeric(20, 9)) as difference_sol, \
                  change_description \
                  from compare_trades({arguments}) \
                  where change <> 'unchanged' \
                  order by abs(difference_sol) desc, timestamp, signal_id \
                  limit {TRADES_SHOWN}"
-            ))
-            .await?;
+        );
+        // The one runs while the other is planned.
+        let (backtest, trades) = futures::try_join!(engine.sql(&row), engine.sql(&changed))?;
         let one = |batches: Vec<RecordBatch>| {
             let schema = batches.first().map(RecordBatch::schema);
             let schema = schema.ok_or_else(|| missing("result"))?;

@@ -1,8 +1,9 @@
 //! `hindsight sweep`: every combination of some settings, the best first.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
+use hindsight::sweep::estimate;
 
 use super::failure::Failure;
 use super::numbers::grouped;
@@ -13,6 +14,8 @@ use super::settings::{self, Setting};
 use super::terminal::{aside, remark, seconds};
 use super::workspace::Workspace;
 
+/// A wait that is announced.
+const WORTH_SAYING: Duration = Duration::from_secs(5);
 /// The rows of a table, unless told otherwise.
 const TABLE_ROWS: u64 = 20;
 
@@ -68,9 +71,16 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
              order by simulated_total_pnl_sol desc, {swept}{limit}"
         ))
         .await?;
+    let signals = engine.dataset().signals.num_rows();
+    let time = estimate::estimate(usize::try_from(combinations).unwrap_or(usize::MAX), signals);
     match combinations {
         1 => remark("1 combination"),
-        _ => remark(format_args!("{} combinations", grouped(combinations))),
+        _ if time < WORTH_SAYING => remark(format_args!("{} combinations", grouped(combinations))),
+        _ => remark(format_args!(
+            "{} combinations, about {}",
+            grouped(combinations),
+            estimate::in_words(time)
+        )),
     }
     let spinner = Bar::spinner("backtesting");
     output

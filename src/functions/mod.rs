@@ -196,7 +196,8 @@ impl TableFunctionPlanner {
             }
             false => None,
         };
-        parameter_rows::plan(row, scenarios, function.name, self.last_day)
+        let grid_signals = function.is_grid.then(|| self.sweep_source.signal_count());
+        parameter_rows::plan(row, scenarios, function.name, self.last_day, grid_signals)
     }
 }
 

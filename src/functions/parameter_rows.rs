@@ -39,6 +39,7 @@ use crate::parameters::{PARAMETERS, check_together};
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
 use crate::runs::execute::RunBacktest;
 use crate::scenarios::write::ScenarioWrite;
+use crate::sweep::estimate;
 use crate::sweep::plan::BacktestGrid;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -52,6 +53,7 @@ pub fn plan(
     scenarios: Option<LogicalPlan>,
     function: &'static str,
     last_day: Option<i32>,
+    grid_signals: Option<usize>,
 ) -> Result<LogicalPlan> {
     let schema = DFSchema::try_from(RUN_PARAMETERS_SCHEMA.as_ref().clone())?;
     Ok(LogicalPlan::Extension(Extension {
@@ -60,6 +62,7 @@ pub fn plan(
             scenarios,
             function,
             last_day,
+            grid_signals,
             schema: Arc::new(schema),
         }),
     }))
@@ -72,6 +75,8 @@ struct ParameterRows {
     scenarios: Option<LogicalPlan>,
     function: &'static str,
     last_day: Option<i32>,
+    /// The signals that each combination runs over, where it is the grid operator that runs them.
+    grid_signals: Option<usize>,
     schema: DFSchemaRef,
 }
 
@@ -169,6 +174,7 @@ impl ExtensionPlanner for NodePlanner {
             inputs.to_vec(),
             node.function,
             node.last_day,
+            node.grid_signals,
         ))))
     }
 }
@@ -180,6 +186,7 @@ struct ParameterRowsExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     function: &'static str,
     last_day: Option<i32>,
+    grid_signals: Option<usize>,
     properties: Arc<PlanProperties>,
 }
 
@@ -188,6 +195,7 @@ impl ParameterRowsExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         function: &'static str,
         last_day: Option<i32>,
+        grid_signals: Option<usize>,
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&RUN_PARAMETERS_SCHEMA)),
@@ -199,6 +207,7 @@ impl ParameterRowsExec {
             inputs,
             function,
             last_day,
+            grid_signals,
             properties: Arc::new(properties),
         }
     }
@@ -242,14 +251,19 @@ impl ExecutionPlan for ParameterRowsExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children, self.function, self.last_day)))
+        Ok(Arc::new(Self::new(
+            children,
+            self.function,
+            self.last_day,
+            self.grid_signals,
+        )))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let inputs = self.inputs.iter();
         let inputs = inputs.map(|input| input.execute(0, Arc::clone(&context)));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let (function, last_day) = (self.function, self.last_day);
+        let (function, last_day, grid_signals) = (self.function, self.last_day, self.grid_signals);
         let rows = async move {
             let mut tables: Vec<Vec<RecordBatch>> = Vec::with_capacity(inputs.len());
             for input in inputs {
@@ -261,6 +275,9 @@ impl ExecutionPlan for ParameterRowsExec {
             };
             let scenarios = tables.get(1).map_or(&[] as &[_], Vec::as_slice);
             let combinations = Combinations::new(function, arguments, scenarios, last_day)?;
+            if let Some(signals) = grid_signals {
+                estimate::check(function, combinations.count(), signals)?;
+            }
             Ok(stream::iter(combinations.batches()))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(

@@ -7,6 +7,7 @@
 
 pub mod backtest;
 pub mod combination;
+pub mod estimate;
 pub mod history;
 pub mod metrics;
 pub mod plan;

@@ -49,6 +49,11 @@ impl SweepSource {
         }
     }
 
+    /// The signals of the dataset.
+    pub fn signal_count(&self) -> usize {
+        self.dataset.signals.num_rows()
+    }
+
     fn history(&self) -> Result<&History> {
         if let Some(history) = self.history.get() {
             return Ok(history);

@@ -106,6 +106,28 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
 }
 
 #[test]
+fn a_grid_too_large_to_finish_says_so_before_it_starts() {
+    let mut random = Random::of_test("a_grid_too_large_to_finish_says_so_before_it_starts");
+    let engine = block_on(TestEngine::of_history(
+        &history(&mut random),
+        Execution::USUAL,
+    ));
+    let error = block_on(engine.sql(
+        "select * from backtest(stop_loss_percent => range(1, 51), \
+         take_profit_percent => range(5, 501), trailing_stop_percent => range(1, 31), \
+         max_hold_minutes => range(5, 1441), score_threshold => range(0, 101))",
+    ));
+    let error = error.unwrap_err();
+    let size = 50_u64 * 496 * 30 * 1_436 * 101;
+    assert!(error.starts_with("22023: backtest: "), "{error}");
+    assert!(
+        error.contains(&format!("{size} combinations of ")),
+        "{error}"
+    );
+    assert!(error.contains(" would take about "), "{error}");
+}
+
+#[test]
 fn rows_that_leave_64_bits_equal_the_queries() {
     let mut random = Random::of_test("rows_that_leave_64_bits_equal_the_queries");
     for number in 0..3 {
