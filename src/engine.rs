@@ -259,9 +259,7 @@ impl Served {
             session.register_udtf(procedure.name, Arc::new(procedure));
         }
         for table in &RUN_TABLES {
-            if let Some(rows) = pipeline.schema(table.query) {
-                session.register_table(table.name, Arc::new(RunRowsTable::new(table, &rows)))?;
-            }
+            session.register_table(table.name, Arc::new(RunRowsTable::new(table, &pipeline)))?;
         }
         session.register_relation_planner(Arc::new(TableFunctionPlanner {
             pipeline: Arc::clone(&pipeline),

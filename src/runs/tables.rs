@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
@@ -20,6 +20,7 @@ use super::files::{RunRows, RunTable, are_here};
 use super::progress::{remaining, tenths_of_percent};
 use super::{BACKTESTS, Run, backtests};
 use crate::error::{self, Error};
+use crate::pipeline::Pipeline;
 use crate::session::client::{Client, Severity};
 use crate::state_table::rows_of;
 use crate::tables::wanted_values;
@@ -160,25 +161,37 @@ fn progress_rows(runs: &[Run]) -> error::Result<RecordBatch> {
 #[derive(Debug)]
 pub struct RunRowsTable {
     table: &'static RunTable,
-    schema: SchemaRef,
+    /// Knows the columns, once somebody asks.
+    pipeline: Arc<Pipeline>,
+    schema: OnceLock<SchemaRef>,
 }
 
 impl RunRowsTable {
-    /// `rows` are the columns of its query.
-    pub fn new(table: &'static RunTable, rows: &Schema) -> Self {
-        let mut fields = vec![Field::new("backtest_id", DataType::Utf8, true)];
-        fields.extend(rows.fields().iter().map(|field| field.as_ref().clone()));
+    /// The rows of stored runs that a query of the pipeline made.
+    pub fn new(table: &'static RunTable, pipeline: &Arc<Pipeline>) -> Self {
         Self {
             table,
-            schema: Arc::new(Schema::new(fields)),
+            pipeline: Arc::clone(pipeline),
+            schema: OnceLock::new(),
         }
+    }
+
+    fn columns(&self) -> &SchemaRef {
+        self.schema.get_or_init(|| {
+            let mut fields = vec![Arc::new(Field::new("backtest_id", DataType::Utf8, true))];
+            // The queries are ours and tested: they plan.
+            if let Ok(rows) = self.pipeline.schema(self.table.query) {
+                fields.extend(rows.fields().iter().cloned());
+            }
+            Arc::new(Schema::new(fields))
+        })
     }
 }
 
 #[async_trait]
 impl TableProvider for RunRowsTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(self.columns())
     }
 
     fn table_type(&self) -> TableType {
@@ -199,9 +212,9 @@ impl TableProvider for RunRowsTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = || (0..self.schema.fields().len()).collect();
+        let all = || (0..self.columns().fields().len()).collect();
         let columns: Vec<usize> = projection.cloned().unwrap_or_else(all);
-        let schema = Arc::new(self.schema.project(&columns)?);
+        let schema = Arc::new(self.columns().project(&columns)?);
         let rows = StoredRows {
             table: self.table,
             ids: wanted_ids(filters, "backtest_id"),
