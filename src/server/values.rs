@@ -342,10 +342,7 @@ fn binary(bytes: &Bytes, data_type: &DataType) -> Result<ScalarValue> {
     let eight = || -> Result<[u8; 8]> { fixed(8)?.try_into().map_err(|_| wrong()) };
     let four = || -> Result<[u8; 4]> { fixed(4)?.try_into().map_err(|_| wrong()) };
     Ok(match data_type {
-        DataType::Utf8 => ScalarValue::Utf8(Some(match utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => return Err(error),
-        })),
+        DataType::Utf8 => ScalarValue::Utf8(Some(utf8(bytes)?)),
         DataType::Boolean => ScalarValue::Boolean(Some(fixed(1)? != [0])),
         DataType::Int16 => {
             let bytes: [u8; 2] = fixed(2)?.try_into().map_err(|_| wrong())?;

@@ -10,7 +10,7 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{AccessExpr, CaseWhen, TrimWhereField};
 use datafusion::sql::sqlparser::ast::{
     DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectNamePart, Query, SelectItem, SetExpr, Statement, Subscript, UnaryOperator, Value,
+    ObjectNamePart, Query, SelectItem, SetExpr, Statement, UnaryOperator, Value,
     visit_expressions_mut,
 };
 
@@ -198,9 +198,7 @@ fn name_of(expr: &Expr) -> Option<(String, bool)> {
                     }
                     _ => None,
                 },
-                AccessExpr::Subscript(Subscript::Index { .. } | Subscript::Slice { .. }) | _ => {
-                    None
-                }
+                _ => None,
             });
             field.map(|field| (field, true)).or_else(|| name_of(root))
         }

@@ -126,10 +126,8 @@ fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
     for token in tokens {
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => levels.push(0),
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                if levels.len() > 1 {
-                    depth -= levels.pop().unwrap_or_default();
-                }
+            Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => {
+                depth -= levels.pop().unwrap_or_default();
             }
             Token::Comma => {
                 if let Some(level) = levels.last_mut() {

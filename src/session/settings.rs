@@ -343,7 +343,7 @@ fn shown_milliseconds(number: u64) -> String {
     ];
     let unit = units
         .iter()
-        .find(|(size, _)| number > 0 && number % size == 0);
+        .find(|(size, _)| number > 0 && number.is_multiple_of(*size));
     match (number, unit) {
         (0, _) => "0".into(),
         (_, Some((size, name))) => format!("{}{name}", number / size),

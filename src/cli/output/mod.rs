@@ -88,7 +88,9 @@ impl Output {
                 }
                 return Ok(());
             }
-            Outcome::Done { rows: Some(rows), .. } => {
+            Outcome::Done {
+                rows: Some(rows), ..
+            } => {
                 let noun = if rows == 1 { "row" } else { "rows" };
                 aside(format_args!("{} {noun} written", grouped(rows)));
                 return Ok(());

@@ -288,10 +288,10 @@ fn timestamptz(microseconds: i64, style: &Style, out: &mut BytesMut) {
     let sign = if offset < 0 { '-' } else { '+' };
     let offset = offset.unsigned_abs();
     put(out, format_args!("{sign}{:02}", offset / 3_600));
-    if offset % 3_600 != 0 {
+    if !offset.is_multiple_of(3_600) {
         put(out, format_args!(":{:02}", offset / 60 % 60));
     }
-    if offset % 60 != 0 {
+    if !offset.is_multiple_of(60) {
         put(out, format_args!(":{:02}", offset % 60));
     }
     out.put_slice(if is_bc { b" BC" } else { b"" });
