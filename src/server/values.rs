@@ -273,6 +273,9 @@ fn array(text: &str) -> Option<Vec<Option<String>>> {
                     kept = item.len();
                 }
                 Some('{' | '}') => return None,
+                Some(letter) if item.is_empty() && letter.is_whitespace() => {
+                    letters.next();
+                }
                 Some(letter) => {
                     item.push(*letter);
                     letters.next();

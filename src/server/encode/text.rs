@@ -498,7 +498,7 @@ mod tests {
             text(|out| {
                 date(-719_529, out);
             }),
-            "0001-12-31"
+            "0002-12-31"
         );
         assert_eq!(
             text(|out| {
