@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
@@ -24,6 +25,7 @@ use crate::runs::files::RUN_TABLES;
 use crate::runs::tables::{BacktestsTable, ProgressTable, RunRowsTable};
 use crate::scenarios::table::ScenariosTable;
 use crate::session::activity::Activity;
+use crate::session::client::Notice;
 use crate::session::give_way::GiveWay;
 use crate::session::{Outcome, Role, Session};
 use crate::settings::tables::{LiveSettingsTable, SettingsHistoryTable};
@@ -149,6 +151,22 @@ impl Engine {
             session: Arc::new(session),
             served,
         })
+    }
+
+    /// The same with a session of its own for this user.
+    pub async fn of_user(self, user: &str, role: Role) -> Result<Self> {
+        let session = Arc::new(self.session(user, role).await?);
+        Ok(Self { session, ..self })
+    }
+
+    /// Where remarks on the statements of its own session go from now on.
+    pub fn listen(&self, notices: UnboundedSender<Notice>) {
+        self.session.listen(Some(notices));
+    }
+
+    /// The runs under way in this process.
+    pub fn runs(&self) -> &Arc<Runs> {
+        self.newest.runs()
     }
 
     /// A session for a user: what it sets and makes, no other sees.

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -127,6 +127,25 @@ impl Pipeline {
                         let parameters = LogicalPlanBuilder::from(parameters.clone())
                             .alias(scan.table_name.clone())?;
                         Ok(Transformed::yes(parameters.build()?))
+                    }
+                    node => Ok(Transformed::no(node)),
+                })?;
+        Ok(replaced.data)
+    }
+
+    /// The plan of a query that reads `made`, over rows of that relation that are made already.
+    pub fn over(&self, name: &str, made: &str, rows: &LogicalPlan) -> Result<LogicalPlan> {
+        let replaced =
+            self.query(name)?
+                .clone()
+                .transform_down_with_subqueries(|node| match node {
+                    LogicalPlan::SubqueryAlias(relation) if relation.alias.table() == made => {
+                        let rows = LogicalPlanBuilder::from(rows.clone()).alias(relation.alias)?;
+                        Ok(Transformed::new(
+                            rows.build()?,
+                            true,
+                            TreeNodeRecursion::Jump,
+                        ))
                     }
                     node => Ok(Transformed::no(node)),
                 })?;

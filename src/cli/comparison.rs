@@ -11,9 +11,11 @@ use hindsight::parameters::{PARAMETERS, Parameter};
 use hindsight::{Engine, Error, Result};
 use hindsight_udfs::decimal;
 
+use super::apply::text;
 use super::failure::Failure;
 use super::load::short_fingerprint;
 use super::numbers::{fixed, signed};
+use super::settings::quoted;
 use super::table::{Cell, Column, Table};
 use super::terminal::{self, BAD, BOLD, DIM, GOOD, PLAIN};
 use super::values::{Form, write_value};
@@ -118,17 +120,34 @@ impl Comparison {
     /// Runs the backtest with these arguments, and compares its trades.
     pub async fn run(engine: &Engine, arguments: &str) -> Result<Self> {
         let row = format!("select * from backtest({arguments})");
-        let changed = format!(
-            "select timestamp, token_address, score, actual_pnl_sol, simulated_pnl_sol, \
-                 cast(coalesce(simulated_pnl_sol, 0) - coalesce(actual_pnl_sol, 0) as numeric(20, 9)) as difference_sol, \
-                 change_description \
-                 from compare_trades({arguments}) \
-                 where change <> 'unchanged' \
-                 order by abs(difference_sol) desc, timestamp, signal_id \
-                 limit {TRADES_SHOWN}"
-        );
+        let trades = format!("compare_trades({arguments})");
+        let changed = changed_trades(&trades, "true");
         // The one runs while the other is planned.
         let (backtest, trades) = futures::try_join!(engine.sql(&row), engine.sql(&changed))?;
+        Self::of(backtest, trades, engine.dataset().fingerprint.clone())
+    }
+
+    /// Compares the trades of a stored run.
+    pub async fn of_run(engine: &Engine, id: &str) -> std::result::Result<Self, Failure> {
+        let id = quoted(id);
+        let row = format!("select * from backtests where id = {id}");
+        let backtest = engine.sql(&row).await?;
+        let status = text(&backtest, "status", 0);
+        if status != "completed" {
+            let why = text(&backtest, "error_message", 0);
+            return Err(Error::NotReady(format!("this backtest is {status}: {why}")).into());
+        }
+        let changed = changed_trades("trade_comparisons", &format!("backtest_id = {id}"));
+        let trades = engine.sql(&changed).await?;
+        let fingerprint = text(&backtest, "dataset", 0);
+        Ok(Self::of(backtest, trades, fingerprint)?)
+    }
+
+    fn of(
+        backtest: Vec<RecordBatch>,
+        trades: Vec<RecordBatch>,
+        fingerprint: String,
+    ) -> Result<Self> {
         let one = |batches: Vec<RecordBatch>| {
             let schema = batches.first().map(RecordBatch::schema);
             let schema = schema.ok_or_else(|| missing("result"))?;
@@ -138,7 +157,7 @@ impl Comparison {
         Ok(Self {
             backtest: one(backtest)?,
             trades: one(trades)?,
-            fingerprint: engine.dataset().fingerprint.clone(),
+            fingerprint,
         })
     }
 
@@ -352,6 +371,19 @@ impl Better {
             _ => PLAIN,
         }
     }
+}
+
+/// The changed trades among these, those that would have changed most.
+fn changed_trades(trades: &str, condition: &str) -> String {
+    format!(
+        "select timestamp, token_address, score, actual_pnl_sol, simulated_pnl_sol, \
+         cast(coalesce(simulated_pnl_sol, 0) - coalesce(actual_pnl_sol, 0) as numeric(20, 9)) as difference_sol, \
+         change_description \
+         from {trades} \
+         where change <> 'unchanged' and {condition} \
+         order by abs(difference_sol) desc, timestamp, signal_id \
+         limit {TRADES_SHOWN}"
+    )
 }
 
 /// A value of a parameter without the zeros of its type.

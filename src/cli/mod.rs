@@ -4,16 +4,24 @@
 //! its own, so that Ctrl-C ends it whatever it is doing; what holds files open is asked to stop and
 //! given a moment to tidy up.
 
+mod apply;
+mod compare;
 mod comparison;
+mod consent;
 mod demo;
 mod failure;
+mod history;
+mod ids;
 mod interrupt;
+mod live_settings;
 mod load;
 mod numbers;
 mod output;
 mod progress;
 mod query;
+mod rollback;
 mod run;
+mod scenarios;
 mod serve;
 mod settings;
 mod shell;
@@ -30,7 +38,7 @@ use std::time::Duration;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
-use hindsight::{Error, configuration};
+use hindsight::{Error, configuration, runs};
 
 use failure::Failure;
 use interrupt::Interrupt;
@@ -64,6 +72,12 @@ enum Command {
     Load(load::LoadArgs),
     Run(run::RunArgs),
     Sweep(sweep::SweepArgs),
+    History(history::HistoryArgs),
+    Compare(compare::CompareArgs),
+    Scenarios(scenarios::ScenariosArgs),
+    Settings(live_settings::SettingsArgs),
+    Apply(apply::ApplyArgs),
+    Rollback(rollback::RollbackArgs),
     Query(query::QueryArgs),
     Shell(shell::ShellArgs),
     Serve(serve::ServeArgs),
@@ -97,10 +111,14 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
             joined = &mut task => joined,
             () = interrupt.happened() => {
                 // What writes is let finish or undo; a query is simply left behind.
-                // (A timer would wait for the threads that it keeps busy.)
+                // A run that nobody waits for any more stores that it was cancelled.
                 let ended = match interrupt.is_writing() {
                     true => tokio::time::timeout(GRACE, &mut task).await.ok(),
-                    false => None,
+                    false => {
+                        task.abort();
+                        let _ = tokio::time::timeout(GRACE, runs_ended()).await;
+                        None
+                    }
                 };
                 match ended {
                     Some(joined) => joined,
@@ -117,6 +135,13 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
     outcome
 }
 
+/// Waits until no run is under way in this process.
+async fn runs_ended() {
+    while runs::any_unended() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
     let workspace = cli.workspace;
     configuration::apply(&workspace)?;
@@ -125,6 +150,12 @@ async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
         Command::Run(arguments) => run::execute(&workspace, arguments).await,
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
+        Command::History(arguments) => history::execute(&workspace, arguments).await,
+        Command::Compare(arguments) => compare::execute(&workspace, arguments).await,
+        Command::Scenarios(arguments) => scenarios::execute(&workspace, arguments).await,
+        Command::Settings(arguments) => live_settings::execute(&workspace, arguments).await,
+        Command::Apply(arguments) => apply::execute(&workspace, arguments).await,
+        Command::Rollback(arguments) => rollback::execute(&workspace, arguments).await,
         Command::Query(arguments) => query::execute(&workspace, arguments).await,
         Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
         Command::Serve(arguments) => serve::execute(&workspace, arguments).await,

@@ -1,34 +1,53 @@
-//! `hindsight run`: one backtest, compared with what really happened.
+//! `hindsight run`: one backtest, stored and compared with what really happened.
 
-use std::time::Instant;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use hindsight::{Engine, Error};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream;
+use hindsight::runs::progress::Phase;
+use hindsight::{Engine, Error, Outcome};
 
+use super::apply::text;
 use super::comparison::Comparison;
 use super::failure::Failure;
 use super::output::{Format, Output};
 use super::progress::Bar;
-use super::settings::{self, Setting};
+use super::settings::{self, Setting, quoted};
 use super::terminal::{aside, seconds};
 use super::workspace::Workspace;
 
-/// Backtest one set of settings and compare it with what really happened
+/// How often the progress is looked at.
+const FOLLOW: Duration = Duration::from_millis(100);
+
+/// Backtest one set of settings, store it, and compare it with what really happened
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Backtest one set of settings and compare it with what really happened.\n\n\
-                  What is not set takes its default; hindsight query \"select * from parameters\" \
-                  lists them all.",
+    long_about = "Backtest one set of settings, store it, and compare it with what really \
+                  happened.\n\n\
+                  What is not set takes the scenario's value, or its default; hindsight query \
+                  \"select * from parameters\" lists them all.",
     after_help = "Examples:\n  \
                   hindsight run --set stop_loss_percent=12\n  \
+                  hindsight run cautious --label 'before the weekend'\n  \
                   hindsight run --set start_date=2025-01-01 --set exit_strategy=hybrid\n  \
-                  hindsight run --set score_threshold=80 --format json"
+                  hindsight run --set score_threshold=80 --no-store --format json"
 )]
 pub struct RunArgs {
-    /// A parameter and its value; none is no value
+    /// The scenario to run
+    scenario: Option<String>,
+    /// A parameter and its value, which beats the scenario's; none is no value
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::parse)]
     settings: Vec<Setting>,
-    /// How the result is written; all but table write the row of backtest(…)
+    /// What the run is for, beside it in the history
+    #[arg(long)]
+    label: Option<String>,
+    /// Only show it
+    #[arg(long, conflicts_with = "label")]
+    no_store: bool,
+    /// How the result is written; all but table write the row of the backtest
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -37,22 +56,19 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     let started = Instant::now();
     let mut output = Output::new(arguments.format)?;
     let engine = open_loaded(workspace).await?;
-    let call = settings::arguments(&arguments.settings);
-    let outcome = if arguments.format == Format::Table {
-        let spinner = Bar::spinner("backtesting");
-        let comparison = Comparison::run(&engine, &call).await;
-        drop(spinner);
-        match comparison {
-            Ok(comparison) => comparison.print(),
-            Err(error) => Err(error.into()),
-        }
-    } else {
-        match engine.run(&format!("select * from backtest({call})")).await {
-            Ok(outcome) => output.write(outcome, true).await,
-            Err(error) => Err(error.into()),
-        }
+    let mut call: Vec<String> = arguments.settings.iter().map(Setting::argument).collect();
+    if let Some(scenario) = &arguments.scenario {
+        call.push(format!("scenario => {}", quoted(scenario)));
+    }
+    if let Some(label) = &arguments.label {
+        call.push(format!("label => {}", quoted(label)));
+    }
+    let call = call.join(", ");
+    let outcome = match arguments.no_store {
+        true => show(&engine, &mut output, arguments.format, &call).await,
+        false => store(&engine, &mut output, arguments.format, &call).await,
     };
-    outcome.map_err(|failure| {
+    let id = outcome.map_err(|failure| {
         let is_several = arguments.settings.iter().any(Setting::is_several);
         match failure.error() {
             Error::Parameter { .. } if is_several => {
@@ -61,8 +77,83 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
             _ => failure,
         }
     })?;
-    aside(seconds(started.elapsed()));
+    match id {
+        None => aside(seconds(started.elapsed())),
+        Some(id) => aside(format_args!(
+            "{}, stored as {id}",
+            seconds(started.elapsed())
+        )),
+    }
     Ok(())
+}
+
+/// Runs it and stores nothing.
+async fn show(
+    engine: &Engine,
+    output: &mut Output,
+    format: Format,
+    call: &str,
+) -> Result<Option<String>, Failure> {
+    if format == Format::Table {
+        let spinner = Bar::spinner("backtesting");
+        let comparison = Comparison::run(engine, call).await;
+        drop(spinner);
+        comparison?.print()?;
+    } else {
+        let outcome = engine
+            .run(&format!("select * from backtest({call})"))
+            .await?;
+        output.write(outcome, true).await?;
+    }
+    Ok(None)
+}
+
+/// Runs and stores it; returns its id.
+async fn store(
+    engine: &Engine,
+    output: &mut Output,
+    format: Format,
+    call: &str,
+) -> Result<Option<String>, Failure> {
+    let sql = format!("select * from run_backtest({call})");
+    let run = engine.sql(&sql);
+    let run = tokio::select! {
+        run = run => run?,
+        never = follow(engine) => match never {},
+    };
+    let id = text(&run, "backtest_id", 0);
+    if format == Format::Table {
+        Comparison::of_run(engine, &id).await?.print()?;
+    } else if let Some(schema) = run.first().map(RecordBatch::schema) {
+        let rows = stream::iter(run.into_iter().map(Ok));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        output.write(Outcome::Rows(rows), true).await?;
+    }
+    Ok(Some(id))
+}
+
+/// Shows how far the run is, as long as it is waited for.
+async fn follow(engine: &Engine) -> Infallible {
+    let mut shown: Option<(Phase, Bar)> = None;
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        let Some(progress) = engine.runs().under_way().pop() else {
+            continue;
+        };
+        let phase = progress.phase();
+        if shown.as_ref().is_none_or(|(known, _)| *known != phase) {
+            // The old bar is cleared before the new one is drawn.
+            drop(shown.take());
+            let bar = match phase {
+                Phase::Signals => Bar::new("signals", progress.total_signals),
+                phase => Bar::spinner(phase.name()),
+            };
+            shown = Some((phase, bar));
+        }
+        if let (Phase::Signals, Some((_, bar))) = (phase, &shown) {
+            bar.set(progress.signals_processed(), progress.total_signals);
+        }
+    }
 }
 
 /// Opens a workspace that has something to backtest.

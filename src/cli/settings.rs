@@ -107,12 +107,6 @@ impl Setting {
     }
 }
 
-/// The arguments of a call, each with a single value.
-pub fn arguments(settings: &[Setting]) -> String {
-    let arguments: Vec<String> = settings.iter().map(Setting::argument).collect();
-    arguments.join(", ")
-}
-
 fn literal(value: &str) -> String {
     match value {
         _ if is_none(value) => "null".into(),
@@ -121,7 +115,8 @@ fn literal(value: &str) -> String {
     }
 }
 
-fn quoted(value: &str) -> String {
+/// A text as SQL takes it literally.
+pub fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 

@@ -5,7 +5,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hindsight::{Engine, Result};
+use hindsight::{Engine, Result, Role, Severity};
+use tokio::sync::mpsc;
+
+use super::terminal::{CAUTION, remark};
 
 /// The options that every command has; also the path of the workspace.
 #[derive(Debug, Args)]
@@ -38,8 +41,33 @@ impl Workspace {
 
     /// Opens it.
     pub async fn open(&self) -> Result<Engine> {
-        Engine::open_with_state(self, self.state()).await
+        let engine = Engine::open_with_state(self, self.state()).await?;
+        let engine = engine.of_user(&user(), Role::Operator).await?;
+        let (sender, mut notices) = mpsc::unbounded_channel();
+        engine.listen(sender);
+        tokio::spawn(async move {
+            while let Some(notice) = notices.recv().await {
+                // How far a run is, a progress bar shows.
+                if notice.severity == Severity::Warning {
+                    remark(format_args!("{CAUTION}warning{CAUTION:#}: {}", notice.message));
+                }
+            }
+        });
+        Ok(engine)
     }
+}
+
+/// Who is at the command line: their name is beside what they run and apply.
+fn user() -> String {
+    let variables = ["USER", "LOGNAME", "USERNAME"].iter();
+    let mut names = variables.filter_map(|name| std::env::var(name).ok());
+    let asked = || {
+        let output = std::process::Command::new("id").arg("-un").output().ok()?;
+        let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (!name.is_empty()).then_some(name)
+    };
+    let name = names.find(|name| !name.is_empty()).or_else(asked);
+    name.unwrap_or_else(|| "unknown".into())
 }
 
 impl Deref for Workspace {

@@ -1,13 +1,13 @@
 //! `run_backtest`: one backtest that is stored.
 //!
 //! Its plan has the row of parameters as one input, and as others the backtest and the queries over
-//! a stand-in for that row, which execution fills in: so the scenario is looked up once, and what is
-//! stored belongs together. The run is a task of its own; when nobody waits for it any more, or it
+//! stand-ins for that row and for the simulated signals, which execution fills in: so the scenario is
+//! looked up once, every signal is simulated once, and what is stored belongs together. The run is a task of its own; when nobody waits for it any more, or it
 //! is asked to stop, it ends as cancelled, and whatever it leaves is in the state.
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err};
 use datafusion::datasource::provider_as_source;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableType, UserDefinedLogicalNodeCore,
@@ -37,7 +38,7 @@ use super::{BACKTESTS, Run, Runs, Status, Texts, backtests, texts};
 use crate::dataset::Dataset;
 use crate::error::{self, Error};
 use crate::parameters::PARAMETERS;
-use crate::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
+use crate::pipeline::{Pipeline, RUN_PARAMETERS, RUN_PARAMETERS_SCHEMA};
 use crate::session::Role;
 use crate::session::client::{Client, Severity};
 use crate::session::give_way::Stop;
@@ -72,15 +73,22 @@ pub fn plan(
     source: &Arc<SweepSource>,
     dataset: &Dataset,
 ) -> Result<LogicalPlan> {
-    let stand_in = provider_as_source(Arc::new(ParametersOfRun));
-    let stand_in = LogicalPlanBuilder::scan("run_parameters", stand_in, None)?.build()?;
+    let stand_in = |name: &str, schema: SchemaRef, of: Made| {
+        let table = provider_as_source(Arc::new(StandIn { schema, of }));
+        LogicalPlanBuilder::scan(name, table, None)?.build()
+    };
+    let row = Arc::clone(&RUN_PARAMETERS_SCHEMA);
+    let row = stand_in(RUN_PARAMETERS, row, Made::Parameters)?;
+    let signals = pipeline.schema(SIMULATED_SIGNALS)?;
+    let signals = stand_in(SIMULATED_SIGNALS, signals, Made::SimulatedSignals)?;
     let mut inputs = vec![
         label,
         parameters,
-        sweep::plan::plan(stand_in.clone(), source)?,
+        sweep::plan::plan(row.clone(), source)?,
+        pipeline.relation(SIMULATED_SIGNALS, &row)?,
     ];
     for table in &RUN_TABLES {
-        inputs.push(pipeline.relation(table.query, &stand_in)?);
+        inputs.push(pipeline.over(table.query, SIMULATED_SIGNALS, &signals)?);
     }
     let node = RunBacktest {
         inputs,
@@ -95,7 +103,7 @@ pub fn plan(
 /// The logical node.
 #[derive(Debug, Clone)]
 pub struct RunBacktest {
-    /// The label, the parameters, the backtest, and what [`RUN_TABLES`] keeps.
+    /// The label, the parameters, the backtest, the simulated signals, what [`RUN_TABLES`] keeps.
     inputs: Vec<LogicalPlan>,
     dataset: Arc<Dataset>,
     schema: DFSchemaRef,
@@ -300,7 +308,11 @@ async fn begin(
     let progress = Arc::new(Progress::new(run.id.clone(), total_signals));
     let stop = Stop::of(&context);
     let config = context.session_config().clone();
-    let config = config.with_extension(Arc::new(RunParameters(parameters)));
+    let made = Arc::new(MadeRows {
+        parameters,
+        simulated_signals: OnceLock::new(),
+    });
+    let config = config.with_extension(Arc::clone(&made));
     let context = Arc::new(TaskContext::new(
         context.task_id(),
         context.session_id(),
@@ -317,6 +329,7 @@ async fn begin(
         begun,
         progress: Arc::clone(&progress),
         work: work.to_vec(),
+        made,
         context,
         stop,
     };
@@ -340,8 +353,9 @@ struct RunTask {
     run: Run,
     begun: BegunRun,
     progress: Arc<Progress>,
-    /// The backtest and what [`RUN_TABLES`] keeps.
+    /// The backtest, the simulated signals and what [`RUN_TABLES`] keeps.
     work: Vec<Arc<dyn ExecutionPlan>>,
+    made: Arc<MadeRows>,
     context: Arc<TaskContext>,
     stop: Stop,
 }
@@ -378,8 +392,8 @@ impl RunTask {
 
     /// Does the work, phase by phase.
     async fn work(&self, workspace: &Path) -> error::Result<Texts> {
-        let [backtest, rows @ ..] = self.work.as_slice() else {
-            return Err(internal("a run has a backtest"));
+        let [backtest, signals, rows @ ..] = self.work.as_slice() else {
+            return Err(internal("a run has a backtest and its signals"));
         };
         self.enter(Phase::Metrics);
         let backtest = one_row(backtest, &self.context).await?;
@@ -387,16 +401,25 @@ impl RunTask {
         results.retain(|name, _| {
             name != "scenario" && !PARAMETERS.iter().any(|parameter| parameter.name == name)
         });
-        let phases = [Phase::Trades, Phase::Comparisons, Phase::EquityCurve];
-        for ((table, rows), phase) in RUN_TABLES.iter().zip(rows).zip(phases) {
-            self.enter(phase);
+        self.enter(Phase::Signals);
+        let pool = self.context.memory_pool();
+        let memory = MemoryConsumer::new("run_backtest").register(pool);
+        let mut batches = Vec::new();
+        let mut signals = signals.execute(0, Arc::clone(&self.context))?;
+        while let Some(batch) = signals.next().await {
+            let batch = batch?;
+            memory.try_grow(batch.get_array_memory_size())?;
+            self.progress.advance(batch.num_rows());
+            batches.push(batch);
+        }
+        let _ = self.made.simulated_signals.set(batches);
+        self.enter(Phase::Rows);
+        for (table, rows) in RUN_TABLES.iter().zip(rows) {
             let mut rows = rows.execute(0, Arc::clone(&self.context))?;
             let schema = rows.schema();
             let mut writer = RunWriter::create(workspace, &self.run.id, table, &schema)?;
             while let Some(batch) = rows.next().await {
-                let batch = batch?;
-                writer.write(&batch)?;
-                self.progress.advance(batch.num_rows());
+                writer.write(&batch?)?;
             }
             writer.finish()?;
         }
@@ -498,17 +521,32 @@ fn internal(problem: &str) -> Error {
     datafusion::error::DataFusionError::Internal(problem.to_owned()).into()
 }
 
-/// The row of parameters of a run, where its queries find it.
-struct RunParameters(RecordBatch);
+const SIMULATED_SIGNALS: &str = "simulated_signals";
 
-/// Stands for the row of parameters while a run is planned.
-#[derive(Debug)]
-struct ParametersOfRun;
+/// What a run has made so far, where its queries find it.
+struct MadeRows {
+    parameters: RecordBatch,
+    simulated_signals: OnceLock<Vec<RecordBatch>>,
+}
+
+/// One of the things that a run makes.
+#[derive(Debug, Clone, Copy)]
+enum Made {
+    Parameters,
+    SimulatedSignals,
+}
+
+/// Stands for what a run makes while it is planned.
+#[derive(Debug, Clone)]
+struct StandIn {
+    schema: SchemaRef,
+    of: Made,
+}
 
 #[async_trait]
-impl TableProvider for ParametersOfRun {
+impl TableProvider for StandIn {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&RUN_PARAMETERS_SCHEMA)
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -523,8 +561,8 @@ impl TableProvider for ParametersOfRun {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(StreamingTableExec::try_new(
-            Arc::clone(&RUN_PARAMETERS_SCHEMA),
-            vec![Arc::new(Self)],
+            Arc::clone(&self.schema),
+            vec![Arc::new(self.clone())],
             projection,
             None,
             false,
@@ -533,20 +571,24 @@ impl TableProvider for ParametersOfRun {
     }
 }
 
-impl PartitionStream for ParametersOfRun {
+impl PartitionStream for StandIn {
     fn schema(&self) -> &SchemaRef {
-        &RUN_PARAMETERS_SCHEMA
+        &self.schema
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let parameters = context.session_config().get_extension::<RunParameters>();
-        let row = match parameters {
-            Some(parameters) => Ok(parameters.0.clone()),
-            None => internal_err!("no run is under way"),
+        let made = context.session_config().get_extension::<MadeRows>();
+        let rows = match (made, self.of) {
+            (Some(made), Made::Parameters) => vec![Ok(made.parameters.clone())],
+            (Some(made), Made::SimulatedSignals) => match made.simulated_signals.get() {
+                Some(rows) => rows.iter().cloned().map(Ok).collect(),
+                None => vec![internal_err!("the signals are not simulated yet")],
+            },
+            (None, _) => vec![internal_err!("no run is under way")],
         };
         Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&RUN_PARAMETERS_SCHEMA),
-            stream::iter([row]),
+            Arc::clone(&self.schema),
+            stream::iter(rows),
         ))
     }
 }

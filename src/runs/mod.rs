@@ -13,6 +13,7 @@ pub mod tables;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
@@ -123,8 +124,17 @@ impl Runs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         under_way.insert(progress.id.clone(), Arc::clone(progress));
+        UNENDED.fetch_add(1, Ordering::Relaxed);
         Listed(Arc::clone(self), Arc::clone(progress))
     }
+}
+
+/// The runs that this process has yet to end.
+static UNENDED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a run of this process has yet to end, and to store how.
+pub fn any_unended() -> bool {
+    UNENDED.load(Ordering::Relaxed) > 0
 }
 
 /// A run that is listed as under way.
@@ -137,6 +147,7 @@ impl Drop for Listed {
             under_way.remove(&self.1.id);
         }
         self.1.end();
+        UNENDED.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -8,32 +8,25 @@ use tokio_util::sync::CancellationToken;
 /// What a run does, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// The row of the backtest.
     Metrics,
-    Trades,
-    Comparisons,
-    EquityCurve,
+    /// What every signal would have come to; this is nearly all of the work.
+    Signals,
+    /// The trades, comparisons and equity curve, into their files.
+    Rows,
+    /// Onto the disk.
     Storing,
 }
 
-/// The phases that go over all signals.
-const PASSES: u64 = 4;
-
 impl Phase {
-    const ALL: [Self; 5] = [
-        Self::Metrics,
-        Self::Trades,
-        Self::Comparisons,
-        Self::EquityCurve,
-        Self::Storing,
-    ];
+    const ALL: [Self; 4] = [Self::Metrics, Self::Signals, Self::Rows, Self::Storing];
 
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
-            Self::Trades => "trades",
-            Self::Comparisons => "comparisons",
-            Self::EquityCurve => "equity curve",
+            Self::Signals => "signals",
+            Self::Rows => "rows",
             Self::Storing => "storing",
         }
     }
@@ -46,7 +39,7 @@ pub struct Progress {
     pub total_signals: u64,
     started: Instant,
     phase: AtomicU8,
-    /// Signals that the phase under way has done.
+    /// Signals that are simulated.
     done: AtomicU64,
     cancelled: CancellationToken,
     ended: CancellationToken,
@@ -66,7 +59,6 @@ impl Progress {
     }
 
     pub fn begin(&self, phase: Phase) {
-        self.done.store(0, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
@@ -79,12 +71,9 @@ impl Progress {
         Phase::ALL.get(phase).copied().unwrap_or(Phase::Storing)
     }
 
-    /// Signals that are done: one counts when all phases have passed it, and in parts before.
+    /// Signals that are simulated.
     pub fn signals_processed(&self) -> u64 {
-        let passes = u64::from(self.phase.load(Ordering::Relaxed)).min(PASSES);
-        let done = self.done.load(Ordering::Relaxed).min(self.total_signals);
-        let done = if passes == PASSES { 0 } else { done };
-        (passes * self.total_signals + done) / PASSES
+        self.done.load(Ordering::Relaxed).min(self.total_signals)
     }
 
     pub fn elapsed(&self) -> Duration {

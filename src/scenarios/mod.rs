@@ -3,6 +3,7 @@
 //! A scenario holds what its author set; a parameter that is null takes its default when the
 //! scenario is used. Every change is checked as a whole before anything is written.
 
+pub mod json;
 pub mod table;
 pub mod write;
 

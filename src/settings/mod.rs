@@ -188,7 +188,7 @@ fn unset(name: &str) -> Error {
 }
 
 /// A value as it is shown and compared: numbers without needless zeros.
-fn plain(parameter: &Parameter, text: &str) -> String {
+pub(crate) fn plain(parameter: &Parameter, text: &str) -> String {
     match parameter.kind {
         Kind::Decimal(_, _) | Kind::Integer => match decimal::parse(text) {
             Some((mantissa, scale)) => decimal::format(mantissa, scale),
@@ -199,7 +199,7 @@ fn plain(parameter: &Parameter, text: &str) -> String {
 }
 
 /// A plain value as JSON.
-fn in_json(parameter: &Parameter, value: &str, is_text: bool) -> String {
+pub(crate) fn in_json(parameter: &Parameter, value: &str, is_text: bool) -> String {
     let is_bare = match parameter.kind {
         Kind::Decimal(_, _) | Kind::Integer => decimal::parse(value).is_some(),
         Kind::Boolean => value == "true" || value == "false",
@@ -216,7 +216,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The text of a JSON value: a string without its quotes, anything else as it is written.
-fn unquoted(value: &RawValue) -> String {
+pub(crate) fn unquoted(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().trim().to_owned())
 }
 

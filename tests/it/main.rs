@@ -15,6 +15,7 @@
 
 mod catalog;
 mod cli;
+mod cli_state;
 mod crash;
 mod dataset;
 mod engine;
@@ -31,6 +32,7 @@ mod reference;
 mod reference_rows;
 mod routines;
 mod rows;
+mod runs;
 mod schemas;
 mod sessions;
 mod sql;
@@ -38,3 +40,4 @@ mod state;
 mod steps;
 mod sweeps;
 mod tidy;
+mod workspaces;

@@ -1,0 +1,156 @@
+//! `hindsight apply ID`: shows what a run would change of the live settings, asks, and applies it.
+
+use clap::Args;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use hindsight::Engine;
+use hindsight::settings::Group;
+
+use super::consent::ask;
+use super::failure::Failure;
+use super::ids::{self, Of};
+use super::settings::quoted;
+use super::table::{Cell, Column, Table};
+use super::terminal::{DIM, GOOD, aside, remark, stdout};
+use super::workspace::Workspace;
+
+/// Make the settings of a stored backtest those of the live system
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Make the settings of a stored backtest those of the live system.\n\n\
+                  Shows what would change and asks first. Whatever else changes the settings \
+                  meanwhile, nothing is applied but what was shown. hindsight rollback undoes it.",
+    after_help = "Examples:\n  \
+                  hindsight apply 0198 --dry-run\n  \
+                  hindsight apply 0198 --only exit_strategy,score_threshold\n  \
+                  hindsight apply 0198 --yes"
+)]
+pub struct ApplyArgs {
+    /// The backtest, or enough of its id
+    id: String,
+    /// Apply these groups alone: scoring_weights, score_threshold, position_sizing, exit_strategy
+    #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
+    only: Vec<Group>,
+    /// Apply without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+fn group(text: &str) -> Result<Group, String> {
+    Group::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Group::ALL.into_iter().map(Group::name).collect();
+        format!("the groups are {}", names.join(", "))
+    })
+}
+
+pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), Failure> {
+    let engine = workspace.open().await?;
+    let id = ids::resolve(&engine, Of::Backtest, &arguments.id).await?;
+    let groups: Vec<Group> = match arguments.only.is_empty() {
+        true => Group::ALL.to_vec(),
+        false => arguments.only,
+    };
+    let preview = engine
+        .sql(&format!("select * from preview_settings({})", quoted(&id)))
+        .await?;
+    let changes = show(&preview, &groups)?;
+    if changes == 0 {
+        remark("The live settings are these already; nothing is changed.");
+        return Ok(());
+    }
+    if arguments.dry_run {
+        remark("Nothing was changed.");
+        return Ok(());
+    }
+    let question = match changes {
+        1 => "Apply this change to the live system?".to_owned(),
+        count => format!("Apply these {count} changes to the live system?"),
+    };
+    if !ask(&question, arguments.yes).await? {
+        return Ok(());
+    }
+    apply(
+        &engine,
+        &id,
+        &groups,
+        &text(&preview, "settings_version", 0),
+    )
+    .await
+}
+
+/// Prints what would change, and counts it.
+fn show(preview: &[RecordBatch], groups: &[Group]) -> Result<usize, Failure> {
+    use std::io::Write;
+    let mut table = Table::new(vec![
+        Column::left("group"),
+        Column::left("setting"),
+        Column::right("live"),
+        Column::right("proposed"),
+    ]);
+    let mut changes = 0;
+    for batch in preview {
+        let batch = std::slice::from_ref(batch);
+        for row in 0..batch.iter().map(RecordBatch::num_rows).sum() {
+            let group = text(batch, "setting_group", row);
+            let is_asked = groups.iter().any(|asked| asked.name() == group);
+            if !is_asked || !is_true(batch, "changed", row) {
+                continue;
+            }
+            changes += 1;
+            let live = match text(batch, "current", row) {
+                none if none.is_empty() => Cell::styled("not set", DIM),
+                live => Cell::plain(live),
+            };
+            table.push(vec![
+                Cell::plain(group),
+                Cell::plain(text(batch, "setting", row)),
+                live,
+                Cell::styled(text(batch, "proposed", row), GOOD),
+            ]);
+        }
+    }
+    if changes > 0 {
+        let mut out = stdout();
+        write!(out, "{table}")?;
+        out.flush()?;
+    }
+    Ok(changes)
+}
+
+async fn apply(engine: &Engine, id: &str, groups: &[Group], version: &str) -> Result<(), Failure> {
+    let left_out = Group::ALL.iter().filter(|group| !groups.contains(group));
+    let left_out: Vec<String> = left_out
+        .map(|g| format!(", {} => false", g.name()))
+        .collect();
+    let done = engine
+        .sql(&format!(
+            "select * from apply_settings({}, confirm => true, settings_version => {}{})",
+            quoted(id),
+            quoted(version),
+            left_out.concat()
+        ))
+        .await?;
+    let history = text(&done, "history_id", 0);
+    remark(format_args!(
+        "Applied, as {}.",
+        text(&done, "applied_by", 0)
+    ));
+    aside(format_args!("hindsight rollback {history} undoes it"));
+    Ok(())
+}
+
+/// A text of a result; empty where there is none.
+pub fn text(batches: &[RecordBatch], name: &str, row: usize) -> String {
+    let column = batches.first().and_then(|batch| batch.column_by_name(name));
+    let column = column.and_then(|column| column.as_string_opt::<i32>());
+    let column = column.filter(|column| row < column.len() && column.is_valid(row));
+    column.map_or_else(String::new, |column| column.value(row).to_owned())
+}
+
+fn is_true(batches: &[RecordBatch], name: &str, row: usize) -> bool {
+    let column = batches.first().and_then(|batch| batch.column_by_name(name));
+    let column = column.and_then(|column| column.as_boolean_opt());
+    column.is_some_and(|column| row < column.len() && column.is_valid(row) && column.value(row))
+}

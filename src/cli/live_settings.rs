@@ -1,0 +1,42 @@
+//! `hindsight settings`: the live settings, and what was applied to them.
+
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::output::{Format, Output};
+use super::workspace::Workspace;
+
+/// Show the settings of the live system, or their history
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  hindsight settings\n  \
+                  hindsight settings history --format json")]
+pub struct SettingsArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t, global = true)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What was applied, by whom, the newest first
+    History,
+}
+
+pub async fn execute(workspace: &Workspace, arguments: SettingsArgs) -> Result<(), Failure> {
+    let mut output = Output::new(arguments.format)?;
+    let engine = workspace.open().await?;
+    let sql = match arguments.what {
+        None => "select * from live_settings",
+        Some(What::History) if arguments.format == Format::Table => {
+            "select id, cast(date_trunc('second', applied_at) as timestamp(0)) as applied, \
+             applied_by, array_to_string(changes_applied, ', ') as groups, backtest_id, \
+             cast(date_trunc('second', rolled_back_at) as timestamp(0)) as rolled_back \
+             from settings_history order by applied_at desc, id desc"
+        }
+        Some(What::History) => "select * from settings_history order by applied_at desc, id desc",
+    };
+    output.write(engine.run(sql).await?, true).await
+}

@@ -1,0 +1,134 @@
+//! `hindsight scenarios`: lists them beside the live settings, and takes them out and in as JSON.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream;
+use hindsight::scenarios::Change;
+use hindsight::scenarios::json::{export, import};
+use hindsight::{Engine, Error, Outcome};
+
+use super::failure::Failure;
+use super::output::{Format, Output};
+use super::terminal::{remark, stdout};
+use super::workspace::Workspace;
+
+/// List, export and import scenarios
+#[derive(Debug, Args)]
+#[command(
+    long_about = "List scenarios, with what each would change of the live settings; export and \
+                  import them as JSON.\n\n\
+                  They are made in SQL, as in hindsight query \"insert into scenarios (name, \
+                  stop_loss_percent) values ('cautious', 8)\".",
+    after_help = "Examples:\n  \
+                  hindsight scenarios\n  \
+                  hindsight scenarios export cautious > cautious.json\n  \
+                  hindsight scenarios import cautious.json"
+)]
+pub struct ScenariosArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Write scenarios as JSON to standard output
+    Export {
+        /// Those of these names; all where none is given
+        names: Vec<String>,
+    },
+    /// Add the scenarios of a JSON file, all or none
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Replace scenarios that are there already
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+pub async fn execute(workspace: &Workspace, arguments: ScenariosArgs) -> Result<(), Failure> {
+    let mut output = Output::new(arguments.format)?;
+    let engine = workspace.open().await?;
+    match arguments.what {
+        None => {
+            let batch = list(&engine).await?;
+            let schema = batch.schema();
+            let rows = stream::iter([Ok(batch)]);
+            let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+            output.write(Outcome::Rows(rows), true).await
+        }
+        Some(What::Export { names }) => {
+            let scenarios = engine.store().scenarios().await?;
+            if let Some(unknown) = names.iter().find(|name| !scenarios.contains_key(*name)) {
+                return Err(Failure::usage(
+                    format!("there is no scenario '{unknown}'"),
+                    "hindsight scenarios lists them",
+                ));
+            }
+            let is_wanted = |name: &String| names.is_empty() || names.contains(name);
+            let wanted = scenarios
+                .values()
+                .filter(|scenario| is_wanted(&scenario.name));
+            let mut out = stdout();
+            writeln!(out, "{}", export(wanted)?)?;
+            Ok(out.flush()?)
+        }
+        Some(What::Import { file, replace }) => {
+            let text = read(&file)?;
+            let changes = import(&text, &file.display().to_string(), replace)?;
+            let is_insert = |change: &&Change| matches!(change, Change::Insert(_));
+            let count = changes.iter().filter(is_insert).count();
+            engine.store().change_scenarios(&changes).await?;
+            let noun = if count == 1 { "scenario" } else { "scenarios" };
+            remark(format_args!("Imported {count} {noun}."));
+            Ok(())
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().read_to_string(&mut text).map(|_| text),
+        false => std::fs::read_to_string(file),
+    };
+    read.map_err(|source| {
+        let path = file.display().to_string();
+        Error::Io { path, source }.into()
+    })
+}
+
+/// The scenarios, with what they set and what of the live settings that would change.
+async fn list(engine: &Engine) -> Result<RecordBatch, Failure> {
+    let scenarios = engine.store().scenarios().await?;
+    let live = engine.store().live_settings().await?;
+    let (mut names, mut descriptions) = (Vec::new(), Vec::new());
+    let (mut tags, mut settings, mut differences) = (Vec::new(), Vec::new(), Vec::new());
+    for scenario in scenarios.values() {
+        names.push(scenario.name.clone());
+        descriptions.push(scenario.description.clone());
+        tags.push(scenario.tags.as_ref().map(|tags| tags.join(", ")));
+        settings.push(scenario.settings().join(", "));
+        differences.push(scenario.differences(&live)?.join(", "));
+    }
+    let columns: [(&str, ArrayRef); 5] = [
+        ("name", Arc::new(StringArray::from(names))),
+        ("description", Arc::new(StringArray::from(descriptions))),
+        ("tags", Arc::new(StringArray::from(tags))),
+        ("settings", Arc::new(StringArray::from(settings))),
+        (
+            "differs_from_live",
+            Arc::new(StringArray::from(differences)),
+        ),
+    ];
+    Ok(RecordBatch::try_from_iter(columns).map_err(DataFusionError::from)?)
+}

@@ -1,0 +1,292 @@
+//! What the command line keeps: stored runs, scenarios, live settings.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn hindsight(workspace: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hindsight"));
+    command
+        .env_remove("HINDSIGHT_DATA")
+        .env_remove("HINDSIGHT_STATE")
+        .env("USER", "ann")
+        .arg("--data")
+        .arg(workspace)
+        .args(arguments)
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(workspace: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+    hindsight(workspace, arguments).output()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Standard output and standard error of a command that must succeed.
+fn done(
+    workspace: &Path,
+    arguments: &[&str],
+) -> Result<(String, String), Box<dyn std::error::Error>> {
+    let output = run(workspace, arguments)?;
+    let (out, errors) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    Ok((out, errors))
+}
+
+fn failure(workspace: &Path, arguments: &[&str]) -> std::io::Result<(Option<i32>, String)> {
+    let output = run(workspace, arguments)?;
+    assert_eq!(text(&output.stdout), "", "{arguments:?}");
+    Ok((output.status.code(), text(&output.stderr)))
+}
+
+fn ndjson(
+    workspace: &Path,
+    arguments: &[&str],
+) -> Result<Vec<serde_json::Value>, Box<dyn std::error::Error>> {
+    let (out, _) = done(workspace, &[arguments, &["--format", "ndjson"]].concat())?;
+    Ok(out
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn cli_runs_are_stored_compared_and_applied() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    done(&workspace, &["demo", "--days", "2"])?;
+    let insert =
+        "insert into scenarios (name, stop_loss_percent, tags) values ('it''s tight', 8, ['a'])";
+    done(&workspace, &["query", insert])?;
+
+    let (shown, said) = done(
+        &workspace,
+        &[
+            "run",
+            "it's tight",
+            "--set",
+            "score_threshold=75",
+            "--label",
+            "first",
+        ],
+    )?;
+    assert!(
+        shown.contains("stop_loss_percent 8 (default 15)"),
+        "{shown}"
+    );
+    let id = said
+        .trim()
+        .rsplit(' ')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(said.contains(", stored as "), "{said}");
+    let history = ndjson(&workspace, &["history"])?;
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0]["id"], *id);
+    assert_eq!(history[0]["scenario"], "it's tight");
+    assert_eq!(history[0]["label"], "first");
+    let (table, _) = done(&workspace, &["history"])?;
+    assert!(
+        table.contains(" completed │ it's tight │ first "),
+        "{table}"
+    );
+
+    // Any beginning of an id that no other has.
+    assert_eq!(done(&workspace, &["compare", &id])?.0, shown);
+    assert_eq!(done(&workspace, &["compare", &id[..30]])?.0, shown);
+    let comparisons = ndjson(&workspace, &["compare", &id])?;
+    assert_eq!(comparisons[0]["backtest_id"], *id);
+    let (code, errors) = failure(&workspace, &["compare", "nothing"])?;
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.starts_with("error: there is no backtest nothing\nhint: hindsight history"),
+        "{errors}"
+    );
+    done(&workspace, &["run", "--no-store"])?;
+    let (code, errors) = failure(&workspace, &["run", "loose"])?;
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("there is no scenario 'loose'"), "{errors}");
+    assert_eq!(ndjson(&workspace, &["history"])?.len(), 1);
+
+    let setting = |name: &str| -> Result<String, Box<dyn std::error::Error>> {
+        let settings = ndjson(&workspace, &["settings"])?;
+        let found = settings.iter().find(|row| row["setting"] == name);
+        Ok(found.map_or_else(String::new, |row| row["value"].to_string()))
+    };
+    let (shown, said) = done(&workspace, &["apply", &id, "--dry-run"])?;
+    assert!(
+        shown.contains(" exit_strategy   │ stop_loss_percent │   15 │        8"),
+        "{shown}"
+    );
+    assert_eq!(said, "Nothing was changed.\n");
+    let (code, errors) = {
+        let output = run(&workspace, &["apply", &id])?;
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("nobody is there to be asked\nhint: --yes"),
+        "{errors}"
+    );
+    let (code, errors) = failure(&workspace, &["apply", &id, "--only", "exits"])?;
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("the groups are scoring_weights, score_threshold"),
+        "{errors}"
+    );
+    let (_, said) = done(
+        &workspace,
+        &["apply", &id, "--only", "score_threshold", "--yes"],
+    )?;
+    assert!(said.starts_with("Applied, as ann.\n"), "{said}");
+    assert_eq!(setting("score_threshold")?, "\"75\"");
+    assert_eq!(setting("stop_loss_percent")?, "\"15\"");
+    let (_, said) = done(
+        &workspace,
+        &["apply", &id, "--only", "score_threshold", "--yes"],
+    )?;
+    assert_eq!(
+        said,
+        "The live settings are these already; nothing is changed.\n"
+    );
+
+    let history = ndjson(&workspace, &["settings", "history"])?;
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0]["applied_by"], "ann");
+    let applied = history[0]["id"].as_str().unwrap_or_default().to_owned();
+    let (_, said) = done(&workspace, &["rollback", &applied[..30], "--yes"])?;
+    assert!(
+        said.starts_with("ann applied score_threshold at "),
+        "{said}"
+    );
+    assert!(
+        said.contains("{\"score_threshold\": {\"score_threshold\": 70}}"),
+        "{said}"
+    );
+    assert_eq!(setting("score_threshold")?, "\"70\"");
+    let (code, errors) = {
+        let output = run(&workspace, &["rollback", &applied, "--yes"])?;
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("is rolled back already"), "{errors}");
+    Ok(())
+}
+
+#[test]
+fn cli_scenarios_go_out_and_in() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    let insert = "insert into scenarios (name, description, tags, stop_loss_percent, exit_strategy, \
+                  start_date, scale_with_confidence, max_entry_delay_minutes) values \
+                  ('a', 'with \"quotes\"', ['x', 'y'], 8.25, 'hybrid', '2025-01-01', false, 2.5), \
+                  ('b', null, null, null, null, null, null, null)";
+    done(&one, &["query", insert])?;
+    let (exported, _) = done(&one, &["scenarios", "export"])?;
+    assert!(
+        exported.contains("\"stop_loss_percent\": 8.25"),
+        "{exported}"
+    );
+    let file = directory.path().join("scenarios.json");
+    std::fs::write(&file, &exported)?;
+    let file = file.to_string_lossy();
+    let (_, said) = done(&other, &["scenarios", "import", &file])?;
+    assert_eq!(said, "Imported 2 scenarios.\n");
+    assert_eq!(done(&other, &["scenarios", "export"])?.0, exported);
+    let (list, _) = done(&other, &["scenarios", "--format", "csv"])?;
+    let expected = "a,\"with \"\"quotes\"\"\",\"x, y\",\"start_date 2025-01-01, scale_with_confidence false, \
+                    exit_strategy hybrid, stop_loss_percent 8.25, max_entry_delay_minutes 2.5\",\
+                    \"scale_with_confidence true → false, exit_strategy trailing_stop → hybrid, \
+                    stop_loss_percent 15 → 8.25\"";
+    assert_eq!(list.lines().nth(1), Some(expected));
+
+    let (code, errors) = failure(&other, &["scenarios", "import", &file])?;
+    assert_eq!(code, Some(1));
+    assert!(
+        errors.contains("there is a scenario 'a' already"),
+        "{errors}"
+    );
+    done(&other, &["scenarios", "import", &file, "--replace"])?;
+    let (only, _) = done(&other, &["scenarios", "export", "b"])?;
+    assert!(!only.contains("\"a\""), "{only}");
+    for (wrong, expected) in [
+        ("[", "expected an array of scenarios"),
+        (
+            r#"[{"name": "c", "parameters": {"stop": 1}}]"#,
+            "the parameter stop in scenario 'c'",
+        ),
+        (
+            r#"[{"name": "c", "parameters": {"stop_loss_percent": 60}}]"#,
+            "must be between 1 and 50",
+        ),
+        (
+            r#"[{"name": "c"}, {"name": ""}]"#,
+            "name must be a text that is not empty",
+        ),
+    ] {
+        std::fs::write(&*file, wrong)?;
+        let (code, errors) = failure(&other, &["scenarios", "import", &file])?;
+        assert_eq!(code, Some(1), "{wrong}");
+        assert!(errors.contains(expected), "{wrong}: {errors}");
+    }
+    assert_eq!(ndjson(&other, &["scenarios"])?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn cli_interrupted_run_is_cancelled() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    done(&workspace, &["demo", "--days", "40"])?;
+    for (label, arguments) in [
+        (
+            "run",
+            &["run", "--set", "start_date=2025-01-01", "--label", "run"] as &[&str],
+        ),
+        (
+            "query",
+            &[
+                "query",
+                "call run_backtest(start_date => '2025-01-01', label => 'query')",
+            ],
+        ),
+    ] {
+        let mut child = hindsight(&workspace, arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let runs = workspace.join("runs");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let has_begun = || {
+            let entries = std::fs::read_dir(&runs).into_iter().flatten().flatten();
+            entries
+                .into_iter()
+                .any(|entry| entry.path().join("lock").exists())
+        };
+        while !has_begun() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let pressed = Instant::now();
+        let kill = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()?;
+        assert!(kill.success());
+        let status = child.wait()?;
+        let took = pressed.elapsed();
+        assert_eq!(status.code(), Some(130));
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        let history = ndjson(&workspace, &["history"])?;
+        let run = history.iter().find(|row| row["label"] == label);
+        assert_eq!(
+            run.map(|run| run["status"].to_string()),
+            Some("\"cancelled\"".into())
+        );
+    }
+    Ok(())
+}
