@@ -2,8 +2,8 @@
 //!
 //! Of pgwire come the messages; how a connection goes is said here. A connection is a task: it ends
 //! at the first message that makes no sense, and takes nothing else along. What is done before the
-//! login is done ([`startup`], [`login`]) can run no statement. What is computed for a client is
-//! computed on threads of its own ([`run`]), so that the network answers whatever they do: a client
+//! login is done (`startup`, `login`) can run no statement. What is computed for a client is
+//! computed on threads of its own (`run`), so that the network answers whatever they do: a client
 //! that cancels, or whose time is up, is told at once, and what still computes for it is stopped. A
 //! client that reads slowly holds back the rows that are made for it.
 

@@ -2,7 +2,7 @@
 //!
 //! Combinations with the same weights share the scores, those with the same exit rules the walks
 //! and their order, and those that differ in their thresholds alone the trades. What is kept at a
-//! time is bounded by the [`Block`], whatever the number of combinations.
+//! time is bounded by the block, whatever the number of combinations.
 
 use std::collections::HashMap;
 use std::ops::Range;
