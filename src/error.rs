@@ -288,17 +288,25 @@ impl Error {
                     found: error.found.clone(),
                 };
             }
-            if let Some(Self::Parameter {
-                parameter,
-                expected,
-                found,
-            }) = error.downcast_ref::<Self>()
-            {
-                return Self::Parameter {
-                    parameter: parameter.clone(),
-                    expected: expected.clone(),
-                    found: found.clone(),
-                };
+            match error.downcast_ref::<Self>() {
+                Some(Self::Parameter {
+                    parameter,
+                    expected,
+                    found,
+                }) => {
+                    return Self::Parameter {
+                        parameter: parameter.clone(),
+                        expected: expected.clone(),
+                        found: found.clone(),
+                    };
+                }
+                Some(Self::Workspace { path, problem }) => {
+                    return Self::Workspace {
+                        path: path.clone(),
+                        problem: problem.clone(),
+                    };
+                }
+                _ => {}
             }
         }
         Self::Statement(DataFusionError::Execution(statement_message(shared)))

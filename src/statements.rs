@@ -1,10 +1,12 @@
 //! What statements may do: read the data tables, and make what lasts for the session.
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    FromTable, ObjectName, Statement as SqlStatement, TableFactor, TableObject, TableWithJoins,
+    FromTable, ObjectName, ObjectType, Statement as SqlStatement, TableFactor, TableObject,
+    TableWithJoins,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -78,14 +80,46 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
             TableObject::TableName(name) => writable("INSERT into", &name.to_string()),
             _ => Ok(()),
         },
-        SqlStatement::Truncate(_) => Err(Error::NotAllowed("TRUNCATE is not allowed".into())),
-        _ => Ok(()),
+        SqlStatement::Query(_)
+        | SqlStatement::Update(_)
+        | SqlStatement::Delete(_)
+        | SqlStatement::Call(_)
+        | SqlStatement::Drop {
+            object_type: ObjectType::Table | ObjectType::View,
+            ..
+        }
+        | SqlStatement::ExplainTable { .. }
+        | SqlStatement::ShowColumns { .. }
+        | SqlStatement::ShowCreate { .. }
+        | SqlStatement::ShowFunctions { .. }
+        | SqlStatement::ShowTables { .. } => Ok(()),
+        other => {
+            let text = other.to_string();
+            let words: Vec<&str> = text.split_whitespace().take(2).collect();
+            Err(Error::NotAllowed(format!(
+                "{} is not allowed",
+                words.join(" ")
+            )))
+        }
     }
 }
 
-/// Refuses plans that write what they may not.
+/// Refuses plans that write what they may not, wherever in the plan they do it.
 pub fn check(plan: &LogicalPlan) -> Result<()> {
-    match plan {
+    let mut refused = None;
+    plan.apply_with_subqueries(|node| {
+        refused = check_node(node).err();
+        Ok(match refused {
+            Some(_) => TreeNodeRecursion::Stop,
+            None => TreeNodeRecursion::Continue,
+        })
+    })?;
+    refused.map_or(Ok(()), Err)
+}
+
+fn check_node(node: &LogicalPlan) -> Result<()> {
+    let refuse = |what: &str| Err(Error::NotAllowed(format!("{what} is not allowed")));
+    match node {
         LogicalPlan::Dml(statement) => writable(
             &format!("{} on", statement.op),
             statement.table_name.table(),
@@ -95,19 +129,11 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
             DdlStatement::CreateView(view) => replaceable("replacing", view.name.table()),
             DdlStatement::DropTable(table) => replaceable("dropping", table.name.table()),
             DdlStatement::DropView(view) => replaceable("dropping", view.name.table()),
-            other => Err(Error::NotAllowed(format!(
-                "{} is not allowed",
-                other.name()
-            ))),
+            other => refuse(other.name()),
         },
-        LogicalPlan::Statement(PlanStatement::SetVariable(set))
-            if set.variable.starts_with("datafusion.runtime") =>
-        {
-            let variable = &set.variable;
-            Err(Error::NotAllowed(format!(
-                "setting {variable} is not allowed"
-            )))
-        }
+        LogicalPlan::Copy(_) => refuse("COPY to a file"),
+        // Settings, transactions and named statements are the session's own.
+        LogicalPlan::Statement(statement) => refuse(statement.name()),
         _ => Ok(()),
     }
 }

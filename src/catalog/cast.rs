@@ -225,6 +225,7 @@ pub fn parse(catalog: &Catalog, text: &str, to: &Type) -> Result<Value> {
         }
         oid::FLOAT4 | oid::FLOAT8 => Value::Float(trimmed.parse().map_err(|_| wrong("22P02"))?),
         oid::NUMERIC => Value::Numeric(Numeric::parse(trimmed).ok_or_else(|| wrong("22P02"))?),
+        oid::BYTEA => Value::Bytes(bytes(text).ok_or_else(|| wrong("22P02"))?.into()),
         oid::NAME => Value::text(prefix(text, 63)),
         // One byte, as in PostgreSQL.
         oid::CHAR => Value::text(prefix(text, 1)),
@@ -442,4 +443,36 @@ pub fn float_text(value: f64, digits: i32) -> String {
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+/// The bytes that `\x…` says, or text in which others are `\ooo`.
+pub fn bytes(text: &str) -> Option<Vec<u8>> {
+    if let Some(digits) = text.strip_prefix("\\x") {
+        let digits: Vec<u8> = digits.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        let pair = |pair: &[u8]| match pair {
+            [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
+            _ => None,
+        };
+        return digits.chunks(2).map(pair).collect();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'\\', [b'\\', tail @ ..]) => {
+                bytes.push(b'\\');
+                tail
+            }
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..]) => {
+                bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+                tail
+            }
+            (b'\\', _) => return None,
+            (byte, tail) => {
+                bytes.push(*byte);
+                tail
+            }
+        };
+    }
+    Some(bytes)
 }

@@ -1,7 +1,7 @@
 //! `hindsight serve`: the SQL surface over the PostgreSQL protocol, until it is told to stop.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::failure::Failure;
 use super::terminal::remark;
+use super::workspace::Workspace;
 
 /// How long statements may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(30);
@@ -61,7 +62,7 @@ enum LogFormat {
     Json,
 }
 
-pub async fn execute(workspace: &Path, arguments: ServeArgs) -> Result<(), Failure> {
+pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), Failure> {
     let options = Options {
         listen: arguments.listen,
         trust: arguments.trust,
@@ -74,7 +75,7 @@ pub async fn execute(workspace: &Path, arguments: ServeArgs) -> Result<(), Failu
         grace: GRACE,
     };
     let memory_limit = arguments.memory_limit.or_else(half_of_memory);
-    let engine = Engine::open_limited(workspace, None, memory_limit).await?;
+    let engine = Engine::open_limited(workspace, workspace.state(), memory_limit).await?;
     if arguments.check {
         server::check(&engine, &options).await?;
         let address = options.listen;

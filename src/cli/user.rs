@@ -1,14 +1,14 @@
 //! `hindsight user`: who may log in to the server, and in which role.
 
 use std::io::{self, BufRead, IsTerminal};
-use std::path::Path;
 
 use clap::{Args, Subcommand};
-use hindsight::{Engine, Role, server};
+use hindsight::{Role, server};
 
 use super::failure::Failure;
 use super::serve::role;
 use super::terminal::{remark, stdout};
+use super::workspace::Workspace;
 
 /// The variable that a password is taken from, where nobody can be asked.
 const PASSWORD: &str = "HINDSIGHT_PASSWORD";
@@ -35,8 +35,8 @@ enum UserCommand {
     Remove { name: String },
 }
 
-pub async fn execute(workspace: &Path, arguments: UserArgs) -> Result<(), Failure> {
-    let engine = Engine::open(workspace).await?;
+pub async fn execute(workspace: &Workspace, arguments: UserArgs) -> Result<(), Failure> {
+    let engine = workspace.open().await?;
     let store = engine.store();
     match arguments.command {
         UserCommand::Add { name, role } => {

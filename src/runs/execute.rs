@@ -372,6 +372,13 @@ impl RunTask {
         };
         // What still computes for it looks there.
         self.stop.stop();
+        // Who asked it to stop in its last moments is not told that it completed.
+        let done = match done {
+            Ok(_) if self.begun.is_cancel_requested().await.unwrap_or(false) => {
+                Err(Error::Cancelled)
+            }
+            done => done,
+        };
         let mut run = self.run;
         let (status, message) = match &done {
             Ok(_) => (Status::Completed, None),

@@ -188,6 +188,8 @@ impl Client {
                 if let Err(error) = result {
                     self.is_skipping = true;
                     self.fail(&error, 0);
+                    // A client may wait for it before it says that it has seen it.
+                    self.channel.flush().await?;
                 }
                 if self.channel.outbound.len() >= super::wire::CHUNK {
                     self.channel.flush().await?;
@@ -627,7 +629,15 @@ fn bound_values(
     let values = values.map(|(position, (bytes, data_type))| {
         let format = formats.get(position).or_else(|| formats.first());
         let data_type = data_type.as_ref().unwrap_or(&text);
-        values::value(bytes.as_ref(), format == Some(&1), data_type)
+        let field = prepared
+            .parameter_fields
+            .as_ref()
+            .and_then(|fields| fields.get(position));
+        let is_binary = format == Some(&1);
+        match field.map(|field| PgType::of(field).oid) {
+            Some(oid) => values::value_of(bytes.as_ref(), is_binary, data_type, oid),
+            None => values::value(bytes.as_ref(), is_binary, data_type),
+        }
     });
     values.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use datafusion::arrow::array::{ArrayRef, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
@@ -12,6 +12,7 @@ use datafusion::common::ScalarValue;
 
 use super::encode::types;
 use super::wire::{Body, utf8};
+use crate::catalog;
 use crate::error::{Error, Result};
 
 const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
@@ -74,6 +75,46 @@ pub fn value(bytes: Option<&Bytes>, is_binary: bool, data_type: &DataType) -> Re
     }
 }
 
+/// The value of a parameter of the catalog, whose type may be kept as text.
+pub fn value_of(
+    bytes: Option<&Bytes>,
+    is_binary: bool,
+    data_type: &DataType,
+    oid: u32,
+) -> Result<ScalarValue> {
+    let (Some(sent), true, DataType::Utf8) = (bytes, is_binary, data_type) else {
+        return value(bytes, is_binary, data_type);
+    };
+    let text = match oid {
+        types::NUMERIC => {
+            let (digits, scale) = numeric_digits(sent)?;
+            let mut text = BytesMut::new();
+            super::encode::numeric::text(
+                &digits,
+                i8::try_from(scale).unwrap_or(i8::MAX),
+                &mut text,
+            );
+            utf8(&text)?
+        }
+        types::UUID => match <[u8; 16]>::try_from(sent.as_ref()) {
+            Ok(bytes) => uuid::Uuid::from_bytes(bytes).to_string(),
+            Err(_) => {
+                return Err(Error::session(
+                    "22P03",
+                    "incorrect binary data format for type uuid",
+                ));
+            }
+        },
+        types::JSONB if sent.first() == Some(&1) => utf8(&sent[1..])?,
+        // Names that are sent as the oids of what they name.
+        24 | 2202..=2206 | 4089 | 4096 if sent.len() == 4 => {
+            Body::new(sent.clone()).number()?.to_string()
+        }
+        _ => return value(bytes, is_binary, data_type),
+    };
+    Ok(ScalarValue::Utf8(Some(text)))
+}
+
 fn text(text: &str, data_type: &DataType) -> Result<ScalarValue> {
     let wrong = || {
         let name = name(data_type);
@@ -88,10 +129,12 @@ fn text(text: &str, data_type: &DataType) -> Result<ScalarValue> {
             "f" | "false" | "n" | "no" | "off" | "0" => ScalarValue::Boolean(Some(false)),
             _ => return wrong(),
         },
-        DataType::Int16 | DataType::Int32 | DataType::Int64 => match said.parse::<i128>() {
-            Ok(number) => integer(number, data_type)?,
-            Err(_) => return wrong(),
-        },
+        DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt32 => {
+            match said.parse::<i128>() {
+                Ok(number) => integer(number, data_type)?,
+                Err(_) => return wrong(),
+            }
+        }
         DataType::Float32 | DataType::Float64 => {
             let number = match said.to_lowercase().as_str() {
                 "infinity" | "inf" | "+infinity" => Ok(f64::INFINITY),
@@ -108,7 +151,7 @@ fn text(text: &str, data_type: &DataType) -> Result<ScalarValue> {
             Some((digits, scale)) => exact(&digits, scale)?,
             None => return wrong(),
         },
-        DataType::Binary => match bytea(text) {
+        DataType::Binary => match catalog::cast::bytes(text) {
             Some(bytes) => ScalarValue::Binary(Some(bytes)),
             None => return wrong(),
         },
@@ -204,40 +247,6 @@ fn exact(digits: &str, scale: i32) -> Result<ScalarValue> {
         .filter(|_| precision <= 76)
         .ok_or_else(too_wide)?;
     Ok(ScalarValue::Decimal256(Some(value), precision, scale))
-}
-
-fn bytea(text: &str) -> Option<Vec<u8>> {
-    if let Some(digits) = text.strip_prefix("\\x") {
-        let digits: Vec<u8> = digits
-            .bytes()
-            .filter(|b| !b.is_ascii_whitespace())
-            .collect();
-        let pair = |pair: &[u8]| match pair {
-            [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
-            _ => None,
-        };
-        return digits.chunks(2).map(pair).collect();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = match (first, tail) {
-            (b'\\', [b'\\', tail @ ..]) => {
-                bytes.push(b'\\');
-                tail
-            }
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..]) => {
-                bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
-                tail
-            }
-            (b'\\', _) => return None,
-            (byte, tail) => {
-                bytes.push(*byte);
-                tail
-            }
-        };
-    }
-    Some(bytes)
 }
 
 /// The items of an array of one dimension, as PostgreSQL writes it.
@@ -352,6 +361,7 @@ fn binary(bytes: &Bytes, data_type: &DataType) -> Result<ScalarValue> {
             ScalarValue::Int16(Some(i16::from_be_bytes(bytes)))
         }
         DataType::Int32 => ScalarValue::Int32(Some(i32::from_be_bytes(four()?))),
+        DataType::UInt32 => ScalarValue::UInt32(Some(u32::from_be_bytes(four()?))),
         // An oid has four bytes, and is one of these here.
         DataType::Int64 if bytes.len() == 4 => {
             ScalarValue::Int64(Some(i64::from(u32::from_be_bytes(four()?))))
@@ -415,8 +425,13 @@ fn binary(bytes: &Bytes, data_type: &DataType) -> Result<ScalarValue> {
     })
 }
 
-/// A numeric from its groups of four digits.
 fn numeric(bytes: &Bytes) -> Result<ScalarValue> {
+    let (digits, scale) = numeric_digits(bytes)?;
+    exact(&digits, scale)
+}
+
+/// The digits of a numeric from its groups of four, and how many of them stand behind the point.
+fn numeric_digits(bytes: &Bytes) -> Result<(String, i32)> {
     let wrong = || Error::session("22P03", "incorrect binary data format for type numeric");
     let mut body = Body::new(bytes.clone());
     let count = body.count()?;
@@ -457,7 +472,7 @@ fn numeric(bytes: &Bytes) -> Result<ScalarValue> {
         digits.push('0');
     }
     let sign = if sign == 0 { "" } else { "-" };
-    exact(&format!("{sign}{digits}"), scale)
+    Ok((format!("{sign}{digits}"), scale))
 }
 
 fn name(data_type: &DataType) -> &'static str {
@@ -466,6 +481,7 @@ fn name(data_type: &DataType) -> &'static str {
         DataType::Int16 => "smallint",
         DataType::Int32 => "integer",
         DataType::Int64 => "bigint",
+        DataType::UInt32 => "oid",
         DataType::Float32 => "real",
         DataType::Float64 => "double precision",
         DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => "numeric",
@@ -483,8 +499,6 @@ fn name(data_type: &DataType) -> &'static str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use bytes::BytesMut;
-
     use super::*;
     use crate::server::encode::numeric as sent;
 

@@ -3,6 +3,7 @@
 //! It answers queries of its relations, and those that read nothing at all, for which PostgreSQL's
 //! own rules of types and values are kept.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
@@ -10,7 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::execution::context::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::ast::{Expr, Statement as SqlStatement, visit_expressions};
 use futures::stream;
 
 use super::activity::now;
@@ -112,6 +113,14 @@ fn has_function(state: &SessionState, name: &str) -> bool {
         || state.table_functions().contains_key(name)
 }
 
+/// A statement that the catalog can answer.
+pub enum Answer {
+    /// As nobody else does, or exactly as PostgreSQL does.
+    Best(Box<SqlStatement>, Described),
+    /// With values that are only sent as text.
+    Possible(Box<SqlStatement>, Described),
+}
+
 impl CatalogSettings for Settings {
     fn show(&self, name: &str) -> Option<String> {
         self.get(&name.to_lowercase()).map(str::to_owned)
@@ -133,36 +142,47 @@ impl CatalogSettings for Settings {
 }
 
 impl Session {
-    /// What the catalog makes of a statement, if it is one for it.
+    /// What the catalog makes of a statement, if it can answer it.
     pub(super) async fn describe(
         &self,
         statement: &Statement,
         given: &[Option<DataType>],
-    ) -> Option<Result<(Box<SqlStatement>, Described)>> {
+    ) -> Result<Option<Answer>> {
         let Statement::Statement(statement) = statement else {
-            return None;
+            return Ok(None);
         };
-        if !matches!(**statement, SqlStatement::Query(_)) {
-            return None;
-        }
         let served = self.served();
         let is_of_engine = |name: &str| has_function(&served.state, name);
         let is_catalogs = answers::is_catalogs(&is_of_engine, statement);
-        if !is_catalogs && !answers::reads_nothing(&is_of_engine, statement) {
-            return None;
+        if !is_catalogs
+            && (!answers::reads_nothing(&is_of_engine, statement) || !self.is_utc(statement))
+        {
+            return Ok(None);
         }
         let described = match self.catalog(None).await {
             Ok(catalog) => catalog.describe(statement, given),
             Err(error) => Err(error),
         };
+        let is_plain = |described: &Described| described.schema.fields().iter().all(is_plain);
         match described {
-            Ok(described) if is_catalogs || described.schema.fields().iter().all(is_plain) => {
-                Some(Ok((statement.clone(), described)))
+            Ok(described) if is_catalogs || is_plain(&described) => {
+                Ok(Some(Answer::Best(statement.clone(), described)))
             }
-            Err(error) if is_catalogs => Some(Err(error)),
+            Ok(described) => Ok(Some(Answer::Possible(statement.clone(), described))),
+            Err(error) if is_catalogs => Err(error),
             // What needs more than PostgreSQL's rules is planned as all else.
-            _ => None,
+            Err(_) => Ok(None),
         }
+    }
+
+    /// Whether all times in a statement are in UTC, the only zone that the catalog computes in.
+    fn is_utc(&self, statement: &SqlStatement) -> bool {
+        let zone = self.settings().get("timezone").unwrap_or("UTC").to_owned();
+        let has_zone = visit_expressions(statement, |expr| match expr {
+            Expr::AtTimeZone { .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        matches!(zone.as_str(), "UTC" | "GMT" | "Etc/UTC") && has_zone.is_continue()
     }
 
     /// A prepared statement that the catalog answers.

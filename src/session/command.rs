@@ -69,6 +69,8 @@ pub enum Command {
         request: Box<Request>,
         options: CopyOptions,
     },
+    /// `LOCK TABLE`, of what nobody takes away.
+    Lock,
     /// `VACUUM` or `ANALYZE`, for which there is nothing to do.
     Upkeep(&'static str),
     /// A statement that is never allowed, with what to say.
@@ -106,7 +108,9 @@ pub enum Transaction {
     Begin { modes: Modes, word: &'static str },
     Commit { chain: bool },
     Rollback { chain: bool },
-    Savepoint,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
 }
 
 /// How a transaction is to be.
@@ -178,6 +182,7 @@ pub fn read(words: &mut Words<'_>) -> Result<Option<Command>> {
             },
         },
         "copy" => return copy::read(words).map(Some),
+        "lock" => lock(words)?,
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
             Command::Transaction(transaction(words, &keyword)?)
         }
@@ -191,6 +196,22 @@ pub fn read(words: &mut Words<'_>) -> Result<Option<Command>> {
     };
     words.end()?;
     Ok(Some(command))
+}
+
+/// `LOCK TABLE … IN ACCESS SHARE MODE`, which keeps others from dropping what is read: nobody can.
+fn lock(words: &mut Words<'_>) -> Result<Command> {
+    words.take("table");
+    words.take("only");
+    words.dotted_name()?;
+    while words.take_token(&Token::Comma) {
+        words.dotted_name()?;
+    }
+    if words.take_all(&["in", "access", "share", "mode"]) {
+        words.take("nowait");
+        return Ok(Command::Lock);
+    }
+    let reason = "LOCK is not allowed but IN ACCESS SHARE MODE";
+    Ok(skip(words, refused("42501", reason)))
 }
 
 fn refused(state: &'static str, reason: &str) -> Command {
@@ -217,7 +238,6 @@ fn never_allowed(keyword: &str) -> Option<Command> {
         "install",
         "kill",
         "load",
-        "lock",
         "merge",
         "msck",
         "optimize",
@@ -528,10 +548,12 @@ fn transaction(words: &mut Words<'_>, keyword: &str) -> Result<Transaction> {
             word: "START TRANSACTION",
         });
     }
-    if matches!(keyword, "savepoint" | "release") {
+    if keyword == "savepoint" {
+        return Ok(Transaction::Savepoint(words.name()?));
+    }
+    if keyword == "release" {
         words.take("savepoint");
-        words.name()?;
-        return Ok(Transaction::Savepoint);
+        return Ok(Transaction::Release(words.name()?));
     }
     words.take_any(&["work", "transaction"]);
     if keyword == "begin" {
@@ -542,8 +564,7 @@ fn transaction(words: &mut Words<'_>, keyword: &str) -> Result<Transaction> {
     }
     if keyword == "rollback" && words.take("to") {
         words.take("savepoint");
-        words.name()?;
-        return Ok(Transaction::Savepoint);
+        return Ok(Transaction::RollbackTo(words.name()?));
     }
     let chain = words.take_all(&["and", "chain"]);
     if !chain {

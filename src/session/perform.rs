@@ -248,6 +248,7 @@ impl Session {
                 }
                 done
             }
+            Command::Lock => done,
             Command::Upkeep(what) => {
                 let message = format!(
                     "there is nothing to {what}: the data tables are written once, by hindsight load"
@@ -513,11 +514,9 @@ impl Session {
     async fn transact(&self, statement: &Transaction, verb: &'static str) -> Result<Outcome> {
         let mut verb = verb;
         match statement {
-            Transaction::Savepoint => {
-                let message = "savepoints are not supported; a transaction is committed or rolled \
-                               back whole";
-                return Err(Error::Unsupported(message.into()));
-            }
+            Transaction::Savepoint(name) => transaction::save(&self.client, name)?,
+            Transaction::Release(name) => transaction::release(&self.client, name)?,
+            Transaction::RollbackTo(name) => transaction::return_to(&self.client, name)?,
             Transaction::Begin { modes, .. } => self.begin(modes)?,
             Transaction::Commit { chain } | Transaction::Rollback { chain } => {
                 let commits = matches!(statement, Transaction::Commit { .. });
@@ -597,9 +596,12 @@ fn verb(command: &Command) -> &'static str {
             Transaction::Begin { word, .. } => word,
             Transaction::Commit { .. } => "COMMIT",
             Transaction::Rollback { .. } => "ROLLBACK",
-            Transaction::Savepoint => "SAVEPOINT",
+            Transaction::Savepoint(_) => "SAVEPOINT",
+            Transaction::Release(_) => "RELEASE",
+            Transaction::RollbackTo(_) => "ROLLBACK",
         },
         Command::CopyOut { .. } => "COPY",
+        Command::Lock => "LOCK TABLE",
         Command::Upkeep("vacuum") => "VACUUM",
         Command::Upkeep(_) => "ANALYZE",
         Command::Refused { .. } => "",

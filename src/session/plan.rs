@@ -11,6 +11,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
 
+use super::catalog::Answer;
 use super::command::{Command, Transaction};
 use super::labels::Labels;
 use super::parse::{Request, Statement};
@@ -29,7 +30,9 @@ impl Session {
     ) -> Result<Prepared> {
         let ends_transaction = matches!(&statement.request, Request::Command(command) if matches!(
             **command,
-            Command::Transaction(Transaction::Commit { .. } | Transaction::Rollback { .. })
+            Command::Transaction(
+                Transaction::Commit { .. } | Transaction::Rollback { .. } | Transaction::RollbackTo(_)
+            )
         ));
         if self.transaction_status() == TransactionStatus::Failed && !ends_transaction {
             return Err(Error::TransactionFailed);
@@ -53,11 +56,34 @@ impl Session {
         }
     }
 
-    async fn plan_sql(&self, prepared: Prepared, mut sql: DfStatement) -> Result<Prepared> {
-        if let Some(described) = self.describe(&sql, &prepared.given).await {
-            let (statement, described) = described?;
+    async fn plan_sql(&self, prepared: Prepared, sql: DfStatement) -> Result<Prepared> {
+        let catalog = self.describe(&sql, &prepared.given).await?;
+        if let Some(Answer::Best(statement, described)) = catalog {
             return Ok(Self::described(prepared, statement, described));
         }
+        let described = match catalog {
+            Some(Answer::Possible(statement, described)) => Some((statement, described)),
+            _ => None,
+        };
+        let planned = self
+            .plan_on_engine(prepared.clone(), sql, described.is_some())
+            .await;
+        match (planned, described) {
+            // What DataFusion's rules do not allow, PostgreSQL's may.
+            (Err(_), Some((statement, described))) => {
+                Ok(Self::described(prepared, statement, described))
+            }
+            (planned, _) => planned,
+        }
+    }
+
+    /// Has DataFusion plan a statement; with `checks_values`, so far that wrong constants are found.
+    async fn plan_on_engine(
+        &self,
+        prepared: Prepared,
+        mut sql: DfStatement,
+        checks_values: bool,
+    ) -> Result<Prepared> {
         let is_call = matches!(&sql, DfStatement::Statement(statement)
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
         let returned = statements::prepare(&mut sql)?;
@@ -79,6 +105,9 @@ impl Session {
                 returning(state.create_logical_plan(&select).await?, &plan)?
             }
         };
+        if checks_values {
+            state.optimize(&plan)?;
+        }
         let schema = returns_rows(&plan).then(|| match &plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => explain::schema(),
             plan => labelled(plan.schema().as_arrow(), &labels),

@@ -30,11 +30,18 @@ pub struct Transaction(Mutex<State>);
 enum State {
     #[default]
     Idle,
-    Open {
-        changes: Vec<Change>,
-        is_read_only: bool,
-    },
-    Failed,
+    Open(Changes),
+    /// With what a savepoint may return to.
+    Failed(Changes),
+}
+
+/// What a transaction has done so far.
+#[derive(Debug, Default)]
+struct Changes {
+    changes: Vec<Change>,
+    is_read_only: bool,
+    /// The names of places to return to, each with the number of changes before it.
+    savepoints: Vec<(String, usize)>,
 }
 
 impl Transaction {
@@ -45,8 +52,8 @@ impl Transaction {
     pub fn status(&self) -> TransactionStatus {
         match *self.state() {
             State::Idle => TransactionStatus::Idle,
-            State::Open { .. } => TransactionStatus::Open,
-            State::Failed => TransactionStatus::Failed,
+            State::Open(_) => TransactionStatus::Open,
+            State::Failed(_) => TransactionStatus::Failed,
         }
     }
 
@@ -57,31 +64,29 @@ impl Transaction {
     /// What it has changed so far.
     pub fn changes(&self) -> Vec<Change> {
         match &*self.state() {
-            State::Open { changes, .. } => changes.clone(),
+            State::Open(open) => open.changes.clone(),
             _ => Vec::new(),
         }
     }
 
     pub fn add(&self, more: Vec<Change>) {
-        if let State::Open { changes, .. } = &mut *self.state() {
-            changes.extend(more);
+        if let State::Open(open) = &mut *self.state() {
+            open.changes.extend(more);
         }
     }
 
     /// Notes that a statement failed.
     pub fn fail(&self) {
         let mut state = self.state();
-        if matches!(*state, State::Open { .. }) {
-            *state = State::Failed;
+        if let State::Open(open) = &mut *state {
+            *state = State::Failed(std::mem::take(open));
         }
     }
 
     /// Refuses writes where only reads were announced.
     pub fn check_writable(&self) -> Result<()> {
         match &*self.state() {
-            State::Open {
-                is_read_only: true, ..
-            } => Err(Error::ReadOnlyTransaction),
+            State::Open(open) if open.is_read_only => Err(Error::ReadOnlyTransaction),
             _ => Ok(()),
         }
     }
@@ -99,10 +104,10 @@ impl Transaction {
 pub fn begin(client: &Client, is_read_only: bool) -> bool {
     let mut state = client.transaction.state();
     if let State::Idle = *state {
-        *state = State::Open {
-            changes: Vec::new(),
+        *state = State::Open(Changes {
             is_read_only,
-        };
+            ..Changes::default()
+        });
         return true;
     }
     drop(state);
@@ -120,12 +125,64 @@ pub async fn end(client: &Client, commits: bool) -> Result<bool> {
             client.notice(Severity::Warning, "25P01", message);
             Ok(commits)
         }
-        State::Open { changes, .. } if commits => {
-            if !changes.is_empty() {
-                client.store.change_scenarios(&changes).await?;
+        State::Open(open) if commits => {
+            if !open.changes.is_empty() {
+                client.store.change_scenarios(&open.changes).await?;
             }
             Ok(true)
         }
-        State::Open { .. } | State::Failed => Ok(false),
+        State::Open(_) | State::Failed(_) => Ok(false),
     }
+}
+
+/// Names a place in the transaction to return to.
+pub fn save(client: &Client, name: &str) -> Result<()> {
+    match &mut *client.transaction.state() {
+        State::Open(open) => {
+            open.savepoints.push((name.to_owned(), open.changes.len()));
+            Ok(())
+        }
+        _ => Err(Error::session(
+            "25P01",
+            "SAVEPOINT can only be used in transaction blocks",
+        )),
+    }
+}
+
+/// Forgets a place, and those behind it.
+pub fn release(client: &Client, name: &str) -> Result<()> {
+    match &mut *client.transaction.state() {
+        State::Open(open) => {
+            let place = open.place(name)?;
+            open.savepoints.truncate(place);
+            Ok(())
+        }
+        _ => Err(no_savepoint(name)),
+    }
+}
+
+/// Returns to a place: what was changed behind it is undone, and a failure is forgotten.
+pub fn return_to(client: &Client, name: &str) -> Result<()> {
+    let mut state = client.transaction.state();
+    let (State::Open(open) | State::Failed(open)) = &mut *state else {
+        return Err(no_savepoint(name));
+    };
+    let place = open.place(name)?;
+    open.savepoints.truncate(place + 1);
+    let changes = open.savepoints.last().map_or(0, |(_, changes)| *changes);
+    open.changes.truncate(changes);
+    *state = State::Open(std::mem::take(open));
+    Ok(())
+}
+
+impl Changes {
+    /// Where among the savepoints the last of this name is.
+    fn place(&self, name: &str) -> Result<usize> {
+        let place = self.savepoints.iter().rposition(|(known, _)| known == name);
+        place.ok_or_else(|| no_savepoint(name))
+    }
+}
+
+fn no_savepoint(name: &str) -> Error {
+    Error::session("3B001", format!("savepoint \"{name}\" does not exist"))
 }

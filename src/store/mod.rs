@@ -18,10 +18,11 @@ mod users;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex as Lock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
@@ -71,6 +72,8 @@ struct Database {
     dialect: Dialect,
     /// For people; without a password.
     name: String,
+    /// Keeps what is only in memory.
+    anchor: Option<Arc<Lock<AnyConnection>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -26,7 +27,14 @@ const POSTGRES_SETTINGS: &str = "select set_config('search_path', 'hindsight, ' 
 
 /// An empty store that is gone with the process; it stands for one that nobody has written to.
 pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
-    let database = connect("sqlite::memory:", Dialect::Sqlite, place, 1).await?;
+    // A connection whose statement is given up may be closed; with another to the same memory, what
+    // is there stays.
+    let name = uuid::Uuid::new_v4();
+    let url = format!("sqlite://hindsight-{name}?mode=memory&cache=shared");
+    let mut database = connect(&url, Dialect::Sqlite, place, 1).await?;
+    let anchor = AnyConnection::connect(&url).await;
+    let anchor = anchor.map_err(|error| database.failed(error))?;
+    database.anchor = Some(Arc::new(Mutex::new(anchor)));
     migrations::run(&database).await?;
     let access = match place {
         Place::Memory => Access::ReadWrite,
@@ -179,5 +187,6 @@ async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -
         pool,
         dialect,
         name: place.to_string(),
+        anchor: None,
     })
 }

@@ -97,6 +97,10 @@ impl TestEngine {
         }
     }
 
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The result, or the SQLSTATE and the message that a user sees.
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>, String> {
         let result = self.engine.sql(sql).await;

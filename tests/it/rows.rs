@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, make_array};
 use datafusion::arrow::compute::cast;
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
@@ -231,6 +232,10 @@ pub fn cells(name: &str, column: &dyn Array) -> Vec<Cell> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(_, _) => {
             let column = cast(&DataType::Utf8).as_string::<i32>().clone();
             Box::new(move |row| Cell::from(column.value(row)))
+        }
+        DataType::List(_) => {
+            let column = make_array(column.to_data());
+            Box::new(move |row| Cell::Text(array_value_to_string(&column, row).unwrap()))
         }
         other => panic!("{name}: no number, text, time or boolean but {other}"),
     };

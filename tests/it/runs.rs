@@ -130,6 +130,8 @@ fn runs_are_cancelled_from_elsewhere() {
         let session = Arc::new(block_on(here.session("ann", Role::Analyst)).unwrap());
         let (sender, mut notices) = mpsc::unbounded_channel();
         session.listen(Some(sender));
+        // What is done for the first time takes its time, and the run is short.
+        refusal(&elsewhere, "call cancel_backtest('none')");
         let running = Arc::clone(&session);
         let (id, asked, ended) = block_on(async {
             let task = tokio::spawn(async move { finish(&running, "call run_backtest()").await });

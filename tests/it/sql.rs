@@ -3,7 +3,7 @@
 //!
 //! A file may begin with `# dataset: NAME`, where `empty` has no rows and `steps` has the prices of
 //! `steps.rs`; without it, it runs on `tiny`. Each file runs on an engine
-//! of its own, and again with its rows scattered over threads and batches. In a result, null is `NULL`, an empty text `(empty)`, a decimal has all the digits
+//! of its own, again with its rows scattered over threads and batches, and over the wire. In a result, null is `NULL`, an empty text `(empty)`, a decimal has all the digits
 //! of its type, a timestamp is RFC 3339 in UTC, and a struct or list is as Arrow shows it.
 
 use std::fmt;
@@ -20,6 +20,7 @@ use crate::engine::{Execution, TestEngine, block_on};
 use crate::files;
 use crate::reference::history::History;
 use crate::steps::steps;
+use crate::wire_sql::WireDatabase;
 
 macro_rules! sql_files {
     ($($folder:ident { $($name:ident)+ })+) => {
@@ -42,7 +43,7 @@ sql_files! {
     }
     scoring { position_size rescore }
     state { runs scenarios settings transactions }
-    statements { allowed prepared }
+    statements { allowed escapes prepared }
     table_functions {
         backtest backtest_by_queries compare_trades equity_curve simulate_trades
     }
@@ -64,18 +65,36 @@ fn run(file: &str) {
     let path = folder().join(file);
     let script = fs::read_to_string(&path).unwrap();
     for how in [Execution::USUAL, Execution::SCATTERED] {
-        let mut runner = Runner::new(|| async {
-            Ok(Database(match dataset(&script) {
-                "tiny" => TestEngine::of_files(&files::test_data().join("tiny"), how).await,
-                "empty" => TestEngine::of_history(&History::default(), how).await,
-                "steps" => TestEngine::of_history(&steps(), how).await,
-                other => panic!("{file}: no dataset {other}"),
-            }))
-        });
+        let mut runner = Runner::new(|| async { Ok(Database(engine(&script, how).await)) });
         runner.with_column_validator(strict_column_validator);
         let result = block_on(runner.run_file_async(&path));
         result.unwrap_or_else(|error| panic!("{how:?}: {error}"));
     }
+    let mut runner =
+        Runner::new(|| async { Ok(WireDatabase::new(engine(&script, Execution::USUAL).await)) });
+    runner.with_column_validator(sent_column_validator);
+    let result = block_on(runner.run_file_async(&path));
+    result.unwrap_or_else(|error| panic!("over the wire: {error}"));
+}
+
+/// An engine over the dataset that a script names.
+async fn engine(script: &str, how: Execution) -> TestEngine {
+    match dataset(script) {
+        "tiny" => TestEngine::of_files(&files::test_data().join("tiny"), how).await,
+        "empty" => TestEngine::of_history(&History::default(), how).await,
+        "steps" => TestEngine::of_history(&steps(), how).await,
+        other => panic!("no dataset {other}"),
+    }
+}
+
+/// Over the wire, what has no type is text.
+fn sent_column_validator(actual: &Vec<Kind>, expected: &Vec<Kind>) -> bool {
+    let sent = |kind: &Kind| match kind {
+        Kind::Null => Kind::Text,
+        kind => kind.clone(),
+    };
+    let expected: Vec<Kind> = expected.iter().map(sent).collect();
+    *actual == expected
 }
 
 #[test]
@@ -118,7 +137,7 @@ struct Database(TestEngine);
 
 /// What an engine refused, as a user reads it.
 #[derive(Debug)]
-struct Refusal(String);
+pub struct Refusal(pub String);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +193,7 @@ fn cells(column: &dyn Array) -> Vec<String> {
 
 /// The type of a column, the letter after `query`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Boolean,
     Date,
     Integer,

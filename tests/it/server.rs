@@ -1,0 +1,927 @@
+//! What the server does with what clients send, in order and out of it.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use hindsight::server::{self, Options, TlsFiles};
+use hindsight::{Engine, Role};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+
+use crate::engine::block_on;
+use crate::files;
+use crate::random::Random;
+use crate::wire::{
+    Message, TestServer, Wire, bind, close, describe, errors, execute, kinds, message, parse,
+    query, startup, sync, text, trusting,
+};
+
+/// A workspace with the smallest history.
+fn workspace() -> tempfile::TempDir {
+    let workspace = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = files::test_data().join("tiny").join(name);
+        vec![path.to_str().unwrap().to_owned()]
+    };
+    let request = hindsight::ingest::LoadRequest {
+        signals: file("signals.parquet"),
+        prices: file("token_prices.parquet"),
+        trades: file("trade_outcomes.parquet"),
+    };
+    hindsight::ingest::load(workspace.path(), &request, &hindsight::ingest::NoProgress).unwrap();
+    workspace
+}
+
+/// A server that most tests share.
+static SHARED: LazyLock<(tempfile::TempDir, TestServer)> = LazyLock::new(|| {
+    let workspace = workspace();
+    let server = TestServer::of_workspace(workspace.path(), &trusting());
+    (workspace, server)
+});
+
+fn connect() -> Wire {
+    Wire::connect(SHARED.1.address)
+}
+
+/// What takes longer than any test waits.
+const SLOW: &str = "select count(*) from generate_series(1, 300000) a(x), \
+                    generate_series(1, 300000) b(y) where a.x + b.y < 0";
+
+fn tags(messages: &[Message]) -> Vec<String> {
+    let tags = messages.iter().filter(|message| message.kind == b'C');
+    tags.map(|tag| String::from_utf8_lossy(&tag.body[..tag.body.len() - 1]).into_owned())
+        .collect()
+}
+
+#[test]
+fn a_client_is_told_what_drivers_read() {
+    let wire = connect();
+    let told: Vec<&str> = wire
+        .parameters
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    for name in [
+        "server_version",
+        "client_encoding",
+        "DateStyle",
+        "TimeZone",
+        "integer_datetimes",
+        "standard_conforming_strings",
+        "is_superuser",
+        "session_authorization",
+    ] {
+        assert!(told.contains(&name), "{name}: {told:?}");
+    }
+    assert_eq!(wire.key.1.len(), 4);
+    assert_ne!(wire.key, connect().key);
+}
+
+#[test]
+fn simple_queries_run_until_one_fails() {
+    let mut wire = connect();
+    let answer = wire.ask(&query("select 1; select nope; select 3"));
+    assert_eq!(kinds(&answer), "TDCEZ");
+    assert_eq!(errors(&answer), ["42703"]);
+    let error = answer.iter().find(|message| message.kind == b'E').unwrap();
+    assert_eq!(error.field(b'P').as_deref(), Some("18"));
+    assert_eq!(kinds(&wire.ask(&query(""))), "IZ");
+    assert_eq!(kinds(&wire.ask(&query("-- nothing"))), "IZ");
+    let answer = wire.ask(&query(
+        "set application_name = 'x'; show application_name; begin; commit",
+    ));
+    assert_eq!(tags(&answer), ["SET", "SHOW", "BEGIN", "COMMIT"]);
+    assert!(kinds(&answer).starts_with("CS"), "{}", kinds(&answer));
+}
+
+#[test]
+fn an_error_in_a_pipeline_skips_to_its_end() {
+    let mut wire = connect();
+    let one = |sql: &str| [parse("", sql, &[]), bind("", "", &[], 0), execute("", 0)].concat();
+    wire.send(
+        &[
+            one("select 1"),
+            one("select nope"),
+            one("select 3"),
+            sync(),
+            one("select 4"),
+            sync(),
+        ]
+        .concat(),
+    );
+    assert_eq!(kinds(&wire.until_ready()), "12DC1EZ".replace("1E", "E"));
+    assert_eq!(kinds(&wire.until_ready()), "12DCZ");
+}
+
+#[test]
+fn portals_are_read_in_pieces() {
+    let mut wire = connect();
+    let five = "select id from signals order by id limit 5";
+    let answer = wire.ask(
+        &[
+            parse("", five, &[]),
+            bind("", "", &[], 0),
+            execute("", 2),
+            execute("", 2),
+            execute("", 2),
+            sync(),
+        ]
+        .concat(),
+    );
+    assert_eq!(kinds(&answer), "12DDsDDsDCZ");
+    // Outside of a transaction a portal ends with its pipeline, in one it lasts.
+    assert_eq!(
+        errors(&wire.ask(&[execute("", 1), sync()].concat())),
+        ["34000"]
+    );
+    wire.ask(&query("begin"));
+    wire.ask(
+        &[
+            parse("", five, &[]),
+            bind("p", "", &[], 0),
+            execute("p", 1),
+            sync(),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        kinds(&wire.ask(&[execute("p", 3), sync()].concat())),
+        "DDDsZ"
+    );
+    assert_eq!(kinds(&wire.ask(&[close(b'P', "p"), sync()].concat())), "3Z");
+}
+
+#[test]
+fn statements_have_names_until_they_are_closed() {
+    let mut wire = connect();
+    wire.ask(&[parse("s", "select 1", &[]), sync()].concat());
+    wire.ask(&query("select nope"));
+    assert_eq!(
+        kinds(&wire.ask(&[bind("", "s", &[], 0), execute("", 0), sync()].concat())),
+        "2DCZ"
+    );
+    assert_eq!(
+        errors(&wire.ask(&[parse("s", "select 2", &[]), sync()].concat())),
+        ["42P05"]
+    );
+    assert_eq!(
+        kinds(&wire.ask(&[close(b'S', "s"), parse("s", "select 2", &[]), sync()].concat())),
+        "31Z"
+    );
+    wire.ask(&query("deallocate all"));
+    assert_eq!(
+        errors(&wire.ask(&[bind("", "s", &[], 0), sync()].concat())),
+        ["26000"]
+    );
+    let several = [parse("", "select 1; select 2", &[]), sync()].concat();
+    assert_eq!(errors(&wire.ask(&several)), ["42601"]);
+}
+
+#[test]
+fn parameters_are_described_and_exact() {
+    let mut wire = connect();
+    let described = |wire: &mut Wire, sql: &str| {
+        let answer = wire.ask(&[parse("", sql, &[]), describe(b'S', ""), sync()].concat());
+        let types = answer.iter().find(|message| message.kind == b't');
+        let types = types.unwrap_or_else(|| panic!("{sql}: {:?}", errors(&answer)));
+        let types = types.body[2..]
+            .chunks(4)
+            .map(|oid| u32::from_be_bytes(oid.try_into().unwrap()));
+        types.collect::<Vec<_>>()
+    };
+    let backtest = "select * from backtest(stop_loss_percent => $1, start_date => $2)";
+    assert_eq!(described(&mut wire, backtest), [1700, 1082]);
+    let limited = "select id from signals where score > $1 and id = any($2) limit $3";
+    assert_eq!(described(&mut wire, limited), [1700, 1009, 20]);
+    assert_eq!(described(&mut wire, "select $1"), [25]);
+    assert_eq!(described(&mut wire, "select $1::int4 + 1"), [23]);
+
+    let mut value = |sql: &str, value: &str| {
+        let values = [Some(value.as_bytes())];
+        let asked = [
+            parse("", sql, &[]),
+            bind("", "", &values, 0),
+            execute("", 0),
+            sync(),
+        ];
+        let answer = wire.ask(&asked.concat());
+        match answer.iter().find(|message| message.kind == b'D') {
+            Some(row) => String::from_utf8(row.cells()[0].clone().unwrap()).unwrap(),
+            None => errors(&answer).join(" "),
+        }
+    };
+    for number in [
+        "1.50",
+        "-0.0000000001",
+        "12345678901234567890.123456789",
+        "0",
+    ] {
+        assert_eq!(value("select $1::numeric", number), number);
+    }
+    assert_eq!(value("select $1::int4", "zz"), "22P02");
+    assert_eq!(value("select $1::text", "a\0b"), "22021");
+    assert_eq!(
+        value(
+            "select stop_loss_percent from backtest(stop_loss_percent => $1)",
+            "12.5"
+        ),
+        "12.5000"
+    );
+    assert_eq!(
+        value("select * from backtest(stop_loss_percent => $1)", "99"),
+        "22023"
+    );
+}
+
+#[test]
+fn values_are_exact_in_binary() {
+    let mut wire = connect();
+    let sql = "select 7::int4, 7::int8, 0.5::float8, true, 'x'::text, \
+               '2024-02-29 23:59:59.123456+00'::timestamptz, '2024-02-29'::date, 1.10::numeric(10,2)";
+    let asked = [
+        parse("", sql, &[]),
+        bind("", "", &[], 1),
+        execute("", 0),
+        sync(),
+    ];
+    let answer = wire.ask(&asked.concat());
+    let row = answer
+        .iter()
+        .find(|message| message.kind == b'D')
+        .unwrap()
+        .cells();
+    let expected: [Vec<u8>; 8] = [
+        7_i32.to_be_bytes().into(),
+        7_i64.to_be_bytes().into(),
+        0.5_f64.to_be_bytes().into(),
+        vec![1],
+        b"x".into(),
+        762_566_399_123_456_i64.to_be_bytes().into(),
+        8_825_i32.to_be_bytes().into(),
+        vec![0, 2, 0, 0, 0, 0, 0, 2, 0, 1, 3, 232],
+    ];
+    assert_eq!(row, expected.map(Some));
+}
+
+#[test]
+fn columns_have_the_names_and_types_of_postgresql() {
+    let mut wire = connect();
+    let sql =
+        "select 1, count(*), max(score), 'a', id, score, score from signals group by id, score";
+    let answer = wire.ask(&query(sql));
+    let columns = answer
+        .iter()
+        .find(|message| message.kind == b'T')
+        .unwrap()
+        .columns();
+    let named: Vec<(&str, u32)> = columns
+        .iter()
+        .map(|(name, oid, _)| (name.as_str(), *oid))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("?column?", 23),
+            ("count", 20),
+            ("max", 1700),
+            ("?column?", 25),
+            ("id", 25),
+            ("score", 1700),
+            ("score", 1700)
+        ]
+    );
+}
+
+#[test]
+fn a_transaction_that_failed_is_refused_until_it_ends() {
+    let mut wire = connect();
+    let mut state = |sql: &str| {
+        let answer = wire.ask(&query(sql));
+        (
+            char::from(answer.last().unwrap().body[0]),
+            errors(&answer).concat(),
+            tags(&answer).concat(),
+        )
+    };
+    assert_eq!(state("begin"), ('T', String::new(), "BEGIN".into()));
+    assert_eq!(state("select nope").0, 'E');
+    assert_eq!(state("select 1"), ('E', "25P02".into(), String::new()));
+    assert_eq!(state("commit"), ('I', String::new(), "ROLLBACK".into()));
+    assert_eq!(state("savepoint a").1, "25P01");
+}
+
+#[test]
+fn cursors_are_fetched_from() {
+    let mut wire = connect();
+    assert_eq!(
+        wire.rows("declare c cursor for select 1").unwrap_err()[..5],
+        *"25P01"
+    );
+    wire.rows("begin").unwrap();
+    wire.rows("declare c scroll cursor for select x from generate_series(1, 10) t(x) order by x")
+        .unwrap();
+    let mut first = |sql: &str| {
+        let rows = wire.rows(sql).unwrap();
+        rows.into_iter()
+            .map(|row| row[0].clone())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(first("fetch 3 from c"), "1 2 3");
+    assert_eq!(first("fetch backward 2 from c"), "2 1");
+    assert_eq!(first("fetch absolute 7 from c"), "7");
+    assert_eq!(first("fetch relative -2 from c"), "5");
+    assert_eq!(first("move forward all in c"), "");
+    assert_eq!(first("fetch prior from c"), "10");
+    assert_eq!(first("fetch last from c"), "10");
+    assert_eq!(first("fetch next from c"), "");
+    wire.rows("commit").unwrap();
+    assert_eq!(wire.rows("fetch 1 from c").unwrap_err()[..5], *"34000");
+    wire.rows("declare h cursor with hold for select id from signals order by id")
+        .unwrap();
+    assert_eq!(wire.rows("fetch 2 from h").unwrap().len(), 2);
+    assert_eq!(
+        wire.rows("fetch backward 1 from h").unwrap_err()[..5],
+        *"55000"
+    );
+}
+
+#[test]
+fn settings_are_of_one_session() {
+    let (mut one, mut other) = (connect(), connect());
+    one.rows("set time zone 'America/New_York'").unwrap();
+    let noon = "select '2024-01-02 12:00:00+00'::timestamptz";
+    assert_eq!(one.rows(noon).unwrap(), [["2024-01-02 07:00:00-05"]]);
+    assert_eq!(other.rows(noon).unwrap(), [["2024-01-02 12:00:00+00"]]);
+    assert_eq!(one.rows("set no_such = 1").unwrap_err()[..5], *"42704");
+    one.rows("set datafusion.execution.batch_size = 77")
+        .unwrap();
+    let size = "show datafusion.execution.batch_size";
+    assert_eq!(one.rows(size).unwrap(), [["77"]]);
+    assert_ne!(other.rows(size).unwrap(), [["77"]]);
+    one.rows("begin; set local application_name = 'inside'; commit")
+        .unwrap();
+    assert_eq!(one.rows("show application_name").unwrap(), [[""]]);
+    one.rows("discard all").unwrap();
+    assert_eq!(one.rows("show timezone").unwrap(), [["UTC"]]);
+}
+
+#[test]
+fn rows_are_copied_out() {
+    let mut wire = connect();
+    let mut copied = |sql: &str| {
+        let answer = wire.ask(&query(sql));
+        assert!(
+            kinds(&answer).starts_with('H'),
+            "{sql}: {:?}",
+            errors(&answer)
+        );
+        let data = answer.iter().filter(|message| message.kind == b'd');
+        data.flat_map(|message| message.body.clone())
+            .collect::<Vec<u8>>()
+    };
+    let rows = "(select 1 as a, 'x,y' as b, null::text as c, E'tab\\there' as d)";
+    let text = copied(&format!("copy {rows} to stdout"));
+    assert_eq!(
+        String::from_utf8(text).unwrap(),
+        "1\tx,y\t\\N\ttab\\there\n"
+    );
+    let csv = copied(&format!("copy {rows} to stdout with (format csv, header)"));
+    assert_eq!(
+        String::from_utf8(csv).unwrap(),
+        "a,b,c,d\n1,\"x,y\",,tab\there\n"
+    );
+    let binary = copied("copy (select 7::int4 as a) to stdout (format binary)");
+    let expected = [
+        b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec(),
+        vec![0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 255, 255],
+    ];
+    assert_eq!(binary, expected.concat());
+    // Where a client sends rows all the same, it is told, and the rest of what it says is heard.
+    wire.send(&query("copy signals from stdin"));
+    wire.send(&[message(b'd', b"x\n"), message(b'c', b"")].concat());
+    assert_eq!(errors(&wire.until_ready()), ["42501"]);
+    assert_eq!(wire.rows("select 5").unwrap(), [["5"]]);
+}
+
+#[test]
+fn a_statement_that_runs_is_cancelled_or_timed_out_soon() {
+    let mut wire = connect();
+    for sql in [
+        SLOW,
+        "select count(*) from backtest(stop_loss_percent => range(1, 50, 1), \
+                       take_profit_percent => range(1, 500, 1), score_threshold => range(0, 10, 1))",
+    ] {
+        wire.send(&query(sql));
+        std::thread::sleep(Duration::from_millis(300));
+        let asked = Instant::now();
+        wire.cancel().unwrap();
+        assert_eq!(errors(&wire.until_ready()), ["57014"], "{sql}");
+        assert!(
+            asked.elapsed() < Duration::from_millis(500),
+            "{sql}: {:?}",
+            asked.elapsed()
+        );
+    }
+    wire.rows("set statement_timeout = '200ms'").unwrap();
+    let asked = Instant::now();
+    assert_eq!(wire.rows(SLOW).unwrap_err()[..5], *"57014");
+    assert!(asked.elapsed() < Duration::from_millis(700));
+    wire.rows("set statement_timeout = 0").unwrap();
+    // A secret that is wrong cancels nothing.
+    let mut other = connect();
+    other.send(&query(
+        "select count(*) from generate_series(1, 300000) t(x)",
+    ));
+    let mut guessed = Wire::silent(SHARED.1.address);
+    let body = [
+        80_877_102_i32.to_be_bytes(),
+        other.key.0.to_be_bytes(),
+        [1, 2, 3, 4],
+    ]
+    .concat();
+    guessed.send(&[&16_u32.to_be_bytes()[..], &body].concat());
+    assert_eq!(errors(&other.until_ready()), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_too_deep_is_an_error() {
+    let mut wire = connect();
+    let mut states = Vec::new();
+    for depth in [400, 1_500, 5_000] {
+        states.push(
+            wire.rows(&format!("select {}", vec!["1"; depth].join("+")))
+                .err(),
+        );
+        states.push(
+            wire.rows(&format!(
+                "select 1 where {}",
+                vec!["1=1"; depth].join(" and ")
+            ))
+            .err(),
+        );
+        states.push(
+            wire.rows(&format!(
+                "select {}1{}",
+                "(".repeat(depth),
+                ")".repeat(depth)
+            ))
+            .err(),
+        );
+        states.push(
+            wire.rows(&vec!["select 1"; depth].join(" union all "))
+                .err(),
+        );
+    }
+    for state in states.into_iter().flatten() {
+        assert!(state.starts_with("54001"), "{state}");
+    }
+    assert_eq!(wire.rows("select 1").unwrap(), [["1"]]);
+}
+
+#[test]
+fn messages_that_make_no_sense_cost_their_connection_at_most() {
+    let address = SHARED.1.address;
+    let answered = |bytes: &[u8]| {
+        let mut wire = Wire::connect(address);
+        wire.send(bytes);
+        errors(&wire.until_ready()).concat()
+    };
+    assert_eq!(answered(&[message(b'B', b"\0"), sync()].concat()), "08P01");
+    assert_eq!(
+        answered(&[message(b'B', b"\0\0\xff\xff"), sync()].concat()),
+        "08P01"
+    );
+    assert_eq!(
+        answered(&[message(b'P', b"\0select 1\0\xff\xff"), sync()].concat()),
+        "08P01"
+    );
+    assert_eq!(answered(&message(b'Q', b"select 1")), "08P01");
+    assert_eq!(answered(&message(b'Q', b"select '\xff'\0")), "22021");
+    assert_eq!(answered(&message(b'F', b"")), "0A000");
+    assert_eq!(answered(&message(b'~', b"abc")), "08P01");
+    assert_eq!(answered(b"Q\0\0\0\0"), "08P01");
+    assert_eq!(answered(b"Q\x7f\xff\xff\xffx"), "08P01");
+    assert_eq!(answered(&message(b'p', b"x\0")), "08P01");
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"\0\0\0\0\0\0\0\0",
+        b"\xff\xff\xff\xff\0\x03\0\0",
+    ] {
+        let mut wire = Wire::silent(address);
+        wire.send(bytes);
+        assert!(wire.next().is_none(), "{bytes:?}");
+    }
+    let refused = Wire::connect_with(address, &[("database", "hindsight")])
+        .err()
+        .unwrap();
+    assert_eq!(refused.sqlstate(), "28000");
+    let refused = Wire::connect_with(address, &[("user", "ann"), ("database", "other")]);
+    assert_eq!(refused.err().unwrap().sqlstate(), "3D000");
+    assert_eq!(connect().rows("select 1").unwrap(), [["1"]]);
+}
+
+#[test]
+fn a_client_that_leaves_or_does_not_read_holds_nothing() {
+    let endless =
+        "select a.x, b.x from generate_series(1, 300000) a(x), generate_series(1, 300000) b(x)";
+    for _ in 0..5 {
+        let mut wire = connect();
+        wire.send(&query(endless));
+        while wire.next().unwrap().kind != b'D' {}
+    }
+    let mut idle = connect();
+    idle.send(&query(endless));
+    std::thread::sleep(Duration::from_millis(500));
+    idle.stream().shutdown(std::net::Shutdown::Both).unwrap();
+    let mut wire = connect();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let active = "select count(*) from pg_stat_activity where query like 'select a.x, b.x%'";
+    while wire.rows(active).unwrap() != [["0"]] {
+        assert!(
+            Instant::now() < deadline,
+            "statements of clients that left are still there"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn sessions_notify_each_other() {
+    let (mut one, mut other) = (connect(), connect());
+    one.rows("listen news").unwrap();
+    other
+        .rows("begin; notify news, 'kept'; commit; begin; notify news, 'lost'; rollback")
+        .unwrap();
+    let heard = one.next().unwrap();
+    assert_eq!((heard.kind, &heard.body[4..]), (b'A', &b"news\0kept\0"[..]));
+    one.rows("unlisten *").unwrap();
+    other.rows("notify news, 'unheard'").unwrap();
+    assert_eq!(kinds(&one.ask(&query("select 1"))), "TDCZ");
+}
+
+/// A server that asks for passwords, with one user of each role.
+fn guarded(options: Options) -> (tempfile::TempDir, TestServer) {
+    let workspace = workspace();
+    block_on(async {
+        let engine = Engine::open(workspace.path()).await.unwrap();
+        for role in Role::ALL {
+            let verifier = server::verifier(&format!("{} password", role.name())).unwrap();
+            engine
+                .store()
+                .put_user(role.name(), role, &verifier)
+                .await
+                .unwrap();
+        }
+    });
+    let server = TestServer::of_workspace(workspace.path(), &options);
+    (workspace, server)
+}
+
+fn login(server: &TestServer, user: &str, password: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.address.port())
+        .username(user)
+        .password(password)
+        .database("hindsight")
+        .ssl_mode(PgSslMode::Disable)
+}
+
+fn refused_login(options: &PgConnectOptions) -> String {
+    match block_on(PgConnection::connect_with(options)) {
+        Ok(_) => "let in".into(),
+        Err(error) => match error.as_database_error() {
+            Some(error) => error.code().unwrap_or_default().into_owned(),
+            None => error.to_string(),
+        },
+    }
+}
+
+#[test]
+fn only_who_knows_the_password_is_let_in() {
+    let (_workspace, server) = guarded(Options {
+        trust: None,
+        ..trusting()
+    });
+    for role in Role::ALL {
+        let options = login(&server, role.name(), &format!("{} password", role.name()));
+        let user: String = block_on(async {
+            let mut connection = PgConnection::connect_with(&options).await.unwrap();
+            sqlx::query_scalar("select current_user::text")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+        });
+        assert_eq!(user, role.name());
+    }
+    assert_eq!(refused_login(&login(&server, "reader", "wrong")), "28P01");
+    assert_eq!(refused_login(&login(&server, "nobody", "wrong")), "28P01");
+}
+
+#[test]
+fn nothing_is_run_before_or_behind_a_failed_login() {
+    let (_workspace, server) = guarded(Options {
+        trust: None,
+        ..trusting()
+    });
+    let write = query("insert into scenarios (name) values ('bypass')");
+    let parameters = [("user", "analyst"), ("database", "hindsight")];
+    let first = [text("SCRAM-SHA-256"), b"\0\0\0\x0en,,n=x,r=nonce".to_vec()].concat();
+    for said in [
+        write.clone(),
+        [message(b'p', &first), write.clone()].concat(),
+        [
+            message(b'p', &first),
+            message(b'p', b"c=biws,r=nonce,p=AAAA"),
+            write.clone(),
+        ]
+        .concat(),
+        [message(b'p', b"password\0"), write.clone()].concat(),
+    ] {
+        let mut wire = Wire::silent(server.address);
+        wire.send(&[startup(&parameters), said].concat());
+        let answer = wire.to_the_end();
+        assert!(
+            !kinds(&answer).contains(['Z', 'C', 'T']),
+            "{}",
+            kinds(&answer)
+        );
+    }
+    let written: i64 = block_on(async {
+        let options = login(&server, "reader", "reader password");
+        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        let count = "select count(*) from scenarios where name = 'bypass'";
+        sqlx::query_scalar(count)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    });
+    assert_eq!(written, 0);
+}
+
+#[test]
+fn a_reader_writes_nothing() {
+    let (_workspace, server) = guarded(Options {
+        trust: Some(Role::Reader),
+        ..trusting()
+    });
+    let mut wire = Wire::connect(server.address);
+    for sql in [
+        "insert into scenarios (name) values ('x')",
+        "update scenarios set description = 'x'",
+        "delete from scenarios",
+        "explain analyze insert into scenarios (name) values ('x')",
+        "call run_backtest()",
+        "select * from run_backtest()",
+        "prepare p as insert into scenarios (name) values ('x'); execute p",
+    ] {
+        let refused = wire.rows(sql);
+        assert!(
+            refused
+                .as_ref()
+                .is_err_and(|error| error.starts_with("42501")),
+            "{sql}: {refused:?}"
+        );
+    }
+    assert_eq!(
+        wire.rows("select count(*) from scenarios").unwrap(),
+        [["0"]]
+    );
+}
+
+/// A certificate for this machine that a test made once, and its key.
+fn certificate() -> TlsFiles {
+    let file = |name: &str| {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data/tls")
+            .join(name)
+    };
+    TlsFiles {
+        certificate: file("certificate.pem"),
+        key: file("key.pem"),
+    }
+}
+
+#[test]
+fn tls_is_spoken_and_logins_are_bound_to_it() {
+    let (_workspace, server) = guarded(Options {
+        trust: None,
+        tls: Some(certificate()),
+        ..trusting()
+    });
+    let options = login(&server, "reader", "reader password").ssl_mode(PgSslMode::Require);
+    let encrypted: bool = block_on(async {
+        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        let own = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+        sqlx::query_scalar(own)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    });
+    assert!(encrypted);
+    assert_eq!(refused_login(&options.password("wrong")), "28P01");
+    let trusted = Options {
+        tls: None,
+        ..trusting()
+    };
+    let plain = TestServer::of_workspace(workspace().path(), &trusted);
+    let mut wire = Wire::silent(plain.address);
+    wire.send(b"\0\0\0\x08\x04\xd2\x16\x2f");
+    let mut answer = [0];
+    std::io::Read::read_exact(&mut wire.stream(), &mut answer).unwrap();
+    assert_eq!(&answer, b"N");
+}
+
+#[test]
+fn what_is_not_safe_does_not_start() {
+    let workspace = workspace();
+    let engine = block_on(Engine::open(workspace.path())).unwrap();
+    let refused = |options: Options| {
+        let checked = block_on(server::check(&engine, &options));
+        checked
+            .err()
+            .map_or_else(|| "starts".into(), |error| error.to_string())
+    };
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let says = |options: Options, words: &str| {
+        let said = refused(options);
+        assert!(said.contains(words), "{said}");
+    };
+    says(
+        Options {
+            listen: everywhere,
+            ..trusting()
+        },
+        "--trust lets everybody in",
+    );
+    says(
+        Options {
+            listen: everywhere,
+            trust: None,
+            ..trusting()
+        },
+        "needs --tls-cert",
+    );
+    says(
+        Options {
+            trust: None,
+            ..trusting()
+        },
+        "hindsight user add",
+    );
+    says(
+        Options {
+            listen: everywhere,
+            trust: None,
+            tls: Some(certificate()),
+            ..trusting()
+        },
+        "hindsight user add",
+    );
+    let missing = TlsFiles {
+        key: "no-such.key".into(),
+        ..certificate()
+    };
+    says(
+        Options {
+            tls: Some(missing),
+            ..trusting()
+        },
+        "no-such.key: expected a private key",
+    );
+    let mismatched = TlsFiles {
+        certificate: certificate().certificate,
+        key: certificate().key.with_file_name("other.pem"),
+    };
+    says(
+        Options {
+            tls: Some(mismatched),
+            ..trusting()
+        },
+        "expected the key of the certificate",
+    );
+    says(trusting(), "starts");
+}
+
+#[test]
+fn a_server_that_stops_lets_finish_what_runs() {
+    let workspace = workspace();
+    let server = TestServer::of_workspace(workspace.path(), &trusting());
+    let (mut idle, mut busy) = (Wire::connect(server.address), Wire::connect(server.address));
+    busy.send(&query("select count(*) from generate_series(1, 3000) a(x), generate_series(1, 30000) b(y) where x + y > 0"));
+    std::thread::sleep(Duration::from_millis(100));
+    server.stop.cancel();
+    assert_eq!(errors(&idle.to_the_end()), ["57P01"]);
+    let answer = busy.to_the_end();
+    assert_eq!(kinds(&answer), "TDCZE");
+    assert_eq!(errors(&answer), ["57P01"]);
+    assert!(std::net::TcpStream::connect(server.address).is_err());
+}
+
+#[test]
+fn more_clients_than_allowed_are_refused() {
+    let workspace = workspace();
+    let options = Options {
+        max_connections: 2,
+        ..trusting()
+    };
+    let server = TestServer::of_workspace(workspace.path(), &options);
+    let first = Wire::connect(server.address);
+    let _second = Wire::connect(server.address);
+    let third = Wire::connect_with(
+        server.address,
+        &[("user", "ann"), ("database", "hindsight")],
+    );
+    assert_eq!(third.err().unwrap().sqlstate(), "53300");
+    drop(first);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Wire::connect_with(
+        server.address,
+        &[("user", "ann"), ("database", "hindsight")],
+    )
+    .is_err()
+    {
+        assert!(Instant::now() < deadline);
+    }
+}
+
+/// What a client may say, which the fuzz test changes.
+fn conversations() -> Vec<Vec<u8>> {
+    let login = startup(&[
+        ("user", "ann"),
+        ("database", "hindsight"),
+        ("options", "-c datestyle=iso"),
+    ]);
+    let with = |messages: &[Vec<u8>]| [login.clone(), messages.concat()].concat();
+    vec![
+        b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec(),
+        login.clone(),
+        with(&[query("select 1, 'x', now(); show all")]),
+        with(&[
+            parse("s", "select $1::int4, $2::text", &[23, 25]),
+            describe(b'S', "s"),
+            bind("p", "s", &[Some(b"1"), None], 1),
+            describe(b'P', "p"),
+            execute("p", 1),
+            close(b'P', "p"),
+            sync(),
+        ]),
+        with(&[query(
+            "begin; declare c cursor for select 1; fetch 1 from c; commit",
+        )]),
+        with(&[
+            query("copy (select 1) to stdout (format csv, header)"),
+            message(b'd', b"x"),
+            message(b'f', b"no\0"),
+        ]),
+        with(&[
+            query("prepare p(int) as select $1; execute p(1); deallocate p"),
+            message(b'X', b""),
+        ]),
+        with(&[
+            parse("", "select array[1,2], $1", &[1007]),
+            bind("", "", &[Some(b"{1,2}")], 0),
+            execute("", 0),
+            message(b'H', b""),
+            sync(),
+        ]),
+    ]
+}
+
+#[test]
+fn fuzzed_messages_end_in_errors_or_closed_connections() {
+    let count: u64 =
+        std::env::var("HINDSIGHT_FUZZ_MESSAGES").map_or(2_000, |count| count.parse().unwrap());
+    let conversations = conversations();
+    let address = SHARED.1.address;
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let conversations = conversations.clone();
+            std::thread::spawn(move || {
+                let mut random = Random::of_test(&format!("fuzz {thread}"));
+                for _ in 0..count / 8 {
+                    let mut said = random.one_of(&conversations);
+                    for _ in 0..=random.below(4) {
+                        let at = random.below(said.len());
+                        match random.below(4) {
+                            0 => said[at] = random.below(256) as u8,
+                            1 => said[at] ^= 1 << random.below(8),
+                            2 => said.insert(at, random.below(256) as u8),
+                            _ => said.truncate(at.max(1)),
+                        }
+                    }
+                    let mut wire = Wire::silent(address);
+                    wire.send(&said);
+                    let _ = wire.stream().shutdown(std::net::Shutdown::Write);
+                    wire.to_the_end();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(connect().rows("select 1").unwrap(), [["1"]]);
+}
