@@ -116,7 +116,11 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
                     true => tokio::time::timeout(GRACE, &mut task).await.ok(),
                     false => {
                         task.abort();
-                        let _ = tokio::time::timeout(GRACE, runs_ended()).await;
+                        let ended = async {
+                            let _ = (&mut task).await;
+                            runs_ended().await;
+                        };
+                        let _ = tokio::time::timeout(GRACE, ended).await;
                         None
                     }
                 };

@@ -303,8 +303,6 @@ async fn begin(
     run.scenario = run.parameters.remove("scenario");
     run.parameters
         .retain(|name, _| crate::parameters::position(name).is_some());
-    let begun = client.store.begin_run(&run, &workspace).await?;
-
     let progress = Arc::new(Progress::new(run.id.clone(), total_signals));
     let stop = Stop::of(&context);
     let config = context.session_config().clone();
@@ -323,18 +321,27 @@ async fn begin(
         context.window_functions().clone(),
         context.runtime_env(),
     ));
-    let task = RunTask {
-        client,
-        run,
-        begun,
-        progress: Arc::clone(&progress),
-        work: work.to_vec(),
-        made,
-        context,
-        stop,
+    let runs: Arc<Runs> = Arc::clone(&client.runs);
+    let listed = runs.list(&progress);
+    let _cancel = CancelOnDrop(Arc::clone(&progress));
+    let work = work.to_vec();
+    // Stored as begun by the task that also stores how it ended, so that one is not without the other.
+    let task = async move {
+        let _listed = listed;
+        let begun = client.store.begin_run(&run, &workspace).await?;
+        let task = RunTask {
+            client,
+            run,
+            begun,
+            progress,
+            work,
+            made,
+            context,
+            stop,
+        };
+        task.run(workspace).await
     };
-    let _cancel = CancelOnDrop(progress);
-    let ended = tokio::spawn(task.run(workspace)).await;
+    let ended = tokio::spawn(task).await;
     ended.unwrap_or_else(|error| Err(internal(&format!("the run stopped: {error}"))))
 }
 
@@ -363,8 +370,6 @@ struct RunTask {
 impl RunTask {
     /// Runs to an end, and stores which.
     async fn run(self, workspace: std::path::PathBuf) -> error::Result<Run> {
-        let runs: Arc<Runs> = Arc::clone(&self.client.runs);
-        let _listed = runs.list(&self.progress);
         let done = tokio::select! {
             biased;
             stopped = self.watch() => Err(stopped),
