@@ -1,5 +1,5 @@
-//! Live settings that are applied while the process is killed: all of them with their history row,
-//! or none.
+//! Live settings that are applied and rolled back while the process is killed: all of them with
+//! their history row, or none.
 
 use super::state::State;
 use super::*;
@@ -50,25 +50,50 @@ fn kill_applying(name: &'static str, state: &State) {
     let groups: std::collections::BTreeSet<_> = groups.collect();
     assert_eq!(groups.len(), 4, "the runs differ in {groups:?}");
 
+    let roll_back = |run: &str| {
+        let newest = format!(
+            "select id from settings_history where backtest_id = '{run}' \
+             order by applied_at desc limit 1"
+        );
+        let id = state.rows(&newest)[0].clone();
+        let call = format!("call rollback_settings('{id}', confirm => true)");
+        state.command(&["query", &call, "--format", "csv"])
+    };
+
+    // The second run is in force: it is rolled back, and applied again, as often as it takes.
     let mut killer = Killer::new(name, took);
-    let (mut current, mut history) = (1, state.rows(HISTORY));
-    let mut applied_and_killed = 0;
+    let (mut in_force, mut history) = (true, state.rows(HISTORY));
+    let mut done_and_killed = [0, 0];
     while killer.next_round().is_some() {
-        let target = 1 - current;
-        let ended = killer.kill(&mut apply(&runs[target]));
+        let mut command = match in_force {
+            true => roll_back(&runs[1]),
+            false => apply(&runs[1]),
+        };
+        let ended = killer.kill(&mut command);
         let (live, rows) = (state.rows(LIVE), state.rows(HISTORY));
+        let (before, after) = match in_force {
+            true => (&lives[1], &lives[0]),
+            false => (&lives[0], &lives[1]),
+        };
         if let Some(output) = &ended {
             assert!(output.status.success(), "{}", text(&output.stderr));
-            assert_eq!(live, lives[target], "acknowledged settings are lost");
+            assert_eq!(&live, after, "acknowledged settings are lost");
         }
-        if live == lives[target] {
-            applied_and_killed += u32::from(ended.is_none());
-            history.push(format!("{},true", runs[target]));
-            current = target;
+        if &live == after {
+            done_and_killed[usize::from(in_force)] += u32::from(ended.is_none());
+            match in_force {
+                true => *history.last_mut().unwrap() = format!("{},false", runs[1]),
+                false => history.push(format!("{},true", runs[1])),
+            }
+            in_force = !in_force;
         } else {
-            assert_eq!(live, lives[current], "settings are half applied");
+            assert_eq!(&live, before, "settings are half changed");
         }
         assert_eq!(rows, history);
     }
-    eprintln!("{name}: {applied_and_killed} were killed when they had applied the settings");
+    let [applied, rolled_back] = done_and_killed;
+    eprintln!(
+        "{name}: {applied} were killed when they had applied the settings, {rolled_back} when they \
+         had rolled them back"
+    );
 }
