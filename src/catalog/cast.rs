@@ -448,7 +448,10 @@ pub fn float_text(value: f64, digits: i32) -> String {
 /// The bytes that `\x…` says, or text in which others are `\ooo`.
 pub fn bytes(text: &str) -> Option<Vec<u8>> {
     if let Some(digits) = text.strip_prefix("\\x") {
-        let digits: Vec<u8> = digits.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        let digits: Vec<u8> = digits
+            .bytes()
+            .filter(|b| !b.is_ascii_whitespace())
+            .collect();
         let pair = |pair: &[u8]| match pair {
             [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
             _ => None,

@@ -5,12 +5,12 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use hindsight::Engine;
 use hindsight::settings::Group;
 
+use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
 use super::ids::{self, Of};
 use super::settings::quoted;
-use super::table::{Cell, Column, Table};
-use super::terminal::{DIM, GOOD, aside, remark, stdout};
+use super::terminal::{aside, remark};
 use super::workspace::Workspace;
 
 /// Make the settings of a stored backtest those of the live system
@@ -55,19 +55,20 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
     let preview = engine
         .sql(&format!("select * from preview_settings({})", quoted(&id)))
         .await?;
-    let changes = show(&preview, &groups)?;
-    if changes == 0 {
+    let changes = changes(&preview, &groups);
+    if changes.is_empty() {
         remark("The live settings are these already; nothing is changed.");
         return Ok(());
     }
+    let question = match changes.len() {
+        1 => "Apply this change to the live system?".to_owned(),
+        count => format!("Apply these {count} changes to the live system?"),
+    };
+    changes::print(changes, "proposed")?;
     if arguments.dry_run {
         remark("Nothing was changed.");
         return Ok(());
     }
-    let question = match changes {
-        1 => "Apply this change to the live system?".to_owned(),
-        count => format!("Apply these {count} changes to the live system?"),
-    };
     if !ask(&question, arguments.yes).await? {
         return Ok(());
     }
@@ -80,43 +81,25 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
     .await
 }
 
-/// Prints what would change, and counts it.
-fn show(preview: &[RecordBatch], groups: &[Group]) -> Result<usize, Failure> {
-    use std::io::Write;
-    let mut table = Table::new(vec![
-        Column::left("group"),
-        Column::left("setting"),
-        Column::right("live"),
-        Column::right("proposed"),
-    ]);
-    let mut changes = 0;
+/// What would change in these groups.
+fn changes(preview: &[RecordBatch], groups: &[Group]) -> Vec<Change> {
+    let mut changes = Vec::new();
     for batch in preview {
         let batch = std::slice::from_ref(batch);
         for row in 0..batch.iter().map(RecordBatch::num_rows).sum() {
             let group = text(batch, "setting_group", row);
             let is_asked = groups.iter().any(|asked| asked.name() == group);
-            if !is_asked || !is_true(batch, "changed", row) {
-                continue;
+            if is_asked && is_true(batch, "changed", row) {
+                changes.push(Change {
+                    group,
+                    setting: text(batch, "setting", row),
+                    live: text(batch, "current", row),
+                    new: text(batch, "proposed", row),
+                });
             }
-            changes += 1;
-            let live = match text(batch, "current", row) {
-                none if none.is_empty() => Cell::styled("not set", DIM),
-                live => Cell::plain(live),
-            };
-            table.push(vec![
-                Cell::plain(group),
-                Cell::plain(text(batch, "setting", row)),
-                live,
-                Cell::styled(text(batch, "proposed", row), GOOD),
-            ]);
         }
     }
-    if changes > 0 {
-        let mut out = stdout();
-        write!(out, "{table}")?;
-        out.flush()?;
-    }
-    Ok(changes)
+    changes
 }
 
 async fn apply(engine: &Engine, id: &str, groups: &[Group], version: &str) -> Result<(), Failure> {

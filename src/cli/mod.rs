@@ -5,6 +5,7 @@
 //! given a moment to tidy up.
 
 mod apply;
+mod changes;
 mod compare;
 mod comparison;
 mod consent;

@@ -49,7 +49,10 @@ impl Workspace {
             while let Some(notice) = notices.recv().await {
                 // How far a run is, a progress bar shows.
                 if notice.severity == Severity::Warning {
-                    remark(format_args!("{CAUTION}warning{CAUTION:#}: {}", notice.message));
+                    remark(format_args!(
+                        "{CAUTION}warning{CAUTION:#}: {}",
+                        notice.message
+                    ));
                 }
             }
         });

@@ -160,14 +160,14 @@ fn cli_runs_are_stored_compared_and_applied() -> Outcome {
     assert_eq!(history.len(), 1);
     assert_eq!(history[0]["applied_by"], "ann");
     let applied = history[0]["id"].as_str().unwrap_or_default().to_owned();
-    let (_, said) = done(&workspace, &["rollback", &applied[..30], "--yes"])?;
+    let (shown, said) = done(&workspace, &["rollback", &applied[..30], "--yes"])?;
     assert!(
-        said.starts_with("ann applied score_threshold at "),
+        said.starts_with("ann applied score_threshold on 20"),
         "{said}"
     );
     assert!(
-        said.contains("{\"score_threshold\": {\"score_threshold\": 70}}"),
-        "{said}"
+        shown.contains(" score_threshold │ score_threshold │   75 │     70"),
+        "{shown}"
     );
     assert_eq!(setting("score_threshold")?, "\"70\"");
     let (code, errors) = {

@@ -5,11 +5,11 @@ use std::fmt;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, make_array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
+use datafusion::arrow::util::display::array_value_to_string;
 use num_bigint::BigInt;
 use num_traits::Signed;
 use serde_json::Value;
