@@ -9,6 +9,7 @@ mod changes;
 mod compare;
 mod comparison;
 mod consent;
+mod copy;
 mod demo;
 mod failure;
 mod history;

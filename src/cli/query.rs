@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hindsight::Error;
 
+use super::copy;
 use super::failure::Failure;
 use super::output::{Format, Output};
 use super::statements;
@@ -16,6 +17,7 @@ use super::workspace::Workspace;
 #[command(after_help = "Examples:\n  \
                   hindsight query \"select * from backtest(stop_loss_percent => 12)\"\n  \
                   hindsight query \"select * from signals\" --format csv > signals.csv\n  \
+                  hindsight query \"copy (select * from equity_curve()) to 'equity.parquet'\"\n  \
                   hindsight query -f report.sql --format json\n  \
                   echo \"show tables\" | hindsight query")]
 pub struct QueryArgs {
@@ -37,6 +39,9 @@ pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), 
     for (position, statement) in statements.iter().enumerate() {
         let is_last = position + 1 == statements.len();
         let result = async {
+            if let Some(copy) = copy::read(statement.sql)? {
+                return copy::execute(&engine, &copy).await;
+            }
             let outcome = engine.run(statement.sql).await?;
             output.write(outcome, is_last).await
         };

@@ -21,6 +21,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use tokio::runtime::Handle;
 
+use super::copy;
 use super::failure::Failure;
 use super::output::{Format, Output};
 use super::statements;
@@ -141,6 +142,9 @@ async fn run(
         let mut output = Output::new(format)?;
         let (engine, sql) = (engine.clone(), statement.sql.to_owned());
         let mut task = threads.spawn(async move {
+            if let Some(copy) = copy::read(&sql)? {
+                return copy::execute(&engine, &copy).await;
+            }
             let outcome = engine.run(&sql).await?;
             output.write(outcome, true).await
         });

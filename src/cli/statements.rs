@@ -46,14 +46,14 @@ pub fn split(script: &str) -> Result<Vec<Statement<'_>>> {
 }
 
 /// Turns the tokenizer's lines and columns, in characters, into bytes; asked in rising order.
-struct Offsets<'a> {
+pub struct Offsets<'a> {
     rest: std::str::CharIndices<'a>,
     at: Location,
     end: usize,
 }
 
 impl<'a> Offsets<'a> {
-    fn new(script: &'a str) -> Self {
+    pub fn new(script: &'a str) -> Self {
         Self {
             rest: script.char_indices(),
             at: Location::new(1, 1),
@@ -61,7 +61,7 @@ impl<'a> Offsets<'a> {
         }
     }
 
-    fn of(&mut self, location: Location) -> usize {
+    pub fn of(&mut self, location: Location) -> usize {
         while self.at < location {
             match self.rest.next() {
                 Some((_, '\n')) => self.at = Location::new(self.at.line + 1, 1),

@@ -1,7 +1,7 @@
 //! Results as bytes for programs: a Parquet file or an Arrow IPC stream.
 
 use std::error::Error as StdError;
-use std::io::{self, Stdout, Write};
+use std::io::{self, Write};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -9,15 +9,15 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::ArrowWriter as ParquetFileWriter;
 
-use super::ResultWriter;
+use super::{ResultWriter, Target};
 use crate::cli::failure::Failure;
 
 /// Writes one result as a Parquet file.
-pub struct ParquetWriter(Option<ParquetFileWriter<Stdout>>);
+pub struct ParquetWriter(Option<ParquetFileWriter<Target>>);
 
 impl ParquetWriter {
-    pub fn new(schema: &SchemaRef) -> Result<Self, Failure> {
-        let writer = ParquetFileWriter::try_new(io::stdout(), schema.clone(), None);
+    pub fn new(schema: &SchemaRef, target: Target) -> Result<Self, Failure> {
+        let writer = ParquetFileWriter::try_new(target, schema.clone(), None);
         Ok(Self(Some(writer.map_err(failure)?)))
     }
 }
@@ -31,31 +31,36 @@ impl ResultWriter for ParquetWriter {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        if let Some(writer) = self.0.take() {
-            writer.close().map_err(failure)?;
+        match self.0.take() {
+            Some(writer) => Ok(writer.into_inner().map_err(failure)?.flush()?),
+            None => Ok(()),
         }
-        Ok(io::stdout().flush()?)
     }
 }
 
 /// Writes one result as an Arrow IPC stream, which readers can follow through a pipe.
-pub struct ArrowWriter(StreamWriter<Stdout>);
+pub struct ArrowWriter(Option<StreamWriter<Target>>);
 
 impl ArrowWriter {
-    pub fn new(schema: &SchemaRef) -> Result<Self, Failure> {
-        let writer = StreamWriter::try_new(io::stdout(), schema);
-        Ok(Self(writer.map_err(failure)?))
+    pub fn new(schema: &SchemaRef, target: Target) -> Result<Self, Failure> {
+        let writer = StreamWriter::try_new(target, schema);
+        Ok(Self(Some(writer.map_err(failure)?)))
     }
 }
 
 impl ResultWriter for ArrowWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.0.write(batch).map_err(failure)
+        match &mut self.0 {
+            Some(writer) => writer.write(batch).map_err(failure),
+            None => Ok(()),
+        }
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.0.finish().map_err(failure)?;
-        Ok(io::stdout().flush()?)
+        match self.0.take() {
+            Some(writer) => Ok(writer.into_inner().map_err(failure)?.flush()?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,13 +4,15 @@ mod binary;
 mod rows;
 mod text;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use hindsight::Outcome;
+use text::TextWriter;
 
 use super::failure::Failure;
 use super::numbers::grouped;
@@ -41,6 +43,9 @@ impl Format {
         matches!(self, Self::Parquet | Self::Arrow)
     }
 }
+
+/// Where a result goes.
+type Target = Box<dyn Write + Send>;
 
 /// Takes the batches of one result.
 trait ResultWriter: Send {
@@ -105,7 +110,9 @@ impl Output {
         }
         let mut next = stream.next().await;
         ready();
-        let mut writer = self.writer(&stream.schema())?;
+        let is_first = self.results == 0;
+        let target = Box::new(BufWriter::with_capacity(1 << 16, io::stdout()));
+        let mut writer = writer(self.format, &stream.schema(), is_first, target)?;
         self.results += 1;
         while let Some(batch) = next {
             writer.write(&batch?)?;
@@ -113,19 +120,41 @@ impl Output {
         }
         writer.finish()
     }
+}
 
-    fn writer(&self, schema: &SchemaRef) -> Result<Box<dyn ResultWriter>, Failure> {
-        let is_first = self.results == 0;
-        Ok(match self.format {
-            Format::Table => Box::new(rows::TableWriter::new(schema, is_first)),
-            Format::Csv => Box::new(text::TextWriter::new(text::Csv, schema, is_first)),
-            Format::Json => Box::new(text::TextWriter::new(text::Json, schema, is_first)),
-            Format::Ndjson => Box::new(text::TextWriter::new(text::Ndjson, schema, is_first)),
-            Format::Markdown => Box::new(text::TextWriter::new(text::Markdown, schema, is_first)),
-            Format::Parquet => Box::new(binary::ParquetWriter::new(schema)?),
-            Format::Arrow => Box::new(binary::ArrowWriter::new(schema)?),
-        })
+/// Writes one result, and says how many rows it had.
+pub async fn write_all(
+    mut rows: SendableRecordBatchStream,
+    format: Format,
+    target: Target,
+) -> Result<u64, Failure> {
+    let mut writer = writer(format, &rows.schema(), true, target)?;
+    let mut written = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        writer.write(&batch)?;
+        written += batch.num_rows() as u64;
     }
+    writer.finish()?;
+    Ok(written)
+}
+
+fn writer(
+    format: Format,
+    schema: &SchemaRef,
+    is_first: bool,
+    target: Target,
+) -> Result<Box<dyn ResultWriter>, Failure> {
+    Ok(match format {
+        // It asks the terminal how wide it is.
+        Format::Table => Box::new(rows::TableWriter::new(schema, is_first)),
+        Format::Csv => Box::new(TextWriter::new(text::Csv, schema, is_first, target)),
+        Format::Json => Box::new(TextWriter::new(text::Json, schema, is_first, target)),
+        Format::Ndjson => Box::new(TextWriter::new(text::Ndjson, schema, is_first, target)),
+        Format::Markdown => Box::new(TextWriter::new(text::Markdown, schema, is_first, target)),
+        Format::Parquet => Box::new(binary::ParquetWriter::new(schema, target)?),
+        Format::Arrow => Box::new(binary::ArrowWriter::new(schema, target)?),
+    })
 }
 
 fn name(format: Format) -> String {

@@ -1,11 +1,9 @@
 //! Results as text for programs: CSV, JSON, NDJSON and Markdown, a row at a time.
 
-use std::io::{self, BufWriter, Stdout, Write};
-
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::ResultWriter;
+use super::{ResultWriter, Target};
 use crate::cli::failure::Failure;
 use crate::cli::values::{Form, is_null, write_json_text, write_value};
 
@@ -28,18 +26,18 @@ pub trait TextFormat: Send {
 /// Writes the rows of one result in a text format.
 pub struct TextWriter<F> {
     format: F,
-    out: BufWriter<Stdout>,
+    out: Target,
     line: String,
     is_empty: bool,
 }
 
 impl<F: TextFormat> TextWriter<F> {
-    pub fn new(format: F, schema: &SchemaRef, is_first_result: bool) -> Self {
+    pub fn new(format: F, schema: &SchemaRef, is_first_result: bool, out: Target) -> Self {
         let mut line = String::new();
         format.begin(&mut line, schema, is_first_result);
         Self {
             format,
-            out: BufWriter::with_capacity(1 << 16, io::stdout()),
+            out,
             line,
             is_empty: true,
         }
