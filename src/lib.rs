@@ -34,12 +34,15 @@
 //! | `migrations/` | the tables of the state, as they came to be |
 //! | [`catalog`] | what PostgreSQL's clients ask of `pg_catalog` and `information_schema` |
 //! | [`session`] | one client's statements, settings, temporary tables and views |
+//! | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
 //! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
 //! | `queries/` | the pipeline as an analyst reads it |
 //! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |
-//! | `tests/sql` | the specification of every function and error |
+//! | `tests/sql` | the specification of every function and error, in-process and over the wire |
+//! | `tests/clients` | real clients against a server |
+//! | `benches/` | what it costs, beside a plain loop; how to read it |
 //!
 //! # What always holds
 //!
@@ -76,6 +79,14 @@
 //! refuses or plans in 50 ms. The rows are few: [`catalog`] binds the parsed statement to types as
 //! PostgreSQL has them and runs it by plain loops, in a millisecond. Its tests are the queries of
 //! real clients, with the columns and values that PostgreSQL gives them.
+//!
+//! # Why the server has a connection loop of its own
+//!
+//! A login that fails must end the connection before anything behind it is read; what is computed
+//! must not hold up the network, or neither a cancel nor a timeout reaches it; and one client's
+//! `SET` is no other's. The ready-made handlers share one session and run on the network's threads,
+//! so [`server`] takes pgwire's messages and no more: a loop for each connection, a [`Session`] for
+//! each client, and threads of their own for what is computed.
 //!
 //! # What is deliberately absent
 //!
