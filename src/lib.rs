@@ -22,6 +22,7 @@
 //! | [`tables`] | the data tables over the memory of a dataset |
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
+//! | [`operator`] | what makes a node of a plan of what one of our operators does |
 //! | [`sweep`] | the grid operator behind `backtest` |
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
@@ -102,6 +103,7 @@ pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ingest;
+pub mod operator;
 pub mod parameters;
 pub mod pipeline;
 pub mod runs;

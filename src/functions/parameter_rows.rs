@@ -6,41 +6,24 @@
 //! scenario changing slowest and the last parameter fastest. Every value is checked when the rows
 //! are made, before anything is simulated.
 
-use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
-use datafusion::catalog::Session;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue, internal_err};
-use datafusion::execution::context::QueryPlanner;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
-};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
-};
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
-use futures::{StreamExt, TryStreamExt, stream};
+use datafusion::common::{DFSchema, Result, ScalarValue, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
-use super::procedures::ProcedureCall;
 use super::{SCENARIO, is_list};
 use crate::error::Error;
+use crate::operator::{self, Operator};
 use crate::parameters::{PARAMETERS, check_together};
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
-use crate::runs::execute::RunBacktest;
-use crate::scenarios::write::ScenarioWrite;
 use crate::sweep::estimate;
-use crate::sweep::plan::BacktestGrid;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Days of the default range.
@@ -56,211 +39,40 @@ pub fn plan(
     grid_signals: Option<usize>,
 ) -> Result<LogicalPlan> {
     let schema = DFSchema::try_from(RUN_PARAMETERS_SCHEMA.as_ref().clone())?;
-    Ok(LogicalPlan::Extension(Extension {
-        node: Arc::new(ParameterRows {
-            arguments,
-            scenarios,
-            function,
-            last_day,
-            grid_signals,
-            schema: Arc::new(schema),
-        }),
-    }))
+    let rows = ParameterRows {
+        function,
+        last_day,
+        grid_signals,
+    };
+    let inputs = std::iter::once(arguments).chain(scenarios).collect();
+    Ok(operator::plan(rows, inputs, Arc::new(schema)))
 }
 
-/// The logical node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The operator: its inputs are the arguments, and the scenarios where one is named.
+#[derive(Debug)]
 struct ParameterRows {
-    arguments: LogicalPlan,
-    scenarios: Option<LogicalPlan>,
     function: &'static str,
     last_day: Option<i32>,
     /// The signals that each combination runs over, where it is the grid operator that runs them.
     grid_signals: Option<usize>,
-    schema: DFSchemaRef,
 }
 
-impl PartialOrd for ParameterRows {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.arguments.partial_cmp(&other.arguments)
-    }
-}
-
-impl UserDefinedLogicalNodeCore for ParameterRows {
-    fn name(&self) -> &str {
+impl Operator for ParameterRows {
+    fn name(&self) -> &'static str {
         "ParameterRows"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        std::iter::once(&self.arguments)
-            .chain(&self.scenarios)
-            .collect()
+    fn detail(&self) -> String {
+        self.function.to_owned()
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ParameterRows: {}", self.function)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let mut inputs = inputs.into_iter();
-        let (Some(arguments), scenarios) = (inputs.next(), inputs.next()) else {
-            return internal_err!("ParameterRows has an input");
-        };
-        Ok(Self {
-            arguments,
-            scenarios,
-            ..self.clone()
-        })
-    }
-}
-
-/// DataFusion's planner, and that of our own nodes.
-#[derive(Debug, Default)]
-pub struct HindsightQueryPlanner;
-
-#[async_trait]
-impl QueryPlanner for HindsightQueryPlanner {
-    async fn create_physical_plan(
+    fn execute(
         &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NodePlanner)])
-            .create_physical_plan(plan, session)
-            .await
-    }
-}
-
-struct NodePlanner;
-
-#[async_trait]
-impl ExtensionPlanner for NodePlanner {
-    async fn plan_extension(
-        &self,
-        _: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn Session,
-        _: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(input) = inputs.first() else {
-            return Ok(None);
-        };
-        if let Some(grid) = node.as_any().downcast_ref::<BacktestGrid>() {
-            return Ok(Some(grid.execution_plan(Arc::clone(input))));
-        }
-        if let Some(write) = node.as_any().downcast_ref::<ScenarioWrite>() {
-            return Ok(Some(write.execution_plan(Arc::clone(input))));
-        }
-        if let Some(call) = node.as_any().downcast_ref::<ProcedureCall>() {
-            return Ok(Some(call.execution_plan(Arc::clone(input))));
-        }
-        if let Some(run) = node.as_any().downcast_ref::<RunBacktest>() {
-            return Ok(Some(run.execution_plan(inputs)));
-        }
-        let Some(node) = node.as_any().downcast_ref::<ParameterRows>() else {
-            return Ok(None);
-        };
-        Ok(Some(Arc::new(ParameterRowsExec::new(
-            inputs.to_vec(),
-            node.function,
-            node.last_day,
-            node.grid_signals,
-        ))))
-    }
-}
-
-/// The physical node.
-#[derive(Debug)]
-struct ParameterRowsExec {
-    /// The arguments, and the scenarios where one is named.
-    inputs: Vec<Arc<dyn ExecutionPlan>>,
-    function: &'static str,
-    last_day: Option<i32>,
-    grid_signals: Option<usize>,
-    properties: Arc<PlanProperties>,
-}
-
-impl ParameterRowsExec {
-    fn new(
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
-        function: &'static str,
-        last_day: Option<i32>,
-        grid_signals: Option<usize>,
-    ) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&RUN_PARAMETERS_SCHEMA)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        Self {
-            inputs,
-            function,
-            last_day,
-            grid_signals,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for ParameterRowsExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ParameterRowsExec: {}", self.function)
-    }
-}
-
-impl ExecutionPlan for ParameterRowsExec {
-    fn name(&self) -> &str {
-        "ParameterRowsExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.inputs.iter().collect()
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition; self.inputs.len()]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.inputs.len()]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(
-            children,
-            self.function,
-            self.last_day,
-            self.grid_signals,
-        )))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let inputs = self.inputs.iter();
+        _: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let inputs = inputs.iter();
         let inputs = inputs.map(|input| input.execute(0, Arc::clone(&context)));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let (function, last_day, grid_signals) = (self.function, self.last_day, self.grid_signals);
@@ -280,10 +92,7 @@ impl ExecutionPlan for ParameterRowsExec {
             }
             Ok(stream::iter(combinations.batches()))
         };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&RUN_PARAMETERS_SCHEMA),
-            stream::once(rows).try_flatten().boxed(),
-        )))
+        Ok(stream::once(rows).try_flatten().boxed())
     }
 }
 

@@ -10,28 +10,19 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{
-    DFSchema, DFSchemaRef, DataFusionError, Result, ScalarValue, internal_err, plan_err,
-};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, internal_err, plan_err};
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::planner::RelationPlannerContext;
-use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore, lit,
-};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, FunctionArgExpr};
 use futures::future::BoxFuture;
-use futures::{FutureExt, TryStreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::{apply_settings, cancel_backtest, preview_settings, rollback_settings, typed};
 use crate::error::{self, Error};
+use crate::operator::{self, Operator};
 use crate::session::client::Client;
 
 /// A procedure.
@@ -257,169 +248,37 @@ pub fn plan(
     if columns.is_empty() {
         columns.push(lit(ScalarValue::Null).alias("no_argument"));
     }
-    let node = ProcedureCall {
-        procedure: Named(procedure),
-        arguments: LogicalPlanBuilder::empty(true).project(columns)?.build()?,
-        schema: Arc::new(DFSchema::try_from(procedure.schema().as_ref().clone())?),
-    };
-    Ok(LogicalPlan::Extension(Extension {
-        node: Arc::new(node),
-    }))
+    let arguments = LogicalPlanBuilder::empty(true).project(columns)?.build()?;
+    let schema = DFSchema::try_from(procedure.schema().as_ref().clone())?;
+    let call = ProcedureCall(procedure);
+    Ok(operator::plan(call, vec![arguments], Arc::new(schema)))
 }
 
-/// A procedure, which is known by its name.
-#[derive(Clone, Copy)]
-struct Named(&'static Procedure);
+/// The operator: its input is one row with a column for each argument given.
+#[derive(Debug)]
+struct ProcedureCall(&'static Procedure);
 
-impl fmt::Debug for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
-    }
-}
-
-impl PartialEq for Named {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.name == other.0.name
-    }
-}
-
-impl Eq for Named {}
-
-impl std::hash::Hash for Named {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.name.hash(state);
-    }
-}
-
-/// The logical node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ProcedureCall {
-    procedure: Named,
-    /// One row with a column for each argument given.
-    arguments: LogicalPlan,
-    schema: DFSchemaRef,
-}
-
-impl PartialOrd for ProcedureCall {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.arguments.partial_cmp(&other.arguments)
-    }
-}
-
-impl UserDefinedLogicalNodeCore for ProcedureCall {
-    fn name(&self) -> &str {
+impl Operator for ProcedureCall {
+    fn name(&self) -> &'static str {
         "ProcedureCall"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.arguments]
+    fn detail(&self) -> String {
+        self.0.name.to_owned()
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ProcedureCall: {}", self.procedure.0.name)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let Ok([arguments]) = <[LogicalPlan; 1]>::try_from(inputs) else {
-            return internal_err!("ProcedureCall has one input");
-        };
-        Ok(Self {
-            arguments,
-            ..self.clone()
-        })
-    }
-}
-
-impl ProcedureCall {
-    /// The physical node over its input.
-    pub fn execution_plan(&self, arguments: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(ProcedureExec::new(self.procedure.0, arguments))
-    }
-}
-
-/// The physical node.
-#[derive(Debug)]
-struct ProcedureExec {
-    procedure: &'static Procedure,
-    arguments: Arc<dyn ExecutionPlan>,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-}
-
-impl ProcedureExec {
-    fn new(procedure: &'static Procedure, arguments: Arc<dyn ExecutionPlan>) -> Self {
-        let schema = procedure.schema();
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
-        Self {
-            procedure,
-            arguments,
-            schema,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for ProcedureExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ProcedureExec: {}", self.procedure.name)
-    }
-}
-
-impl ExecutionPlan for ProcedureExec {
-    fn name(&self) -> &str {
-        "ProcedureExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.arguments]
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
+    fn execute(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([arguments]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
-            return internal_err!("ProcedureCall has one input");
-        };
-        Ok(Arc::new(Self::new(self.procedure, arguments)))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let client = Client::of(&context)?;
-        let arguments = self.arguments.execute(0, context)?;
-        let (procedure, schema) = (self.procedure, Arc::clone(&self.schema));
+        let [arguments] = inputs else {
+            return internal_err!("a procedure has one row of arguments");
+        };
+        let arguments = arguments.execute(0, context)?;
+        let (procedure, schema) = (self.0, Arc::clone(schema));
         let rows = async move {
             let rows: Vec<RecordBatch> = arguments.try_collect().await?;
             let Some(row) = rows.into_iter().find(|batch| batch.num_rows() > 0) else {
@@ -428,9 +287,6 @@ impl ExecutionPlan for ProcedureExec {
             let done = (procedure.act)(client, Arguments(row)).await?;
             Ok(RecordBatch::try_new(schema, done.columns().to_vec())?)
         };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            stream::once(rows),
-        )))
+        Ok(stream::once(rows).boxed())
     }
 }

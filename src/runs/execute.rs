@@ -5,7 +5,6 @@
 //! looked up once, every signal is simulated once, and what is stored belongs together. The run is a task of its own; when nobody waits for it any more, or it
 //! is asked to stop, it ends as cancelled, and whatever it leaves is in the state.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,29 +13,23 @@ use async_trait::async_trait;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err};
+use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableType, UserDefinedLogicalNodeCore,
-};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
-};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 use super::files::{self, RUN_TABLES, RunWriter};
 use super::progress::{Phase, Progress, tenths_of_percent};
 use super::{BACKTESTS, Run, Runs, Status, Texts, backtests, texts};
 use crate::dataset::Dataset;
 use crate::error::{self, Error};
+use crate::operator::{self, Operator};
 use crate::parameters::PARAMETERS;
 use crate::pipeline::{Pipeline, RUN_PARAMETERS, RUN_PARAMETERS_SCHEMA};
 use crate::session::Role;
@@ -90,171 +83,44 @@ pub fn plan(
     for table in &RUN_TABLES {
         inputs.push(pipeline.over(table.query, SIMULATED_SIGNALS, &signals)?);
     }
-    let node = RunBacktest {
-        inputs,
-        dataset: Arc::new(dataset.clone()),
-        schema: Arc::new(DFSchema::try_from(schema())?),
+    let run = RunBacktest {
+        dataset: dataset.clone(),
     };
-    Ok(LogicalPlan::Extension(Extension {
-        node: Arc::new(node),
-    }))
+    let schema = Arc::new(DFSchema::try_from(schema())?);
+    Ok(operator::plan(run, inputs, schema))
 }
 
-/// The logical node.
-#[derive(Debug, Clone)]
-pub struct RunBacktest {
-    /// The label, the parameters, the backtest, the simulated signals, what [`RUN_TABLES`] keeps.
-    inputs: Vec<LogicalPlan>,
-    dataset: Arc<Dataset>,
-    schema: DFSchemaRef,
+/// The operator: its inputs are the label, the parameters, the backtest, the simulated signals and
+/// what [`RUN_TABLES`] keeps.
+#[derive(Debug)]
+struct RunBacktest {
+    dataset: Dataset,
 }
 
-impl PartialEq for RunBacktest {
-    fn eq(&self, other: &Self) -> bool {
-        self.inputs == other.inputs
-    }
-}
-
-impl Eq for RunBacktest {}
-
-impl PartialOrd for RunBacktest {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.inputs.partial_cmp(&other.inputs)
-    }
-}
-
-impl std::hash::Hash for RunBacktest {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.inputs.hash(state);
-    }
-}
-
-impl UserDefinedLogicalNodeCore for RunBacktest {
-    fn name(&self) -> &str {
+impl Operator for RunBacktest {
+    fn name(&self) -> &'static str {
         "RunBacktest"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        self.inputs.iter().collect()
+    fn detail(&self) -> String {
+        format!("dataset {}", self.dataset.fingerprint)
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "RunBacktest")
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        Ok(Self {
-            inputs,
-            ..self.clone()
-        })
-    }
-}
-
-impl RunBacktest {
-    /// The physical node over its inputs.
-    pub fn execution_plan(&self, inputs: &[Arc<dyn ExecutionPlan>]) -> Arc<dyn ExecutionPlan> {
-        Arc::new(RunBacktestExec::new(
-            inputs.to_vec(),
-            Arc::clone(&self.dataset),
-            Arc::clone(self.schema.inner()),
-        ))
-    }
-}
-
-/// The physical node.
-#[derive(Debug)]
-struct RunBacktestExec {
-    inputs: Vec<Arc<dyn ExecutionPlan>>,
-    dataset: Arc<Dataset>,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-}
-
-impl RunBacktestExec {
-    fn new(inputs: Vec<Arc<dyn ExecutionPlan>>, dataset: Arc<Dataset>, schema: SchemaRef) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
-        Self {
-            inputs,
-            dataset,
-            schema,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for RunBacktestExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "RunBacktestExec")
-    }
-}
-
-impl ExecutionPlan for RunBacktestExec {
-    fn name(&self) -> &str {
-        "RunBacktestExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.inputs.iter().collect()
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition; self.inputs.len()]
-    }
-
-    // The queries have an order, in which their rows are stored.
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true; self.inputs.len()]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.inputs.len()]
-    }
-
-    fn apply_expressions(
+    fn execute(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (dataset, schema) = (Arc::clone(&self.dataset), Arc::clone(&self.schema));
-        Ok(Arc::new(Self::new(children, dataset, schema)))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let client = Client::of(&context)?;
-        let (inputs, dataset) = (self.inputs.clone(), Arc::clone(&self.dataset));
-        let schema = Arc::clone(&self.schema);
+        let (inputs, dataset) = (inputs.to_vec(), self.dataset.clone());
+        let schema = Arc::clone(schema);
         let row = async move {
             let run = begin(client, inputs, &dataset, context).await?;
             let row = backtests(&[run])?;
             Ok(RecordBatch::try_new(schema, row.columns().to_vec())?)
         };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            stream::once(row),
-        )))
+        Ok(stream::once(row).boxed())
     }
 }
 

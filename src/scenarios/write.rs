@@ -1,35 +1,28 @@
-//! `INSERT`, `UPDATE` and `DELETE` on scenarios, as nodes of a plan.
+//! `INSERT`, `UPDATE` and `DELETE` on scenarios, as an operator of a plan.
 //!
 //! DataFusion plans the statement; its input, the rows to write or to delete, stays as it is, so
 //! that any expression, subquery and placeholder works. Nothing is written before every row is
 //! known and checked, and then all rows are, or none.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, DFSchemaRef, DataFusionError, Result, internal_err};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, internal_err};
 use datafusion::datasource::source_as_provider;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{
-    DmlStatement, Expr, Extension, LogicalPlan, Projection, UserDefinedLogicalNodeCore, WriteOp,
-};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
-};
-use futures::{TryStreamExt, stream};
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, Projection, WriteOp};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 use super::table::ScenariosTable;
 use super::{Change, INPUT_SCHEMA, SCHEMA, Scenario, Scenarios, batch};
 use crate::error::Error;
+use crate::operator::{self, Operator};
 use crate::session::client::Client;
 use crate::store::now;
 
@@ -44,17 +37,15 @@ enum Kind {
     Delete,
 }
 
-/// The logical node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ScenarioWrite {
+/// The operator: its input is the rows to write or to delete.
+#[derive(Debug, Clone, Copy)]
+struct ScenarioWrite {
     kind: Kind,
-    input: LogicalPlan,
     /// Whether the rows written are returned, and not how many there are.
     is_returning: bool,
-    schema: DFSchemaRef,
 }
 
-/// Puts our nodes in place of writes to scenarios, anywhere in a plan.
+/// Puts our operator in place of writes to scenarios, anywhere in a plan.
 pub fn plan_writes(plan: LogicalPlan) -> Result<LogicalPlan> {
     let planned = plan.transform_down(|node| match node {
         LogicalPlan::Dml(write) if is_of_scenarios(&write) => {
@@ -67,38 +58,24 @@ pub fn plan_writes(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// Whether executing the plan writes, and returns only how much.
 pub fn is_write(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Extension(extension) => {
-            let write = extension.node.as_any().downcast_ref::<ScenarioWrite>();
-            write.is_some_and(|write| !write.is_returning)
-        }
-        _ => false,
-    }
+    operator::of_plan::<ScenarioWrite>(plan).is_some_and(|(write, _)| !write.is_returning)
 }
 
 /// The plan of `select … from scenarios` over the rows that a write returns instead.
 pub fn returning(select: LogicalPlan, write: &LogicalPlan) -> Result<LogicalPlan> {
-    let LogicalPlan::Extension(extension) = write else {
-        return internal_err!("RETURNING belongs to a write");
-    };
-    let Some(write) = extension.node.as_any().downcast_ref::<ScenarioWrite>() else {
+    let Some((write, inputs)) = operator::of_plan::<ScenarioWrite>(write) else {
         return internal_err!("RETURNING belongs to a write to scenarios");
     };
     let returned = select.transform_down(|node| match node {
         LogicalPlan::TableScan(scan) => {
-            let node = ScenarioWrite {
+            let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &SCHEMA)?;
+            let write = ScenarioWrite {
                 is_returning: true,
-                schema: Arc::new(DFSchema::try_from_qualified_schema(
-                    scan.table_name.clone(),
-                    &SCHEMA,
-                )?),
-                ..write.clone()
+                ..*write
             };
-            let node = LogicalPlan::Extension(Extension {
-                node: Arc::new(node),
-            });
+            let plan = operator::plan(write, inputs.to_vec(), Arc::new(schema));
             // The scans below are the write's own.
-            Ok(Transformed::new(node, true, TreeNodeRecursion::Jump))
+            Ok(Transformed::new(plan, true, TreeNodeRecursion::Jump))
         }
         node => Ok(Transformed::no(node)),
     })?;
@@ -122,13 +99,11 @@ fn plan_write(write: DmlStatement) -> Result<LogicalPlan> {
         WriteOp::Update => (Kind::Update, with_old_name(input)?),
         _ => return refuse("this write"),
     };
-    let node = Arc::new(ScenarioWrite {
+    let operator = ScenarioWrite {
         kind,
-        input,
         is_returning: false,
-        schema: write.output_schema,
-    });
-    Ok(LogicalPlan::Extension(Extension { node }))
+    };
+    Ok(operator::plan(operator, vec![input], write.output_schema))
 }
 
 /// Adds the name that each updated row had.
@@ -147,141 +122,27 @@ fn with_old_name(updated: LogicalPlan) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Projection(Projection::try_new(expr, input)?))
 }
 
-impl PartialOrd for ScenarioWrite {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.input.partial_cmp(&other.input)
-    }
-}
-
-impl UserDefinedLogicalNodeCore for ScenarioWrite {
-    fn name(&self) -> &str {
+impl Operator for ScenarioWrite {
+    fn name(&self) -> &'static str {
         "ScenarioWrite"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
+    fn detail(&self) -> String {
+        format!("{:?}", self.kind)
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ScenarioWrite: {:?}", self.kind)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let Ok([input]) = <[LogicalPlan; 1]>::try_from(inputs) else {
-            return internal_err!("ScenarioWrite has one input");
-        };
-        Ok(Self {
-            input,
-            ..self.clone()
-        })
-    }
-}
-
-impl ScenarioWrite {
-    /// The physical node over its input.
-    pub fn execution_plan(&self, input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        let schema = Arc::clone(self.schema.inner());
-        Arc::new(ScenarioWriteExec::new(
-            self.kind,
-            input,
-            self.is_returning,
-            schema,
-        ))
-    }
-}
-
-/// The physical node.
-#[derive(Debug)]
-struct ScenarioWriteExec {
-    kind: Kind,
-    input: Arc<dyn ExecutionPlan>,
-    is_returning: bool,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-}
-
-impl ScenarioWriteExec {
-    fn new(
-        kind: Kind,
-        input: Arc<dyn ExecutionPlan>,
-        is_returning: bool,
-        schema: SchemaRef,
-    ) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
-        Self {
-            kind,
-            input,
-            is_returning,
-            schema,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for ScenarioWriteExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ScenarioWriteExec: {:?}", self.kind)
-    }
-}
-
-impl ExecutionPlan for ScenarioWriteExec {
-    fn name(&self) -> &str {
-        "ScenarioWriteExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
+    fn execute(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
-            return internal_err!("ScenarioWrite has one input");
-        };
-        let schema = Arc::clone(&self.schema);
-        let (kind, is_returning) = (self.kind, self.is_returning);
-        Ok(Arc::new(Self::new(kind, input, is_returning, schema)))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let client = Client::of(&context)?;
-        let input = self.input.execute(0, context)?;
-        let (kind, is_returning) = (self.kind, self.is_returning);
-        let schema = Arc::clone(&self.schema);
+        let [input] = inputs else {
+            return internal_err!("a write has one input");
+        };
+        let input = input.execute(0, context)?;
+        let (Self { kind, is_returning }, schema) = (*self, Arc::clone(schema));
         let done = async move {
             let input_schema = input.schema();
             let batches: Vec<RecordBatch> = input.try_collect().await?;
@@ -295,10 +156,7 @@ impl ExecutionPlan for ScenarioWriteExec {
                 }
             })
         };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            stream::once(done),
-        )))
+        Ok(stream::once(done).boxed())
     }
 }
 

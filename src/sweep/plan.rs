@@ -7,17 +7,11 @@ use std::sync::{Arc, OnceLock};
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, internal_err};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
-};
+use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_udfs::decimal::multiply_divide_half_even;
 
@@ -26,6 +20,7 @@ use super::combination::Combination;
 use super::history::History;
 use super::metrics::Metrics;
 use crate::dataset::Dataset;
+use crate::operator::{self, Operator};
 use crate::parameters::PARAMETERS;
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
 use crate::schema::SOL;
@@ -72,13 +67,10 @@ impl fmt::Debug for SweepSource {
 /// The plan of `backtest` over parameter rows, with the columns of `schema`.
 pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
     let schema = DFSchema::try_from(schema())?;
-    Ok(LogicalPlan::Extension(Extension {
-        node: Arc::new(BacktestGrid {
-            parameters,
-            source: Arc::clone(source),
-            schema: Arc::new(schema),
-        }),
-    }))
+    let grid = BacktestGrid {
+        source: Arc::clone(source),
+    };
+    Ok(operator::plan(grid, vec![parameters], Arc::new(schema)))
 }
 
 /// The columns of `backtest`.
@@ -134,175 +126,39 @@ fn metric_types() -> [(&'static str, DataType); 13] {
     ]
 }
 
-/// The logical node.
-#[derive(Debug, Clone)]
-pub struct BacktestGrid {
-    parameters: LogicalPlan,
+/// The operator: its input is the rows of parameters.
+#[derive(Debug)]
+struct BacktestGrid {
     source: Arc<SweepSource>,
-    schema: DFSchemaRef,
 }
 
-impl PartialEq for BacktestGrid {
-    fn eq(&self, other: &Self) -> bool {
-        self.parameters == other.parameters && Arc::ptr_eq(&self.source, &other.source)
-    }
-}
-
-impl Eq for BacktestGrid {}
-
-impl PartialOrd for BacktestGrid {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.parameters.partial_cmp(&other.parameters)
-    }
-}
-
-impl std::hash::Hash for BacktestGrid {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.parameters.hash(state);
-        Arc::as_ptr(&self.source).hash(state);
-    }
-}
-
-impl UserDefinedLogicalNodeCore for BacktestGrid {
-    fn name(&self) -> &str {
+impl Operator for BacktestGrid {
+    fn name(&self) -> &'static str {
         "BacktestGrid"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.parameters]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "BacktestGrid: queries/backtest.sql for each combination")
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let Ok([parameters]) = <[LogicalPlan; 1]>::try_from(inputs) else {
-            return internal_err!("BacktestGrid has one input");
-        };
-        Ok(Self {
-            parameters,
-            ..self.clone()
-        })
-    }
-}
-
-impl BacktestGrid {
-    /// The physical node over its input.
-    pub fn execution_plan(&self, parameters: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(BacktestGridExec::new(
-            parameters,
-            Arc::clone(&self.source),
-            Arc::clone(self.schema.inner()),
-        ))
-    }
-}
-
-/// The physical node.
-#[derive(Debug)]
-struct BacktestGridExec {
-    parameters: Arc<dyn ExecutionPlan>,
-    source: Arc<SweepSource>,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-}
-
-impl BacktestGridExec {
-    fn new(
-        parameters: Arc<dyn ExecutionPlan>,
-        source: Arc<SweepSource>,
-        schema: SchemaRef,
-    ) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        Self {
-            parameters,
-            source,
-            schema,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for BacktestGridExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "BacktestGridExec")
-    }
-}
-
-impl ExecutionPlan for BacktestGridExec {
-    fn name(&self) -> &str {
-        "BacktestGridExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.parameters]
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([parameters]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
-            return internal_err!("BacktestGrid has one input");
-        };
-        let (source, schema) = (Arc::clone(&self.source), Arc::clone(&self.schema));
-        Ok(Arc::new(Self::new(parameters, source, schema)))
+    fn detail(&self) -> String {
+        "queries/backtest.sql for each combination".into()
     }
 
     fn execute(
         &self,
-        partition: usize,
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
         context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let input = self.parameters.execute(partition, context)?;
-        let source = Arc::clone(&self.source);
-        let schema = Arc::clone(&self.schema);
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let [parameters] = inputs else {
+            return internal_err!("a grid has one input");
+        };
+        let input = parameters.execute(0, context)?;
+        let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
         // As many combinations together as memory allows: they share the more.
         let together = input.try_chunks(BATCHES_TOGETHER);
         let rows = together.map_err(|error| error.1).and_then(move |batches| {
             let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
             run(source, schema, batches)
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            rows.boxed(),
-        )))
+        Ok(rows.boxed())
     }
 }
 
