@@ -1,12 +1,14 @@
 //! What statements may do: read the data tables, and make what lasts for the session.
 
+use std::ops::ControlFlow;
+
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    FromTable, ObjectName, ObjectType, Statement as SqlStatement, TableFactor, TableObject,
-    TableWithJoins,
+    FromTable, ObjectName, ObjectType, Query, Statement as SqlStatement, TableFactor, TableObject,
+    TableWithJoins, visit_statements,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -80,8 +82,8 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
             TableObject::TableName(name) => writable("INSERT into", &name.to_string()),
             _ => Ok(()),
         },
-        SqlStatement::Query(_)
-        | SqlStatement::Update(_)
+        SqlStatement::Query(query) => written_within(query),
+        SqlStatement::Update(_)
         | SqlStatement::Delete(_)
         | SqlStatement::Call(_)
         | SqlStatement::Drop {
@@ -101,6 +103,31 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
                 words.join(" ")
             )))
         }
+    }
+}
+
+/// Refuses writes that are parts of a query, such as `WITH … INSERT`.
+fn written_within(query: &Query) -> Result<()> {
+    let written = visit_statements(query, |statement| {
+        let writable = match statement {
+            SqlStatement::Insert(insert) => writable("INSERT into", &insert.table.to_string()),
+            SqlStatement::Update(update) => writable("UPDATE of", &update.table.to_string()),
+            SqlStatement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) =
+                    &delete.from;
+                let tables = tables.first().map(ToString::to_string);
+                writable("DELETE from", &tables.unwrap_or_default())
+            }
+            _ => Ok(()),
+        };
+        match writable {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    });
+    match written {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
     }
 }
 

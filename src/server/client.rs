@@ -101,7 +101,16 @@ impl Client {
             tracing::info!(peer = %self.peer, user = self.session.user(), sqlstate = error.sqlstate(), "connection closed: {error}");
             self.channel.put(&report::error("FATAL", &error, 0));
         }
-        self.channel.close().await;
+        let Self {
+            channel,
+            session,
+            backend,
+            portals,
+            ..
+        } = self;
+        // Nothing of the client's is kept until it has read the last of what it is told.
+        drop((session, backend, portals));
+        channel.close().await;
     }
 
     async fn converse(&mut self) -> Result<(), Broken> {
@@ -347,7 +356,13 @@ impl Client {
                 self.channel.put(&NoData::new());
             }
             b'P' => {
-                let portal = self.portals.get(&name).ok_or_else(|| no_portal(&name))?;
+                let Some(portal) = self.portals.get(&name) else {
+                    // A cursor that was declared in SQL is a portal too.
+                    let schema = self.session.cursor_schema(&name);
+                    let schema = schema.ok_or_else(|| no_portal(&name))?;
+                    self.channel.put(&Columns::new(schema, &[])?.description());
+                    return Ok(());
+                };
                 match (&portal.columns, &portal.prepared.copy) {
                     (Some(columns), None) => self.channel.put(&columns.description()),
                     _ => self.channel.put(&NoData::new()),
@@ -405,6 +420,7 @@ impl Client {
             b'P' => {
                 self.empty.remove(&format!("\0{name}"));
                 self.portals.remove(&name);
+                self.session.close_cursor(&name);
             }
             _ => return Err(malformed("invalid CLOSE message subtype")),
         }
@@ -526,7 +542,7 @@ impl Client {
 
     fn log(&self, text: &str, took: Duration, error: Option<&Error>) {
         let user = self.session.user();
-        let milliseconds = took.as_secs_f64() * 1_000.0;
+        let milliseconds = (took.as_secs_f64() * 1e6).round() / 1e3;
         let peer = self.peer;
         let statement = logged(text);
         match error {

@@ -16,6 +16,8 @@ pub struct Copier {
     options: CopyOptions,
     names: Vec<String>,
     is_forced: Vec<bool>,
+    /// What binary copies begin with is part of the first message, as some clients expect.
+    has_begun: bool,
 }
 
 impl Copier {
@@ -30,6 +32,7 @@ impl Copier {
             is_forced: names.iter().map(is_forced).collect(),
             names,
             options,
+            has_begun: false,
         }
     }
 
@@ -43,9 +46,7 @@ impl Copier {
 
     /// What comes before the first row.
     pub fn begin(&self, out: &mut BytesMut) {
-        if self.options.format == CopyFormat::Binary {
-            message(out, |out| out.put_slice(BINARY_HEADER));
-        } else if self.options.header {
+        if self.options.header && self.options.format != CopyFormat::Binary {
             message(out, |out| {
                 for (position, name) in self.names.iter().enumerate() {
                     self.separate(position, out);
@@ -57,21 +58,37 @@ impl Copier {
     }
 
     /// What comes behind the last row.
-    pub fn end(&self, out: &mut BytesMut) {
+    pub fn end(&mut self, out: &mut BytesMut) {
         if self.options.format == CopyFormat::Binary {
-            message(out, |out| out.put_i16(-1));
+            message(out, |out| {
+                self.begin_binary(out);
+                out.put_i16(-1);
+            });
+        }
+    }
+
+    fn begin_binary(&mut self, out: &mut BytesMut) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            out.put_slice(BINARY_HEADER);
         }
     }
 
     /// Writes one row, as a message.
-    pub fn row(&self, rows: &Rows, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+    pub fn row(
+        &mut self,
+        rows: &Rows,
+        row: usize,
+        style: &Style,
+        out: &mut BytesMut,
+    ) -> Result<()> {
         let mut result = Ok(());
         message(out, |out| result = self.line(rows, row, style, out));
         result
     }
 
-    fn line(&self, rows: &Rows, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+    fn line(&mut self, rows: &Rows, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
         if self.options.format == CopyFormat::Binary {
+            self.begin_binary(out);
             return rows.copied(row, style, out);
         }
         let mut cell = BytesMut::new();

@@ -42,8 +42,9 @@ use wire::Channel;
 pub use scram::verifier;
 pub use tls::TlsFiles;
 
-/// Clients that may be logging in at once, beside those that are logged in.
-const LOGINS: usize = 100;
+/// Clients that may be logging in at once, beside those that are logged in. They cost little, and
+/// many arrive together when the pool of an application starts.
+const LOGINS: usize = 1_000;
 /// How much stack a computing thread has: deep expressions are walked recursively.
 pub const STACK: usize = 64 << 20;
 

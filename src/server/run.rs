@@ -149,7 +149,7 @@ impl Portal {
         if sent == most {
             return Ok(Progress::Suspended);
         }
-        if let Some(copier) = &running.copier {
+        if let Some(copier) = &mut running.copier {
             copier.end(&mut output.waiting);
             output.put(&CopyDone::new())?;
         }
@@ -217,9 +217,15 @@ impl Running {
         Ok(sent)
     }
 
-    fn row(&self, rows: &Rows, row: usize, style: &Style, output: &mut Output<'_>) -> Result<()> {
+    fn row(
+        &mut self,
+        rows: &Rows,
+        row: usize,
+        style: &Style,
+        output: &mut Output<'_>,
+    ) -> Result<()> {
         let length = output.waiting.len();
-        let written = match &self.copier {
+        let written = match &mut self.copier {
             Some(copier) => copier.row(rows, row, style, &mut output.waiting),
             None => rows.message(row, style, &mut output.waiting),
         };

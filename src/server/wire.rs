@@ -3,6 +3,8 @@
 //! What comes in is read here and not by pgwire, whose decoder panics on messages that end too soon
 //! and takes bytes for text that are none. What goes out is pgwire's.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use pgwire::messages::Message;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -17,6 +19,9 @@ pub const LOGIN_MESSAGE_LIMIT: usize = 10_000;
 const READ_AHEAD: usize = 1 << 20;
 /// From how much on it is sent before more is made.
 pub const CHUNK: usize = 64 << 10;
+
+/// How long a client may take to read the last of what it is told.
+const GOODBYE_TIME: Duration = Duration::from_secs(5);
 
 /// What bytes go over: a socket, with or without TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -138,11 +143,14 @@ impl Channel {
         }
     }
 
-    /// Closes the connection after what waits is sent.
+    /// Closes the connection after what waits is sent, unless the client does not take it.
     pub async fn close(mut self) {
-        // A client that is gone misses nothing.
-        let _ = self.flush().await;
-        let _ = self.writer.shutdown().await;
+        let goodbye = async {
+            // A client that is gone misses nothing.
+            let _ = self.flush().await;
+            let _ = self.writer.shutdown().await;
+        };
+        let _ = tokio::time::timeout(GOODBYE_TIME, goodbye).await;
     }
 }
 

@@ -340,6 +340,18 @@ impl Session {
         lock(&self.named).remove(name);
     }
 
+    /// The columns of a cursor that is open.
+    pub fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
+        let cursor = self.cursor(name).ok()?;
+        let cursor = cursor.try_lock().ok()?;
+        Some(Arc::clone(&cursor.schema))
+    }
+
+    /// Closes a cursor, if there is one of this name.
+    pub fn close_cursor(&self, name: &str) {
+        lock(&self.cursors).remove(name);
+    }
+
     fn cursor(&self, name: &str) -> Result<Arc<tokio::sync::Mutex<Cursor>>> {
         let cursor = lock(&self.cursors).get(name).cloned();
         cursor.ok_or_else(|| no_cursor(name))

@@ -29,8 +29,9 @@ const POSTGRES_SETTINGS: &str = "select set_config('search_path', 'hindsight, ' 
 pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
     // A connection whose statement is given up may be closed; with another to the same memory, what
     // is there stays.
+    // SQLite shares memory between connections only under a name that is a URI.
     let name = uuid::Uuid::new_v4();
-    let url = format!("sqlite://hindsight-{name}?mode=memory&cache=shared");
+    let url = format!("sqlite:file:hindsight-{name}?mode=memory&cache=shared");
     let mut database = connect(&url, Dialect::Sqlite, place, 1).await?;
     let anchor = AnyConnection::connect(&url).await;
     let anchor = anchor.map_err(|error| database.failed(error))?;

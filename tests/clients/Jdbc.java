@@ -39,10 +39,10 @@ public class Jdbc {
             if (!tables.contains("signals")) throw new AssertionError("no signals in " + tables);
             ResultSet score = metadata.getColumns(null, "public", "signals", "score");
             score.next();
-            equal(score.getString("TYPE_NAME") + " " + score.getInt("COLUMN_SIZE") + "," + score.getInt("DECIMAL_DIGITS"), "numeric 5,2");
+            equal(score.getString("TYPE_NAME") + " " + score.getInt("COLUMN_SIZE") + "," + score.getInt("DECIMAL_DIGITS"), "numeric 7,2");
             if (score.getString("REMARKS") == null) throw new AssertionError("no comment on the column score");
             equal(column(metadata.getPrimaryKeys(null, "public", "signals"), "COLUMN_NAME"), List.of("id"));
-            if (!column(metadata.getFunctions(null, null, "max_drawdown"), "FUNCTION_NAME").contains("max_drawdown")) throw new AssertionError("no max_drawdown");
+            if (!column(metadata.getFunctions(null, null, "position_size"), "FUNCTION_NAME").contains("position_size")) throw new AssertionError("no position_size");
 
             connection.setAutoCommit(false);
             PreparedStatement all = connection.prepareStatement("select id from signals");

@@ -1,17 +1,20 @@
 """Opens a table and a chart in Apache Superset, against a server that is running.
 
-    opens_in_superset.py postgresql://user:password@host:port/hindsight HOME
+    opens_in_superset.py postgresql+psycopg2://user:password@host:port/hindsight HOME
 
 HOME is where Superset keeps its own state; it is made at the first run and used again. What
 Superset does for people who click is asked through its own REST interface.
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+warnings.simplefilter("ignore")
 uri, home = sys.argv[1], Path(sys.argv[2])
 home.mkdir(parents=True, exist_ok=True)
 configuration = home / "superset_config.py"
@@ -43,6 +46,7 @@ if not (home / "ready").exists():
 
 from superset.app import create_app  # noqa: E402  (it reads the configuration)
 
+logging.disable(logging.WARNING)
 client = create_app().test_client()
 login = {"username": "admin", "password": "admin", "provider": "db", "refresh": False}
 token = client.post("/api/v1/security/login", json=login).get_json()["access_token"]
@@ -59,7 +63,7 @@ def call(method, path, body=None):
 def expect(what, found, wanted):
     if found != wanted:
         sys.exit(f"{what}: found {found!r}, expected {wanted!r}")
-    print(f"{what}: ok")
+    print(f"   {what}")
 
 
 # Left over from a run that was stopped.

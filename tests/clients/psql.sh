@@ -9,22 +9,33 @@ says() {
     local arguments=()
     for argument in "$@"; do arguments+=(-c "$argument"); done
     output=$(psql -X -v ON_ERROR_STOP=1 "${arguments[@]}" 2>&1) || true
-    if ! grep -qE -- "$expected" <<< "$output"; then
-        echo "psql $*: expected $expected, found: $output" >&2
+    compare "$expected" "$output" "$*"
+}
+
+# The same for what is typed at the prompt, where a command may stand behind a statement.
+says_typed() {
+    local output
+    output=$(psql -X <<< "$2" 2>&1) || true
+    compare "$1" "$output" "$2"
+}
+
+compare() {
+    if ! grep -qE -- "$1" <<< "$2"; then
+        echo "psql $3: expected $1, found: $2" >&2
         exit 1
     fi
 }
 
 says 'public \| signals' '\dt'
-says 'score +\| numeric\(5,2\)' '\d signals'
-says 'Score' '\d+ signals'
+says 'score +\| numeric\(7,2\)' '\d signals'
+says 'score when it was given' '\d+ signals'
 says 'backtest' '\df backtest'
 says 'max_drawdown' '\da max_drawdown'
 says 'hindsight' '\l'
 says 'public' '\dn'
 says 'analyst' '\du'
 says '^ *12.0000' "select stop_loss_percent from backtest(stop_loss_percent => 12)"
-says 'one +\| integer' 'select 1 as one \gdesc'
+says_typed 'one +\| integer' 'select 1 as one \gdesc'
 says '^a,b$' "\\copy (select 'a' as a, 'b' as b) to stdout with csv"
 says 'QUERY PLAN' "explain select * from simulate_trades()"
 says '42P01' '\set VERBOSITY sqlstate' 'select * from nope'

@@ -53,12 +53,12 @@ with psycopg.connect() as connection:
             pass
         equal(connection.execute("select 5").fetchone(), (5,))
 
+with psycopg.connect(autocommit=True) as connection:
     notices = []
     connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     connection.execute("call run_backtest(label => 'from psycopg')")
     assert notices, "run_backtest reports nothing"
 
-with psycopg.connect(autocommit=True) as connection:
     threading.Timer(0.5, connection.cancel).start()
     try:
         connection.execute(SLOW)

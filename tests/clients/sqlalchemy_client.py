@@ -8,7 +8,7 @@ engine = sa.create_engine("postgresql+psycopg://")
 inspector = sa.inspect(engine)
 assert {"signals", "token_prices", "scenarios", "backtests"} <= set(inspector.get_table_names())
 columns = {column["name"]: column for column in inspector.get_columns("signals")}
-assert str(columns["score"]["type"]) == "NUMERIC(5, 2)", columns["score"]
+assert str(columns["score"]["type"]) == "NUMERIC(7, 2)", columns["score"]
 assert columns["timestamp"]["type"].timezone
 assert columns["score"]["comment"], "no comment on the column score"
 assert inspector.get_table_comment("signals")["text"], "no comment on the table signals"

@@ -163,6 +163,11 @@ impl Context<'_> {
                         let item = position.and_then(|position| array.items.get(position));
                         item.cloned().unwrap_or(Value::Null)
                     }
+                    (Value::Text(name), Value::Int(index)) => {
+                        let position = usize::try_from(index).ok();
+                        let letter = position.and_then(|position| name.chars().nth(position));
+                        letter.map_or(Value::Null, |letter| Value::text(&letter.to_string()))
+                    }
                     _ => Value::Null,
                 }
             }

@@ -631,6 +631,10 @@ impl Binder<'_> {
             .iter()
             .map(|(_, data_type)| data_type.clone())
             .collect();
+        // PostgreSQL has one type for arrays and arrays of arrays, the values here do not.
+        if types.iter().any(|of| types::element(of.oid).is_some()) {
+            return Err(unsupported("arrays of arrays"));
+        }
         let element = match unified(&types, "ARRAY")? {
             element if element.is_unknown() => Type::of(oid::TEXT),
             element => element,
@@ -671,7 +675,12 @@ impl Binder<'_> {
                 AccessExpr::Dot(Ast::Identifier(name)) => self.field(value, &names::ident(name))?,
                 AccessExpr::Dot(_) => return Err(unsupported("this field")),
                 AccessExpr::Subscript(Subscript::Index { index }) => {
-                    let Some(element) = types::element(value.1.oid) else {
+                    let element = match value.1.oid {
+                        // The letters of a name, counted from 0.
+                        oid::NAME => Some(oid::CHAR),
+                        of => types::element(of),
+                    };
+                    let Some(element) = element else {
                         let name = types::format(value.1.oid, -1).unwrap_or_default();
                         let message = format!("cannot subscript type {name}");
                         return Err(failure("42804", message));
