@@ -642,7 +642,7 @@ fn nothing_is_run_before_or_behind_a_failed_login() {
     ] {
         let mut wire = Wire::silent(server.address);
         wire.send(&[startup(&parameters), said].concat());
-        let answer = wire.to_the_end();
+        let answer = wire.until_closed();
         assert!(
             !kinds(&answer).contains(['Z', 'C', 'T']),
             "{}",
@@ -813,8 +813,8 @@ fn a_server_that_stops_lets_finish_what_runs() {
     busy.send(&query("select count(*) from generate_series(1, 3000) a(x), generate_series(1, 30000) b(y) where x + y > 0"));
     std::thread::sleep(Duration::from_millis(100));
     server.stop.cancel();
-    assert_eq!(errors(&idle.to_the_end()), ["57P01"]);
-    let answer = busy.to_the_end();
+    assert_eq!(errors(&idle.until_closed()), ["57P01"]);
+    let answer = busy.until_closed();
     assert_eq!(kinds(&answer), "TDCZE");
     assert_eq!(errors(&answer), ["57P01"]);
     assert!(std::net::TcpStream::connect(server.address).is_err());
@@ -915,7 +915,7 @@ fn fuzzed_messages_end_in_errors_or_closed_connections() {
                     let mut wire = Wire::silent(address);
                     wire.send(&said);
                     let _ = wire.stream().shutdown(std::net::Shutdown::Write);
-                    wire.to_the_end();
+                    wire.until_closed();
                 }
             })
         })

@@ -88,6 +88,7 @@ async fn engine(script: &str, how: Execution) -> TestEngine {
 }
 
 /// Over the wire, what has no type is text.
+#[expect(clippy::ptr_arg, reason = "what the runner takes")]
 fn sent_column_validator(actual: &Vec<Kind>, expected: &Vec<Kind>) -> bool {
     let sent = |kind: &Kind| match kind {
         Kind::Null => Kind::Text,

@@ -297,7 +297,7 @@ impl Wire {
     }
 
     /// Everything that is still sent until the server closes the connection.
-    pub fn to_the_end(&mut self) -> Vec<Message> {
+    pub fn until_closed(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         while let Some(message) = self.next() {
             messages.push(message);

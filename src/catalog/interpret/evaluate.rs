@@ -166,7 +166,7 @@ impl Context<'_> {
                     (Value::Text(name), Value::Int(index)) => {
                         let position = usize::try_from(index).ok();
                         let letter = position.and_then(|position| name.chars().nth(position));
-                        letter.map_or(Value::Null, |letter| Value::text(&letter.to_string()))
+                        letter.map_or(Value::Null, |letter| Value::text(letter.to_string()))
                     }
                     _ => Value::Null,
                 }
