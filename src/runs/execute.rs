@@ -256,11 +256,12 @@ impl RunTask {
             Err(Error::Cancelled) => (Status::Cancelled, Some("cancelled".to_owned())),
             Err(error) => (Status::Failed, Some(error.to_string())),
         };
+        let results = done.as_ref().map_or_else(|_| Texts::new(), Texts::clone);
+        let stored = self.begun.end(status, message.as_deref(), &results).await;
+        // Not before: among the files is the lock by which others see that it is under way.
         if status != Status::Completed {
             files::remove(&workspace, &run.id);
         }
-        let results = done.as_ref().map_or_else(|_| Texts::new(), Texts::clone);
-        let stored = self.begun.end(status, message.as_deref(), &results).await;
         let results = done?;
         run.completed_at = Some(stored?);
         run.status = status;
