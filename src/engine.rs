@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -27,6 +28,7 @@ use crate::scenarios::table::ScenariosTable;
 use crate::session::activity::Activity;
 use crate::session::client::Notice;
 use crate::session::give_way::GiveWay;
+use crate::session::literals::Literals;
 use crate::session::{Outcome, Role, Session};
 use crate::settings::tables::{LiveSettingsTable, SettingsHistoryTable};
 use crate::store::{Place, Store};
@@ -342,6 +344,10 @@ fn context(
     context.register_table("backtest_progress", Arc::new(ProgressTable))?;
     context.register_table("live_settings", Arc::new(LiveSettingsTable))?;
     context.register_table("settings_history", Arc::new(SettingsHistoryTable))?;
+    context
+        .state_ref()
+        .write()
+        .register_expr_planner(Arc::new(Literals))?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     Ok(context)
 }

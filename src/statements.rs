@@ -7,8 +7,9 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    FromTable, ObjectName, ObjectType, Query, Statement as SqlStatement, TableFactor, TableObject,
-    TableWithJoins, visit_statements,
+    CastKind, DataType as SqlType, Expr, FromTable, ObjectName, ObjectType, Query,
+    Statement as SqlStatement, TableFactor, TableObject, TableWithJoins, Value,
+    visit_expressions_mut, visit_statements,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -36,6 +37,9 @@ const STATE_TABLES: [&str; 8] = [
     "settings_history",
 ];
 
+/// The largest exponent of a number that is taken as a decimal.
+const DECIMAL_EXPONENT_MAX: i64 = 36;
+
 /// Refuses what no plan shows any more, and brings what DataFusion does not plan into a form that it
 /// does: every table made here lasts as long as the session, so that `TEMP` is taken away. Returns
 /// what a write to scenarios shall return.
@@ -56,6 +60,7 @@ pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
         items.join(", ")
     });
     form(statement)?;
+    take_large_numbers(statement)?;
     if let SqlStatement::Call(call) = &**statement {
         let select = format!("select * from {call}");
         let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &select);
@@ -103,6 +108,40 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
                 words.join(" ")
             )))
         }
+    }
+}
+
+/// Makes floating point values of numbers whose exponent no decimal here has room for.
+fn take_large_numbers(statement: &mut SqlStatement) -> Result<()> {
+    let taken = visit_expressions_mut(statement, |expr| {
+        let Expr::Value(value) = expr else {
+            return ControlFlow::Continue(());
+        };
+        let Value::Number(digits, _) = &value.value else {
+            return ControlFlow::Continue(());
+        };
+        let exponent = digits.split_once(['e', 'E']);
+        let exponent = exponent.and_then(|(_, exponent)| exponent.parse::<i64>().ok());
+        if exponent.is_none_or(|exponent| exponent.abs() <= DECIMAL_EXPONENT_MAX) {
+            return ControlFlow::Continue(());
+        }
+        if !digits.parse::<f64>().is_ok_and(f64::is_finite) {
+            let message = format!("\"{digits}\" is out of range for type double precision");
+            return ControlFlow::Break(Error::session("22003", message));
+        }
+        let text = Value::SingleQuotedString(digits.clone());
+        *expr = Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(Expr::Value(text.with_empty_span())),
+            data_type: SqlType::DoublePrecision,
+            array: false,
+            format: None,
+        };
+        ControlFlow::Continue(())
+    });
+    match taken {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
     }
 }
 

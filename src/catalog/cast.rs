@@ -296,7 +296,8 @@ fn prefix(text: &str, most: usize) -> &str {
     text.get(..end).unwrap_or(text)
 }
 
-fn parse_bool(text: &str) -> Option<bool> {
+/// A truth value in the words that PostgreSQL takes.
+pub fn parse_bool(text: &str) -> Option<bool> {
     let text = text.to_ascii_lowercase();
     let begins = |word: &str| !text.is_empty() && word.starts_with(&text);
     match text.as_str() {

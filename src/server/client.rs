@@ -13,14 +13,14 @@ use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::{
-    EmptyQueryResponse, NotificationResponse, ReadyForQuery, TransactionStatus,
+    CommandComplete, EmptyQueryResponse, NotificationResponse, ReadyForQuery, TransactionStatus,
 };
 use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
 use tokio::sync::mpsc;
 
 use super::cancel::Backend;
 use super::encode::Columns;
-use super::encode::types::PgType;
+use super::encode::types::{self, PgType};
 use super::login::LoggedIn;
 use super::run::{self, Portal, Progress, Sink};
 use super::wire::{Body, Broken, Channel, malformed};
@@ -230,6 +230,15 @@ impl Client {
         }
         for statement in statements {
             let (start, text) = (statement.start, Arc::clone(&statement.text));
+            if let Some((name, count)) = statement.moves()
+                && let Some(portal) = self.portals.remove(name)
+            {
+                let name = name.to_owned();
+                if let Err(error) = self.skip(name, portal, count, &text).await? {
+                    return Ok(Err(error));
+                }
+                continue;
+            }
             let session = Arc::clone(&self.session);
             let run = move |sink| run::simple(session, statement, sink);
             if let Driven::Failed(error) = self.drive(Some(&text), run).await? {
@@ -238,6 +247,30 @@ impl Client {
             self.report_settings();
         }
         Ok(Ok(()))
+    }
+
+    /// Moves ahead in a portal, as a cursor is moved.
+    async fn skip(
+        &mut self,
+        name: String,
+        portal: Portal,
+        count: u64,
+        text: &str,
+    ) -> Result<Result<()>, Broken> {
+        let session = Arc::clone(&self.session);
+        let run = move |_| async move {
+            let (portal, result) = portal.skip(session, count).await;
+            result.map(|skipped| (portal, skipped))
+        };
+        Ok(match self.drive(Some(text), run).await? {
+            Driven::Done((portal, skipped)) => {
+                self.portals.insert(name, portal);
+                let tag = format!("MOVE {skipped}");
+                self.channel.put(&CommandComplete::new(tag));
+                Ok(())
+            }
+            Driven::Failed(error) => Err(error),
+        })
     }
 
     async fn parse(&mut self, mut body: Body) -> Result<Result<()>, Broken> {
@@ -250,10 +283,11 @@ impl Client {
             }
             body.end()?;
             let zone = self.session.show("timezone")?;
-            let types = types.into_iter().map(|oid| values::data_type(oid, &zone));
-            Ok((name, text, types.collect::<Result<Vec<_>>>()?))
+            let oids: Arc<[u32]> = types.into();
+            let types = oids.iter().map(|oid| values::data_type(*oid, &zone));
+            Ok((name, text, types.collect::<Result<Vec<_>>>()?, oids))
         })();
-        let (name, text, types) = match read {
+        let (name, text, types, declared) = match read {
             Ok(read) => read,
             Err(error) => return Ok(Err(error)),
         };
@@ -270,7 +304,9 @@ impl Client {
             }
             let start = statement.start;
             let prepared = session.prepare(statement, &types).await;
-            prepared.map(Some).map_err(|error| error.moved(start))
+            let mut prepared = prepared.map_err(|error| error.moved(start))?;
+            prepared.declared = declared;
+            Ok(Some(prepared))
         };
         Ok(match self.drive(None, prepare).await? {
             Driven::Done(Some(prepared)) => self
@@ -334,7 +370,7 @@ impl Client {
             }
             b'S' => {
                 let prepared = self.session.named_statement(&name)?;
-                let types = match &prepared.parameter_fields {
+                let types: Vec<u32> = match &prepared.parameter_fields {
                     Some(fields) => fields.iter().map(|field| PgType::of(field).oid).collect(),
                     None => {
                         let types = prepared.parameters.iter();
@@ -343,7 +379,15 @@ impl Client {
                             .collect()
                     }
                 };
-                self.channel.put(&ParameterDescription::new(types));
+                // Some clients insist on what they have said.
+                let types = types.into_iter().enumerate().map(|(position, oid)| {
+                    let declared = prepared.declared.get(position).copied();
+                    declared
+                        .filter(|oid| !matches!(*oid, 0 | types::UNKNOWN))
+                        .unwrap_or(oid)
+                });
+                self.channel
+                    .put(&ParameterDescription::new(types.collect()));
                 match (&prepared.schema, &prepared.copy) {
                     (Some(schema), None) => {
                         let columns = Columns::new(Arc::clone(schema), &[])?;
@@ -440,6 +484,8 @@ impl Client {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let started = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        let _running = shared.memory.begin();
         if let Some(text) = text {
             self.now_runs(Some(text));
         }

@@ -12,6 +12,7 @@ mod client;
 mod copy;
 mod encode;
 mod login;
+mod memory;
 mod report;
 mod run;
 mod scram;
@@ -81,6 +82,7 @@ struct Shared {
     logins: Arc<Semaphore>,
     /// The threads that compute.
     computing: Handle,
+    memory: memory::Use,
     /// What the salts of users who do not exist are made from.
     secret: [u8; 32],
     /// The server takes no more, and connections end when they are idle.
@@ -108,6 +110,7 @@ impl Server {
             connections: Arc::new(Semaphore::new(options.max_connections)),
             logins: Arc::new(Semaphore::new(LOGINS)),
             computing,
+            memory: memory::Use::default(),
             secret: secret(&engine).await?,
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -132,11 +135,16 @@ impl Server {
     /// while, and `end` closes what is left at once.
     pub async fn run(self, stop: CancellationToken, end: CancellationToken) {
         let mut connections = JoinSet::new();
+        let mut give_back = tokio::time::interval(memory::GIVE_BACK_INTERVAL);
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 // Those that have ended are forgotten.
                 Some(_) = connections.join_next() => continue,
+                _ = give_back.tick() => {
+                    self.shared.memory.give_back();
+                    continue;
+                }
                 () = stop.cancelled() => break,
             };
             match accepted {

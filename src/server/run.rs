@@ -28,6 +28,8 @@ pub struct Portal {
     pub columns: Option<Columns>,
     values: Vec<ScalarValue>,
     state: State,
+    /// How many rows were sent.
+    sent: u64,
 }
 
 enum State {
@@ -88,6 +90,7 @@ impl Portal {
             columns,
             values,
             state: State::New,
+            sent: 0,
         })
     }
 
@@ -110,6 +113,16 @@ impl Portal {
             self.state = State::Done;
         }
         (self, result)
+    }
+
+    /// Goes on for at most so many rows and sends none of them; how many they were.
+    pub async fn skip(self, session: Arc<Session>, most: u64) -> (Self, Result<u64>) {
+        let before = self.sent;
+        let (sink, mut skipped) = mpsc::channel(1);
+        let skipping = async { while skipped.recv().await.is_some() {} };
+        let ((portal, result), ()) = tokio::join!(self.execute(session, most, sink), skipping);
+        let count = portal.sent - before;
+        (portal, result.map(|_| count))
     }
 
     async fn advance(
@@ -146,6 +159,7 @@ impl Portal {
             (most, None) => most,
         };
         let sent = running.send(columns, &style, most, output).await?;
+        self.sent += sent;
         if sent == most {
             return Ok(Progress::Suspended);
         }

@@ -169,6 +169,11 @@ fn text(text: &str, data_type: &DataType) -> Result<ScalarValue> {
             }
         },
         data_type => {
+            // A date may have a time and a zone behind it, which it is without.
+            let said = match data_type {
+                DataType::Date32 => said.split([' ', 'T']).next().unwrap_or(said),
+                _ => said,
+            };
             let column: ArrayRef = Arc::new(StringArray::from(vec![said]));
             let options = CastOptions {
                 safe: false,

@@ -14,6 +14,8 @@ mod cursors;
 mod explain;
 pub(crate) mod give_way;
 mod labels;
+pub(crate) mod literals;
+mod origins;
 mod parse;
 mod perform;
 mod placeholders;
@@ -61,6 +63,10 @@ pub const DATABASE: &str = "hindsight";
 pub const SCHEMA: &str = "public";
 /// The key of a field's metadata that names the PostgreSQL type its values are sent as.
 pub const PG_TYPE: &str = "pg_type";
+/// The keys of a field's metadata with the oid of the table that the column is of, and its number
+/// there from 1.
+pub const TABLE_OID: &str = "table_oid";
+pub const ATTRIBUTE: &str = "attribute";
 
 /// What a user may do; each role may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +110,8 @@ pub struct Prepared {
     pub schema: Option<SchemaRef>,
     /// The types of `$1`, `$2` and so on.
     pub parameters: Vec<Option<DataType>>,
+    /// The types that the client has said, by their oids; 0 where it says none.
+    pub declared: Arc<[u32]>,
     /// What more is known of the parameters, such as their PostgreSQL types.
     pub parameter_fields: Option<Arc<[FieldRef]>>,
     /// How its rows are written, where they are copied out.

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::command::{self, Command};
+use super::command::{self, Command, Direction};
 use super::words::Words;
 use crate::error::{Error, Result};
 
@@ -28,6 +28,23 @@ pub struct Statement {
     /// How many characters of the whole text stand before it.
     pub start: usize,
     pub(super) request: Request,
+}
+
+impl Statement {
+    /// The cursor that it moves, where it moves one, and by how many rows ahead.
+    pub fn moves(&self) -> Option<(&str, u64)> {
+        match &self.request {
+            Request::Command(command) => match &**command {
+                Command::Fetch {
+                    name,
+                    direction: Direction::Forward(count),
+                    only_moves: true,
+                } => Some((name, count.unwrap_or(u64::MAX))),
+                _ => None,
+            },
+            Request::Sql(_) => None,
+        }
+    }
 }
 
 /// What a statement asks for.

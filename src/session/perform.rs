@@ -526,9 +526,18 @@ impl Session {
     async fn transact(&self, statement: &Transaction, verb: &'static str) -> Result<Outcome> {
         let mut verb = verb;
         match statement {
-            Transaction::Savepoint(name) => transaction::save(&self.client, name)?,
-            Transaction::Release(name) => transaction::release(&self.client, name)?,
-            Transaction::RollbackTo(name) => transaction::return_to(&self.client, name)?,
+            Transaction::Savepoint(name) => {
+                transaction::save(&self.client, name)?;
+                self.tables.save(Some(name));
+            }
+            Transaction::Release(name) => {
+                transaction::release(&self.client, name)?;
+                self.tables.release(name);
+            }
+            Transaction::RollbackTo(name) => {
+                transaction::return_to(&self.client, name)?;
+                self.tables.return_to(name);
+            }
             Transaction::Begin { modes, .. } => self.begin(modes)?,
             Transaction::Commit { chain } | Transaction::Rollback { chain } => {
                 let commits = matches!(statement, Transaction::Commit { .. });
@@ -541,6 +550,7 @@ impl Session {
                     }
                 }
                 self.settings().end(is_kept);
+                self.tables.end(is_kept);
                 self.apply_zone()?;
                 lock(&self.cursors).retain(|_, cursor| {
                     is_kept
@@ -565,6 +575,7 @@ impl Session {
         if !transaction::begin(&self.client, read_only) {
             return Ok(());
         }
+        self.tables.save(None);
         {
             let mut settings = self.settings();
             settings.begin();

@@ -236,11 +236,13 @@ async fn infer(
 }
 
 /// The type that a client sends for values of this type.
-fn plain(data_type: DataType) -> DataType {
+pub fn plain(data_type: DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => plain(*values),
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::LargeList(field) | DataType::ListView(field) => DataType::List(field),
+        DataType::List(field) | DataType::LargeList(field) | DataType::ListView(field) => {
+            DataType::new_list(plain(field.data_type().clone()), true)
+        }
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
         DataType::UInt8 => DataType::Int16,
         DataType::Int8 => DataType::Int16,

@@ -15,8 +15,12 @@ use super::catalog::Answer;
 use super::command::{Command, Transaction};
 use super::labels::Labels;
 use super::parse::{Request, Statement};
+use super::tables::SessionTables;
 use super::transaction::TransactionStatus;
-use super::{Outcome, PG_TYPE, Prepared, Session, Work, explain, give_way, placeholders, tables};
+use super::{
+    ATTRIBUTE, Outcome, PG_TYPE, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
+    placeholders, tables,
+};
 use crate::error::{Error, Result};
 use crate::scenarios::write::{is_write, plan_writes, returning};
 use crate::statements;
@@ -46,6 +50,7 @@ impl Session {
             verb: "",
             schema: None,
             parameters: Vec::new(),
+            declared: Arc::default(),
             parameter_fields: None,
             copy: None,
             statement,
@@ -110,7 +115,7 @@ impl Session {
         }
         let schema = returns_rows(&plan).then(|| match &plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => explain::schema(),
-            plan => labelled(plan.schema().as_arrow(), &labels),
+            plan => labelled(plan, &labels, &self.tables),
         });
         Ok(Prepared {
             verb,
@@ -169,7 +174,10 @@ impl Session {
     ) -> Result<Outcome> {
         let plan = match values.is_empty() {
             true => plan,
-            false => plan.with_param_values(ParamValues::from(values))?,
+            false => {
+                let values = as_planned(&plan, values)?;
+                plan.with_param_values(ParamValues::from(values))?
+            }
         };
         let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
         let counts_rows = matches!(plan, LogicalPlan::Dml(_)) || is_write(&plan);
@@ -191,6 +199,23 @@ impl Session {
             verb: prepared.verb,
         })
     }
+}
+
+/// Values in the types that the plan has for them, where a client's only differ in how they are kept.
+fn as_planned(plan: &LogicalPlan, values: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
+    let planned = plan.get_parameter_types()?;
+    let values = values.into_iter().enumerate().map(|(position, value)| {
+        match planned.get(&format!("${}", position + 1)) {
+            Some(Some(of))
+                if *of != value.data_type()
+                    && placeholders::plain(of.clone()) == value.data_type() =>
+            {
+                value.cast_to(of)
+            }
+            _ => Ok(value),
+        }
+    });
+    Ok(values.collect::<Result<_, _>>()?)
 }
 
 /// Whether a client gets rows from it, even if none.
@@ -227,15 +252,23 @@ fn verb(plan: &LogicalPlan) -> &'static str {
     }
 }
 
-/// The columns of a plan with the names that clients expect.
-fn labelled(schema: &Schema, labels: &Labels) -> SchemaRef {
+/// The columns of a plan with the names that clients expect, and the tables that they are of.
+fn labelled(plan: &LogicalPlan, labels: &Labels, tables: &SessionTables) -> SchemaRef {
+    let schema = plan.schema().as_arrow();
+    let mut origins = origins::of(plan, tables).into_iter();
     let labels = labels.of_columns(schema.fields().len());
     let mut labels = labels.into_iter().flatten();
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
-            let field = field.as_ref().clone();
+            let mut field = field.as_ref().clone();
+            if let Some((table, attribute)) = origins.next().flatten() {
+                let mut metadata = field.metadata().clone();
+                metadata.insert(TABLE_OID.into(), table.to_string());
+                metadata.insert(ATTRIBUTE.into(), attribute.to_string());
+                field = field.with_metadata(metadata);
+            }
             let Some(label) = labels.next().flatten() else {
                 return field;
             };

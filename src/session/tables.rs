@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemTable;
 
 use crate::scenarios::table::ScenariosTable;
 
@@ -19,14 +21,22 @@ tokio::task_local! {
 /// Tables of the dataset with the session's own before them.
 pub struct SessionTables {
     base: RwLock<Arc<dyn SchemaProvider>>,
-    own: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
+    own: RwLock<Own>,
+    /// What to return to: at the begin of a transaction, and at its savepoints by their names.
+    saved: Mutex<Vec<(Option<String>, Saved)>>,
 }
+
+type Own = BTreeMap<String, Arc<dyn TableProvider>>;
+
+/// The session's own tables and their rows, at some moment.
+type Saved = Vec<(String, Arc<dyn TableProvider>, Vec<Vec<RecordBatch>>)>;
 
 impl SessionTables {
     pub fn new(base: Arc<dyn SchemaProvider>) -> Self {
         Self {
             base: RwLock::new(base),
             own: RwLock::default(),
+            saved: Mutex::default(),
         }
     }
 
@@ -58,6 +68,65 @@ impl SessionTables {
             .clear();
     }
 
+    /// Notes the session's own tables, to return to by this name, or to the begin of the transaction.
+    pub fn save(&self, name: Option<&str>) {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        let saved = own.iter().map(|(name, table)| {
+            let batches = partitions(table).iter().map(|partition| {
+                // No statement writes while another is begun.
+                let rows = partition.try_read();
+                rows.map_or_else(|_| Vec::new(), |rows| rows.clone())
+            });
+            (name.clone(), Arc::clone(table), batches.collect())
+        });
+        let saved = (name.map(str::to_owned), saved.collect());
+        self.saved().push(saved);
+    }
+
+    /// Forgets a savepoint and those behind it.
+    pub fn release(&self, name: &str) {
+        let mut saved = self.saved();
+        if let Some(place) = place_of(&saved, name) {
+            saved.truncate(place);
+        }
+    }
+
+    /// Makes the session's own tables what they were at a savepoint.
+    pub fn return_to(&self, name: &str) {
+        let mut saved = self.saved();
+        if let Some(place) = place_of(&saved, name) {
+            saved.truncate(place + 1);
+            if let Some((_, last)) = saved.last() {
+                self.restore(last);
+            }
+        }
+    }
+
+    /// Ends a transaction: the session's own tables stay as they are, or become what they were.
+    pub fn end(&self, is_kept: bool) {
+        let saved = std::mem::take(&mut *self.saved());
+        if let (false, Some((_, first))) = (is_kept, saved.first()) {
+            self.restore(first);
+        }
+    }
+
+    fn restore(&self, saved: &Saved) {
+        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        own.clear();
+        for (name, table, batches) in saved {
+            for (partition, batches) in partitions(table).iter().zip(batches) {
+                if let Ok(mut rows) = partition.try_write() {
+                    rows.clone_from(batches);
+                }
+            }
+            own.insert(name.clone(), Arc::clone(table));
+        }
+    }
+
+    fn saved(&self) -> MutexGuard<'_, Vec<(Option<String>, Saved)>> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn base(&self) -> Arc<dyn SchemaProvider> {
         Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -66,6 +135,19 @@ impl SessionTables {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
         own.get(name).cloned()
     }
+}
+
+/// Where the rows of a temporary table are.
+fn partitions(table: &Arc<dyn TableProvider>) -> &[Arc<tokio::sync::RwLock<Vec<RecordBatch>>>] {
+    let table = table.downcast_ref::<MemTable>();
+    table.map_or(&[], |table| table.batches.as_slice())
+}
+
+/// Where the last savepoint of this name is.
+fn place_of(saved: &[(Option<String>, Saved)], name: &str) -> Option<usize> {
+    saved
+        .iter()
+        .rposition(|(known, _)| known.as_deref() == Some(name))
 }
 
 impl fmt::Debug for SessionTables {

@@ -3,7 +3,8 @@
 //!
 //! Only scenarios are written in SQL, so that a transaction is the list of their changes. Nobody
 //! waits while a client thinks: no lock is held, and the changes are checked again against what is
-//! stored when they are committed. Temporary tables and views are not part of it.
+//! stored when they are committed. Temporary tables and views are the session's alone: what they
+//! were is noted when a transaction begins, and a rollback returns to it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

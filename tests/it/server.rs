@@ -146,10 +146,15 @@ fn portals_are_read_in_pieces() {
         .concat(),
     );
     assert_eq!(
-        kinds(&wire.ask(&[execute("p", 3), sync()].concat())),
-        "DDDsZ"
+        kinds(&wire.ask(&[execute("p", 2), sync()].concat())),
+        "DDsZ"
     );
+    assert_eq!(tags(&wire.ask(&query("move 1 in p"))), ["MOVE 1"]);
     assert_eq!(kinds(&wire.ask(&[close(b'P', "p"), sync()].concat())), "3Z");
+    // A cursor of SQL is a portal of the protocol.
+    wire.ask(&query("declare c cursor for select id from signals"));
+    let described = wire.ask(&[describe(b'P', "c"), sync()].concat());
+    assert_eq!(kinds(&described), "TZ");
 }
 
 #[test]
@@ -309,6 +314,62 @@ fn a_transaction_that_failed_is_refused_until_it_ends() {
     assert_eq!(state("select 1"), ('E', "25P02".into(), String::new()));
     assert_eq!(state("commit"), ('I', String::new(), "ROLLBACK".into()));
     assert_eq!(state("savepoint a").1, "25P01");
+}
+
+#[test]
+fn temporary_tables_are_part_of_transactions() {
+    let mut wire = connect();
+    wire.rows("create temp table t (a int, b text)").unwrap();
+    wire.rows("begin; insert into t values (1, 'x'); create temp table u (a int)")
+        .unwrap();
+    wire.rows("savepoint s; insert into t values (2, 'y'); rollback to s")
+        .unwrap();
+    assert_eq!(wire.rows("select a, b from t").unwrap(), [["1", "x"]]);
+    wire.rows("rollback").unwrap();
+    assert_eq!(wire.rows("select count(*) from t").unwrap(), [["0"]]);
+    assert_eq!(wire.rows("select * from u").unwrap_err()[..5], *"42P01");
+    wire.rows("begin; insert into t values (3, 'z'); commit")
+        .unwrap();
+    assert_eq!(wire.rows("select a from t").unwrap(), [["3"]]);
+    // What a parameter brings is kept as the table keeps it.
+    let values = [Some(&b"4"[..]), Some(b"w")];
+    let insert = [
+        parse("", "insert into t values ($1, $2)", &[23, 1043]),
+        describe(b'S', ""),
+        bind("", "", &values, 0),
+        execute("", 0),
+        sync(),
+    ];
+    let answer = wire.ask(&insert.concat());
+    assert_eq!(kinds(&answer), "1tn2CZ");
+    let declared = [&23_u32.to_be_bytes()[..], &1043_u32.to_be_bytes()].concat();
+    assert_eq!(answer[1].body[2..], declared);
+    assert_eq!(
+        wire.rows("select b from t where b > 'a' order by a")
+            .unwrap(),
+        [["z"], ["w"]]
+    );
+}
+
+#[test]
+fn columns_of_tables_are_told_apart() {
+    let mut wire = connect();
+    let mut told = |sql: &str| {
+        let answer = wire.ask(&query(sql));
+        let columns = answer.iter().find(|message| message.kind == b'T').unwrap();
+        columns.origins()
+    };
+    let first = told("select id, score + 1, score as s from signals x where score > 1 order by 1");
+    let oid = first[0].0;
+    assert_ne!(oid, 0);
+    assert_eq!(first, [(oid, 1), (0, 0), (oid, 5)]);
+    assert_eq!(
+        told("select count(*), id from signals group by id"),
+        [(0, 0), (oid, 1)]
+    );
+    assert_eq!(told("select * from backtest()")[0], (0, 0));
+    let named = format!("select '{oid}'::oid::regclass::text");
+    assert_eq!(wire.rows(&named).unwrap(), [["signals"]]);
 }
 
 #[test]

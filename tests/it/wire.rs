@@ -115,14 +115,30 @@ impl Message {
 
     /// The columns that a result has: name, type and modifier of each.
     pub fn columns(&self) -> Vec<(String, u32, i32)> {
+        let columns = self.described().into_iter().map(|(name, fixed)| {
+            let oid = u32::from_be_bytes(fixed[6..10].try_into().unwrap());
+            let modifier = i32::from_be_bytes(fixed[12..16].try_into().unwrap());
+            (name, oid, modifier)
+        });
+        columns.collect()
+    }
+
+    /// The oid of the table and the number of the column that each column is.
+    pub fn origins(&self) -> Vec<(u32, u16)> {
+        let columns = self.described().into_iter().map(|(_, fixed)| {
+            let table = u32::from_be_bytes(fixed[..4].try_into().unwrap());
+            (table, u16::from_be_bytes(fixed[4..6].try_into().unwrap()))
+        });
+        columns.collect()
+    }
+
+    /// The columns that a result has: the name and what follows it.
+    fn described(&self) -> Vec<(String, [u8; 18])> {
         let mut rest = &self.body[2..];
         let mut columns = Vec::new();
         while let Some(end) = rest.iter().position(|byte| *byte == 0) {
             let name = String::from_utf8_lossy(&rest[..end]).into_owned();
-            let fixed = &rest[end + 1..end + 19];
-            let oid = u32::from_be_bytes(fixed[6..10].try_into().unwrap());
-            let modifier = i32::from_be_bytes(fixed[12..16].try_into().unwrap());
-            columns.push((name, oid, modifier));
+            columns.push((name, rest[end + 1..end + 19].try_into().unwrap()));
             rest = &rest[end + 19..];
         }
         columns

@@ -37,17 +37,32 @@ pub fn with_oids(mut tables: Vec<TableInfo>) -> Vec<UserTable> {
     let mut taken = HashSet::new();
     let tables = tables.into_iter().filter_map(|info| {
         let namespace = namespace_oid(&info.schema)?;
-        let mut place = i64::from(hash(&[&info.schema, &info.name]) % (1 << 24));
-        while !taken.insert(place) {
-            place = (place + 1) % (1 << 24);
-        }
         Some(UserTable {
+            oid: next_oid(&info.schema, &info.name, &mut taken),
             info,
-            oid: 16_384 + place * OIDS_OF_A_TABLE,
             namespace,
         })
     });
     tables.collect()
+}
+
+/// The oid of one table among all of its schema.
+pub fn oid_of(schema: &str, names: &[String], name: &str) -> Option<i64> {
+    let mut names: Vec<&String> = names.iter().collect();
+    names.sort();
+    let mut taken = HashSet::new();
+    let mut oids = names
+        .into_iter()
+        .map(|known| (known, next_oid(schema, known, &mut taken)));
+    oids.find(|(known, _)| *known == name).map(|(_, oid)| oid)
+}
+
+fn next_oid(schema: &str, name: &str, taken: &mut HashSet<i64>) -> i64 {
+    let mut place = i64::from(hash(&[schema, name]) % (1 << 24));
+    while !taken.insert(place) {
+        place = (place + 1) % (1 << 24);
+    }
+    16_384 + place * OIDS_OF_A_TABLE
 }
 
 impl UserTable {

@@ -15,7 +15,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use pgwire::messages::data::{FieldDescription, RowDescription};
 
 use crate::error::{Error, Result};
-use crate::session::Settings;
+use crate::session::{ATTRIBUTE, Settings, TABLE_OID};
 use cells::Cells;
 use types::PgType;
 
@@ -97,11 +97,16 @@ impl Columns {
     pub fn description(&self) -> RowDescription {
         let fields = self.schema.fields().iter().zip(&self.types);
         let fields = fields.map(|(field, (kind, is_binary))| {
-            let number = |key: &str| field.metadata().get(key).and_then(|text| text.parse().ok());
+            let number = |key: &str| {
+                field
+                    .metadata()
+                    .get(key)
+                    .and_then(|text| text.parse::<i64>().ok())
+            };
             FieldDescription::new(
                 field.name().replace('\0', ""),
-                number("table_oid").unwrap_or(0),
-                number("attribute").unwrap_or(0) as i16,
+                number(TABLE_OID).unwrap_or(0) as i32,
+                number(ATTRIBUTE).unwrap_or(0) as i16,
                 kind.oid,
                 kind.size,
                 kind.modifier,
