@@ -26,7 +26,7 @@ pub struct TokenPrices {
 impl TokenPrices {
     /// The position of the first price at or after `timestamp`.
     pub fn first_at_or_after(&self, timestamp: i64) -> Option<usize> {
-        let position = self.timestamps.partition_point(|t| *t < timestamp);
+        let position = lower_bound(&self.timestamps, timestamp);
         (position < self.timestamps.len()).then_some(position)
     }
 
@@ -36,6 +36,49 @@ impl TokenPrices {
             .partition_point(|t| *t <= timestamp)
             .checked_sub(1)
     }
+}
+
+/// How many of these ascending instants are before `instant`.
+///
+/// Prices come at about even distances, so the place is guessed by proportion and searched from
+/// there in steps that double, then by bisection: where bisection alone would wait for memory at
+/// each of a dozen far places, this looks at a few that are near each other.
+fn lower_bound(instants: &[i64], instant: i64) -> usize {
+    let (Some(first), Some(last)) = (instants.first(), instants.last()) else {
+        return 0;
+    };
+    if instant <= *first {
+        return 0;
+    }
+    if instant > *last {
+        return instants.len();
+    }
+    // From here on: first < instant <= last. The guess may be anywhere, the result is exact.
+    let share =
+        (instant.wrapping_sub(*first)) as u64 as f64 / (last.wrapping_sub(*first)) as u64 as f64;
+    let end = instants.len() - 1;
+    let guess = ((share * end as f64) as usize).min(end);
+    let mut step = 4;
+    // `instants[low] < instant <= instants[high]`, but for a `low` of 0.
+    let (mut low, mut high);
+    if instants[guess] < instant {
+        low = guess;
+        high = (guess + step).min(end);
+        while instants[high] < instant {
+            low = high;
+            step *= 2;
+            high = (high + step).min(end);
+        }
+    } else {
+        high = guess;
+        low = guess.saturating_sub(step);
+        while low > 0 && instants[low] >= instant {
+            high = low;
+            step *= 2;
+            low = low.saturating_sub(step);
+        }
+    }
+    low + instants[low..high].partition_point(|at| *at < instant)
 }
 
 /// The prices of every token, found by address.
@@ -87,5 +130,28 @@ impl PriceBook {
     /// Every token with its prices, in the order of the book.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &TokenPrices)> {
         self.addresses.iter().zip(&self.tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_bound_is_that_of_bisection() {
+        let even: Vec<i64> = (0..1000).map(|place| place * 60).collect();
+        let uneven: Vec<i64> = (0..1000_i64).map(|place| place * place * place).collect();
+        let mut gap = even.clone();
+        gap.extend(even.iter().map(|at| at + 1_000_000_000));
+        let extremes = vec![i64::MIN, -1, 0, 1, i64::MAX - 1, i64::MAX];
+        let few = [vec![], vec![7], vec![7, 8]];
+        for instants in [even, uneven, gap, extremes].iter().chain(&few) {
+            let near = |at: &i64| [at.saturating_sub(1), *at, at.saturating_add(1)];
+            let ends = [i64::MIN, 0, i64::MAX];
+            for instant in instants.iter().flat_map(near).chain(ends) {
+                let expected = instants.partition_point(|at| *at < instant);
+                assert_eq!(lower_bound(instants, instant), expected, "{instant}");
+            }
+        }
     }
 }
