@@ -49,6 +49,7 @@ pub struct Served {
     pub pipeline: Arc<Pipeline>,
     /// Tables, functions and settings, which every session starts from.
     pub state: SessionState,
+    sweep_source: Arc<SweepSource>,
     functions: OnceLock<Arc<FunctionSet>>,
 }
 
@@ -181,6 +182,11 @@ impl Engine {
         &self.served.dataset
     }
 
+    /// The combinations that backtests of that dataset have run so far.
+    pub fn combinations_done(&self) -> u64 {
+        self.served.sweep_source.done()
+    }
+
     /// Users, scenarios, runs and live settings.
     pub fn store(&self) -> &Arc<Store> {
         &self.newest.store
@@ -281,9 +287,10 @@ impl Served {
         for table in &RUN_TABLES {
             session.register_table(table.name, Arc::new(RunRowsTable::new(table, &pipeline)))?;
         }
+        let sweep_source = Arc::new(SweepSource::new(dataset.clone()));
         session.register_relation_planner(Arc::new(TableFunctionPlanner {
             pipeline: Arc::clone(&pipeline),
-            sweep_source: Arc::new(SweepSource::new(dataset.clone())),
+            sweep_source: Arc::clone(&sweep_source),
             dataset: dataset.clone(),
             last_day: last_day(&dataset),
         }))?;
@@ -291,6 +298,7 @@ impl Served {
             state: session.state(),
             dataset,
             pipeline,
+            sweep_source,
             functions: OnceLock::new(),
         })
     }
@@ -304,6 +312,11 @@ fn settings(config: SessionConfig) -> SessionConfig {
         // compare_trades has an order, which a subquery's would not keep.
         .set_bool(
             "datafusion.sql_parser.enable_subquery_sort_elimination",
+            false,
+        )
+        // A field of simulate_exit(…) would be computed where its struct is, once for each field.
+        .set_bool(
+            "datafusion.optimizer.enable_leaf_expression_pushdown",
             false,
         )
         .set_str("datafusion.execution.time_zone", "UTC")

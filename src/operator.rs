@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchemaRef, Result};
+use datafusion::common::{DFSchemaRef, Result, Statistics};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -35,6 +36,11 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
 
     /// What `EXPLAIN` says of it.
     fn detail(&self) -> String;
+
+    /// How many rows it has in all, about, where that is known.
+    fn row_count(&self) -> Option<usize> {
+        None
+    }
 
     /// Its rows. Nothing is done before they are asked for.
     fn execute(
@@ -209,6 +215,13 @@ impl ExecutionPlan for NodeExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (operator, schema) = (Arc::clone(&self.operator), Arc::clone(&self.schema));
         Ok(Arc::new(Self::new(operator, children, schema)))
+    }
+
+    fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
+        let statistics = Statistics::new_unknown(&self.schema);
+        let rows = self.operator.row_count();
+        let rows = rows.map_or(Precision::Absent, Precision::Inexact);
+        Ok(Arc::new(statistics.with_num_rows(rows)))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -5,10 +5,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
 
 use hindsight::dataset::Dataset;
-use hindsight::sweep::backtest::{Backtest, backtest};
+use hindsight::sweep::backtest::{Backtest, Course, backtest};
 use hindsight::sweep::combination::Combination;
 use hindsight::sweep::history::History;
 use hindsight_udfs::exits::first_touches::{Levels, first_touches};
@@ -96,7 +95,7 @@ impl Kernels {
     }
 
     fn run(&self, combinations: &[Combination]) -> Vec<Backtest> {
-        let (book, go_on) = (&self.dataset.price_book, AtomicBool::new(false));
+        let (book, go_on) = (&self.dataset.price_book, Course::default());
         backtest(&self.history, book, combinations, &go_on).unwrap()
     }
 

@@ -11,6 +11,8 @@ use super::interrupt::Interrupt;
 const TICK: Duration = Duration::from_millis(100);
 const BAR: &str = "{prefix:<18} {wide_bar:.cyan/dim} {percent:>3} %  {eta:>4} left";
 const ROWS: &str = "{prefix:<18} {wide_bar:.cyan/dim} {human_pos:>12} of about {human_len} rows";
+const COUNTS: &str =
+    "{prefix:<18} {wide_bar:.cyan/dim} {human_pos:>12} of {human_len}  {eta:>4} left";
 const BYTES: &str = "{prefix:<18} {wide_bar:.cyan/dim} {bytes:>10} of {total_bytes}  {eta:>4} left";
 
 /// A bar that is gone when it is dropped.
@@ -20,6 +22,11 @@ impl Bar {
     /// A bar over a known amount of work.
     pub fn new(name: &str, total: u64) -> Self {
         Self::with_template(name, total, BAR)
+    }
+
+    /// A bar that also counts.
+    pub fn counting(name: &str, total: u64) -> Self {
+        Self::with_template(name, total, COUNTS)
     }
 
     /// Something of unknown length.
@@ -32,6 +39,11 @@ impl Bar {
     pub fn set(&self, done: u64, total: u64) {
         self.0.set_length(total);
         self.0.set_position(done);
+    }
+
+    /// Takes it away, for good.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
     }
 
     fn with_template(name: &str, total: u64, template: &str) -> Self {
@@ -47,7 +59,7 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.clear();
     }
 }
 

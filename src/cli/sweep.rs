@@ -1,8 +1,11 @@
 //! `hindsight sweep`: every combination of some settings, the best first.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hindsight::Engine;
 use hindsight::sweep::estimate;
 
 use super::failure::Failure;
@@ -16,6 +19,8 @@ use super::workspace::Workspace;
 
 /// A wait that is announced.
 const WORTH_SAYING: Duration = Duration::from_secs(5);
+/// How often the progress is looked at.
+const FOLLOW: Duration = Duration::from_millis(100);
 /// The rows of a table, unless told otherwise.
 const TABLE_ROWS: u64 = 20;
 
@@ -82,10 +87,20 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
             estimate::in_words(time)
         )),
     }
-    let spinner = Bar::spinner("backtesting");
-    output
-        .write_after(outcome, true, move || drop(spinner))
-        .await?;
+    let bar = Arc::new(Bar::counting("combinations", combinations));
+    let shown = Arc::clone(&bar);
+    tokio::select! {
+        written = output.write_after(outcome, true, move || shown.clear()) => written?,
+        never = follow(&engine, &bar, combinations) => match never {},
+    }
     aside(seconds(started.elapsed()));
     Ok(())
+}
+
+/// Shows how far the sweep is, as long as it is waited for.
+async fn follow(engine: &Engine, bar: &Bar, combinations: u64) -> Infallible {
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        bar.set(engine.combinations_done().min(combinations), combinations);
+    }
 }

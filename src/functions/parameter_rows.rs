@@ -66,6 +66,11 @@ impl Operator for ParameterRows {
         self.function.to_owned()
     }
 
+    /// Mostly one row: joins collect it, and leave the signals where they are, in all partitions.
+    fn row_count(&self) -> Option<usize> {
+        Some(1)
+    }
+
     fn execute(
         &self,
         inputs: &[Arc<dyn ExecutionPlan>],

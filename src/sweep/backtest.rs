@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::common::Result;
 use hindsight_udfs::price_book::PriceBook;
@@ -34,12 +35,30 @@ pub struct Backtest {
     pub conservative_pnl: i128,
 }
 
+/// How far backtests are, and whether they shall stop.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// Counts the combinations that are done.
+    done: Arc<AtomicU64>,
+    pub is_cancelled: AtomicBool,
+}
+
+impl Course {
+    /// One that counts here.
+    pub fn new(done: Arc<AtomicU64>) -> Self {
+        Self {
+            done,
+            is_cancelled: AtomicBool::new(false),
+        }
+    }
+}
+
 /// Runs every combination; the results stand in the order of the combinations.
 pub fn backtest(
     history: &History,
     book: &PriceBook,
     combinations: &[Combination],
-    cancelled: &AtomicBool,
+    course: &Course,
 ) -> Result<Vec<Backtest>> {
     let ranges = combinations.iter();
     let ranges = ranges.map(|c| history.range(c.range.0, c.range.1));
@@ -54,7 +73,7 @@ pub fn backtest(
             &shared.signals,
             &block.levels,
             block.fill_model,
-            cancelled,
+            &course.is_cancelled,
         )?;
         let run = Run {
             history,
@@ -63,7 +82,7 @@ pub fn backtest(
             shared: &shared,
             exits: &exits,
             actual: &actual,
-            cancelled,
+            course,
         };
         let same_rules = block.members.par_chunk_by(|a, b| a.rules == b.rules);
         let results: Vec<Vec<(usize, Backtest)>> = same_rules
@@ -153,7 +172,7 @@ struct Run<'a> {
     shared: &'a Shared,
     exits: &'a ExitTable<'a>,
     actual: &'a ActualSides,
-    cancelled: &'a AtomicBool,
+    course: &'a Course,
 }
 
 impl Run<'_> {
@@ -197,6 +216,8 @@ impl Run<'_> {
         };
         let thresholds: Vec<i64> = members.iter().map(|member| member.threshold).collect();
         let sums = pass.run(&thresholds, scratch)?;
+        let done = members.len() as u64;
+        self.course.done.fetch_add(done, Ordering::Relaxed);
         let range = &self.block.scorings.values[first.scoring].range;
         let result = |(member, sum): (&Member, Sum)| {
             let selected = scores.selected.get(&member.threshold);
@@ -220,7 +241,7 @@ impl Run<'_> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        match self.cancelled.load(Ordering::Relaxed) {
+        match self.course.is_cancelled.load(Ordering::Relaxed) {
             true => Err(Error::Cancelled),
             false => Ok(()),
         }

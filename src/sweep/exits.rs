@@ -39,13 +39,24 @@ pub struct SignalExit {
     pub actual_pnl: i64,
 }
 
-/// A touch on its way to its rank.
-struct Touched {
+/// The paths of some signals, walked.
+#[derive(Default)]
+struct Walked {
+    order: Vec<Place>,
+    /// In the order of the walk.
+    exits: Vec<SignalExit>,
+}
+
+/// A touch on its way to its rank: they are ranked as these are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
     timestamp: i64,
     id_rank: u32,
     reason: u8,
-    cell: usize,
-    exit: SignalExit,
+    /// Among the exits of the signals that were walked with its own.
+    exit: u32,
+    /// Row × slots + slot.
+    cell: u32,
 }
 
 /// The touches of some signals.
@@ -80,21 +91,25 @@ impl<'a> ExitTable<'a> {
             true => Err(Error::Cancelled),
             false => Ok(paths.walk(chunk * SIGNALS_AT_ONCE, signals)),
         });
-        let walked: Vec<Vec<Touched>> = walked.collect::<Result<_, Error>>()?;
-        let touched: Vec<Touched> = walked.into_iter().flatten().collect();
+        let walked: Vec<Walked> = walked.collect::<Result<_, Error>>()?;
 
-        let mut order: Vec<(i64, u32, u8, u32)> = (0_u32..)
-            .zip(&touched)
-            .map(|(place, touch)| (touch.timestamp, touch.id_rank, touch.reason, place))
-            .collect();
+        let mut order: Vec<Place> = Vec::with_capacity(walked.iter().map(|w| w.order.len()).sum());
+        walked
+            .iter()
+            .for_each(|w| order.extend_from_slice(&w.order));
         order.par_sort_unstable();
-        let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
-        let mut exits = Vec::with_capacity(touched.len());
-        for (rank, (.., place)) in (0_u32..).zip(&order) {
-            let touch = &touched[*place as usize];
-            ranks[touch.cell] = rank;
-            exits.push(touch.exit);
-        }
+        let cells_at_once = SIGNALS_AT_ONCE * levels.slot_count();
+        let exit =
+            |place: &Place| walked[place.cell as usize / cells_at_once].exits[place.exit as usize];
+        let exits = || order.par_iter().with_min_len(4096).map(exit).collect();
+        let ranks = || {
+            let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
+            for (rank, place) in (0_u32..).zip(&order) {
+                ranks[place.cell as usize] = rank;
+            }
+            ranks
+        };
+        let (exits, ranks) = rayon::join(exits, ranks);
         Ok(Self {
             levels,
             ranks,
@@ -138,8 +153,8 @@ struct Paths<'a> {
 
 impl Paths<'_> {
     /// The touches of some signals, the first of which has this row.
-    fn walk(&self, first_row: usize, signals: &[u32]) -> Vec<Touched> {
-        let mut touched = Vec::with_capacity(signals.len());
+    fn walk(&self, first_row: usize, signals: &[u32]) -> Walked {
+        let mut walked = Walked::default();
         let mut touches = Vec::new();
         for (row, signal) in (first_row..).zip(signals) {
             let at = *signal as usize;
@@ -176,23 +191,25 @@ impl Paths<'_> {
                     true => rate,
                     false => stake.rate(conservative),
                 };
-                touched.push(Touched {
+                // Blocks hold fewer cells, and so fewer exits, than 32 bits count.
+                walked.order.push(Place {
                     timestamp: timestamps[exit.position],
                     id_rank: self.history.id_ranks[at],
                     reason: exit.reason as u8,
-                    cell: row * self.levels.slot_count() + touch.slot,
-                    exit: SignalExit {
-                        signal: *signal,
-                        is_new,
-                        is_vast: rate.is_none() || conservative_rate.is_none(),
-                        rate: rate.unwrap_or_default(),
-                        conservative_rate: conservative_rate.unwrap_or_default(),
-                        actual_pnl,
-                    },
+                    exit: walked.exits.len() as u32,
+                    cell: (row * self.levels.slot_count() + touch.slot) as u32,
+                });
+                walked.exits.push(SignalExit {
+                    signal: *signal,
+                    is_new,
+                    is_vast: rate.is_none() || conservative_rate.is_none(),
+                    rate: rate.unwrap_or_default(),
+                    conservative_rate: conservative_rate.unwrap_or_default(),
+                    actual_pnl,
                 });
             }
         }
-        touched
+        walked
     }
 }
 

@@ -1,7 +1,7 @@
 //! The grid operator: parameter rows in, backtest rows out.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
@@ -15,7 +15,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_udfs::decimal::multiply_divide_half_even;
 
-use super::backtest::{Backtest, backtest};
+use super::backtest::{Backtest, Course, backtest};
 use super::combination::Combination;
 use super::history::History;
 use super::metrics::Metrics;
@@ -34,6 +34,7 @@ const RATIO: DataType = DataType::Decimal128(38, 2);
 pub struct SweepSource {
     dataset: Dataset,
     history: OnceLock<History>,
+    done: Arc<AtomicU64>,
 }
 
 impl SweepSource {
@@ -41,7 +42,13 @@ impl SweepSource {
         Self {
             dataset,
             history: OnceLock::new(),
+            done: Arc::default(),
         }
+    }
+
+    /// The combinations that all calls together have run.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// The signals of the dataset.
@@ -169,26 +176,26 @@ async fn run(
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 ) -> Result<RecordBatch> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let _stop = StopOnDrop(Arc::clone(&cancelled));
+    let course = Arc::new(Course::new(Arc::clone(&source.done)));
+    let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
         let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
         let combinations = (0..parameters.num_rows())
             .map(|row| Combination::read(&parameters, row))
             .collect::<Result<Vec<_>>>()?;
         let book = &source.dataset.price_book;
-        let results = backtest(source.history()?, book, &combinations, &cancelled)?;
+        let results = backtest(source.history()?, book, &combinations, &course)?;
         rows(&schema, &parameters, &results)
     });
     work.await
         .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
 }
 
-struct StopOnDrop(Arc<AtomicBool>);
+struct StopOnDrop(Arc<Course>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_cancelled.store(true, Ordering::Relaxed);
     }
 }
 

@@ -6,7 +6,6 @@ mod grid;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use datafusion::arrow::compute::concat_batches;
@@ -16,7 +15,7 @@ use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use hindsight::ingest::synthetic::SyntheticHistory;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
-use hindsight::sweep::backtest::{Backtest, backtest};
+use hindsight::sweep::backtest::{Backtest, Course, backtest};
 use hindsight::sweep::combination::Combination;
 use hindsight::sweep::history::History;
 use hindsight::sweep::plan::rows;
@@ -83,7 +82,7 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
         Arc::clone(&dataset.price_book),
     );
     let engine = block_on(Engine::new(dataset)).unwrap();
-    let go_on = AtomicBool::new(false);
+    let go_on = Course::default();
     for grid in Grid::all() {
         let sql = format!("select * from {}", grid.call());
         let swept = block_on(engine.sql(&sql)).unwrap();
