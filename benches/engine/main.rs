@@ -15,6 +15,7 @@ mod kernels;
 mod load;
 mod measure;
 mod plain;
+mod server;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,7 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("--count") => return kernels::run_for_count(&arguments[1..]),
         Some("--write") => return load::write(&arguments[1..]),
+        Some("--sweep") => return sweep_by_itself(&arguments[1..]),
         _ => {}
     }
     let asked: Vec<&str> = arguments
@@ -57,6 +59,12 @@ fn main() {
     bench.load(is_asked("load"));
     if is_asked("process") {
         bench.processes();
+    }
+    if is_asked("threads") {
+        bench.threads();
+    }
+    if is_asked("server") {
+        server::round_trips(&bench.workspace);
     }
     let in_process = ["kernel", "single", "sweep"];
     if in_process.into_iter().any(is_asked) {
@@ -135,6 +143,12 @@ impl Bench {
             "--set",
             "start_date=2025-01-01",
         ];
+        let shown = [&first_day[..], &["--no-store"]].concat();
+        row(
+            "process: hindsight run --no-store",
+            &program(GOES, None, &shown),
+            None,
+        );
         row(
             "process: hindsight run",
             &program(GOES, None, &first_day),
@@ -146,16 +160,28 @@ impl Bench {
             holds: vec![60, 240],
             ..Grid::hundred()
         };
-        row("process: 10 combinations", &query(&ten.call()), None);
+        let few = query(&ten.call());
+        row("process: 10 combinations", &few, None);
         let grid = format!("select * from {}", Grid::ten_thousand().call());
         let query = ["query", "--data", self.data(), "--format", "csv", &grid];
-        for threads in [1, 2] {
-            let taken = program(3, Some(threads), &query);
-            row(
-                &format!("process: 10,000 combinations, threads: {threads}"),
-                &taken,
-                None,
-            );
+        let many = program(3, None, &query);
+        row("process: 10,000 combinations", &many, None);
+        if let (Some(few), Some(many)) = (few.peak, many.peak) {
+            println!("  {:.2} times the peak memory", many as f64 / few as f64);
+        }
+    }
+
+    /// Sweeps by themselves, without the start of a process, on one thread and on two.
+    fn threads(&self) {
+        for grid in [Grid::thousand(), Grid::ten_thousand()] {
+            let taken = [1, 2].map(|threads| {
+                let taken = measure::swept(threads, grid.len(), &self.workspace);
+                let what = format!("{} combinations, threads: {threads}", grid.len());
+                row(&what, &taken, None);
+                taken
+            });
+            let ratio = taken[0].wall.as_secs_f64() / taken[1].wall.as_secs_f64();
+            println!("  {ratio:.2} times faster on two threads");
         }
     }
 
@@ -262,6 +288,24 @@ fn count(rows: &[RecordBatch]) -> i64 {
     rows.iter().map(column).sum()
 }
 
+/// What a process does that only sweeps; prints the microseconds it took.
+fn sweep_by_itself(arguments: &[String]) {
+    let [combinations, workspace] = arguments else {
+        panic!("--sweep COMBINATIONS WORKSPACE, found {arguments:?}");
+    };
+    let mut grids = Grid::all().into_iter();
+    let grid = grids.find(|grid| grid.len().to_string() == *combinations);
+    let grid = grid.expect("a grid of that size");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let engine = runtime
+        .block_on(Engine::open(Path::new(workspace)))
+        .unwrap();
+    let sql = format!("select * from {}", grid.call());
+    let goes = if grid.len() > 1_000 { 5 } else { 15 };
+    let (_, taken) = best(goes, || runtime.block_on(engine.sql(&sql)).unwrap());
+    println!("{} {}", taken.wall.as_micros(), taken.processor.as_micros());
+}
+
 /// What the kernels execute, on any machine at any load.
 fn instructions() {
     println!(
@@ -288,12 +332,19 @@ fn growth(days: u32) {
         let bench = Bench::new(folder.path(), times * days);
         bench.load(false);
         let data = bench.data();
-        let run = program(
-            3,
+        let run = [
+            "run",
+            "--no-store",
+            "--data",
+            data,
+            "--set",
+            "start_date=2025-01-01",
+        ];
+        row(
+            "process: hindsight run --no-store",
+            &program(3, None, &run),
             None,
-            &["run", "--data", data, "--set", "start_date=2025-01-01"],
         );
-        row("process: hindsight run", &run, None);
         let hundred = format!("select * from {}", Grid::hundred().call());
         let query = program(3, None, &["query", "--data", data, &hundred]);
         row("process: 100 combinations", &query, None);

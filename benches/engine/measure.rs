@@ -1,6 +1,7 @@
 //! Wall time, processor time and peak memory, of this process and of others.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,27 @@ pub fn best<T>(goes: usize, mut work: impl FnMut() -> T) -> (T, Taken) {
         least.processor = least.processor.min(taken.processor);
     }
     (result, least)
+}
+
+/// A sweep in a process of its own on so many threads: without what it takes to start.
+pub fn swept(threads: usize, combinations: usize, workspace: &Path) -> Taken {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--sweep", &combinations.to_string()])
+        .arg(workspace)
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the sweep failed");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut micros = said.split_whitespace().map(|number| {
+        let micros: u64 = number.parse().expect("microseconds");
+        Duration::from_micros(micros)
+    });
+    Taken {
+        wall: micros.next().unwrap(),
+        processor: micros.next().unwrap(),
+        peak: None,
+    }
 }
 
 /// The least of several runs of the program, on so many threads where that is said.
