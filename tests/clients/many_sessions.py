@@ -83,21 +83,29 @@ async def main():
         most = max(most, resident_megabytes())
         await asyncio.sleep(0.1)
     done = load.result()
-    allowed = before * 1.2 + 20
+    # The allocator keeps some pages for what little is left on each.
+    allowed = before + 64
     for _ in range(50):
         await asyncio.sleep(0.1)
         after = resident_megabytes()
         if after <= allowed:
             break
     print(
-        f"   {SESSIONS} sessions, {SECONDS:.0f} s: {sum(done)} statements and {done[0]} sweeps without an error; "
+        f"   {SESSIONS} sessions, {SECONDS:.0f} s: {sum(done)} statements and {done[0]} sweeps, no error; "
         f"{before:.0f} MB before, at most {most:.0f}, {after:.0f} after"
     )
     assert all(done), f"sessions without an answer: {[n for n, count in enumerate(done) if not count]}"
     assert after <= allowed, f"{after:.0f} MB are held, {before:.0f} were before"
     connection = await connect()
-    left = await connection.fetchval("select count(*) from pg_stat_activity where pid <> pg_backend_pid()")
-    assert left == 0, f"{left} sessions are left"
+    for _ in range(50):
+        left = await connection.fetch(
+            "select query from pg_stat_activity "
+            "where client_addr is not null and pid <> pg_backend_pid()"
+        )
+        if not left:
+            break
+        await asyncio.sleep(0.1)
+    assert not left, f"sessions are left: {left}"
     await connection.close()
 
 
