@@ -29,7 +29,6 @@ pub fn of(plan: &LogicalPlan, tables: &SessionTables) -> Vec<Option<(i64, usize)
 }
 
 fn origins(plan: &LogicalPlan) -> Vec<Option<Origin>> {
-    let nothing = || vec![None; plan.schema().fields().len()];
     match plan {
         LogicalPlan::TableScan(scan) => {
             let count = scan.source.schema().fields().len();
@@ -65,7 +64,7 @@ fn origins(plan: &LogicalPlan) -> Vec<Option<Origin>> {
         LogicalPlan::Sort(sort) => origins(&sort.input),
         LogicalPlan::Limit(limit) => origins(&limit.input),
         LogicalPlan::SubqueryAlias(alias) => origins(&alias.input),
-        _ => nothing(),
+        _ => vec![None; plan.schema().fields().len()],
     }
 }
 

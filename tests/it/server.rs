@@ -954,7 +954,7 @@ fn conversations() -> Vec<Vec<u8>> {
 #[test]
 fn fuzzed_messages_end_in_errors_or_closed_connections() {
     let count: u64 =
-        std::env::var("HINDSIGHT_FUZZ_MESSAGES").map_or(2_000, |count| count.parse().unwrap());
+        std::env::var("HINDSIGHT_FUZZ_MESSAGES").map_or(100_000, |count| count.parse().unwrap());
     let conversations = conversations();
     let address = SHARED.1.address;
     let threads: Vec<_> = (0..8)
