@@ -36,13 +36,18 @@ def resident_megabytes():
     return int(line.split()[1]) / 1024
 
 
+# A login costs a client more than the server, and all of these clients are one.
+logins = asyncio.Semaphore(10)
+
+
 async def connect():
-    return await asyncpg.connect(statement_cache_size=20, timeout=60)
+    async with logins:
+        return await asyncpg.connect(statement_cache_size=20, timeout=60)
 
 
 async def session(number, connected, seconds, done):
     connection = await connect()
-    # A login costs a client more than the server: all of them are done before the clock starts.
+    # The clock starts when all have logged in.
     await connected.wait()
     end = time.monotonic() + seconds
     chance = random.Random(number)
