@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::csv;
+use datafusion::arrow::csv::{ReaderBuilder, Writer};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use hindsight::ingest::synthetic::{SyntheticFiles, SyntheticHistory};
 
@@ -45,40 +45,40 @@ pub fn write(arguments: &[String]) {
     history.write(Path::new(folder), &go_on).unwrap();
 }
 
-/// Loads a history with these prices into a workspace.
-pub fn load(files: &SyntheticFiles, prices: &Path, workspace: &Path) -> Taken {
-    let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let arguments = [
-        ("--data", text(workspace)),
-        ("--signals", text(&files.signals)),
-        ("--prices", text(prices)),
-        ("--trades", text(&files.trades)),
-    ];
-    let mut all = vec!["load"];
-    for (name, value) in &arguments {
-        all.extend([*name, value.as_str()]);
-    }
-    program(1, None, &all)
+/// Loads a history into a workspace.
+pub fn load(files: &SyntheticFiles, workspace: &Path) -> Taken {
+    let (signals, trades) = (text(&files.signals), text(&files.trades));
+    let more = ["--signals", signals, "--trades", trades];
+    load_prices(&files.prices, workspace, &more)
 }
 
-/// Decodes and loads the prices, from Parquet and from CSV.
+fn load_prices(prices: &Path, workspace: &Path, more: &[&str]) -> Taken {
+    let all = ["load", "--data", text(workspace), "--prices", text(prices)];
+    program(1, None, &[&all[..], more].concat())
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Decodes and loads the prices alone, from Parquet and from CSV.
 pub fn compare(files: &SyntheticFiles, folder: &Path) {
-    let (rows, decoding) = best(3, || decode_parquet(&files.prices));
+    let (rows, decoding) = best(5, || decode_parquet(&files.prices));
     row("decode the prices from Parquet", &decoding, None);
-    compare_load("load from Parquet", files, &files.prices, &decoding, folder);
-    let text = folder.join("prices.csv");
-    write_csv(&files.prices, &text);
-    let (again, decoding) = best(3, || decode_csv(&files.prices, &text));
+    compare_load("load them from Parquet", &files.prices, &decoding, folder);
+    let csv = folder.join("prices.csv");
+    write_csv(&files.prices, &csv);
+    let (again, decoding) = best(3, || decode_csv(&files.prices, &csv));
     assert_eq!(rows, again, "both files have the same rows");
     row("decode them from CSV", &decoding, None);
-    compare_load("load from CSV", files, &text, &decoding, folder);
-    std::fs::remove_file(text).unwrap();
+    compare_load("load them from CSV", &csv, &decoding, folder);
+    std::fs::remove_file(csv).unwrap();
 }
 
-fn compare_load(what: &str, files: &SyntheticFiles, prices: &Path, decoding: &Taken, at: &Path) {
-    let loads = (0..3).map(|_| {
+fn compare_load(what: &str, prices: &Path, decoding: &Taken, at: &Path) {
+    let loads = (0..5).map(|_| {
         let workspace = at.join("compared");
-        let taken = load(files, prices, &workspace);
+        let taken = load_prices(prices, &workspace, &[]);
         std::fs::remove_dir_all(workspace).unwrap();
         taken
     });
@@ -97,17 +97,17 @@ fn decode_parquet(prices: &Path) -> usize {
     parquet(prices).map(|batch| batch.num_rows()).sum()
 }
 
-fn decode_csv(prices: &Path, text: &Path) -> usize {
+fn decode_csv(prices: &Path, csv: &Path) -> usize {
     let schema = parquet(prices).next().unwrap().schema();
-    let reader = csv::ReaderBuilder::new(schema)
+    let reader = ReaderBuilder::new(schema)
         .with_header(true)
         .with_batch_size(ROWS);
-    let reader = reader.build(File::open(text).unwrap()).unwrap();
+    let reader = reader.build(File::open(csv).unwrap()).unwrap();
     reader.map(|batch| batch.unwrap().num_rows()).sum()
 }
 
-fn write_csv(prices: &Path, text: &Path) {
-    let mut writer = csv::Writer::new(std::io::BufWriter::new(File::create(text).unwrap()));
+fn write_csv(prices: &Path, csv: &Path) {
+    let mut writer = Writer::new(std::io::BufWriter::new(File::create(csv).unwrap()));
     for batch in parquet(prices) {
         writer.write(&batch).unwrap();
     }

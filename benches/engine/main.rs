@@ -120,8 +120,8 @@ impl Bench {
         if is_compared {
             load::compare(&files, &self.folder);
         }
-        let loaded = load::load(&files, &files.prices, &self.workspace);
-        row("load it from Parquet", &loaded, None);
+        let loaded = load::load(&files, &self.workspace);
+        row("load all of it from Parquet", &loaded, None);
         loaded
     }
 

@@ -108,12 +108,31 @@ pub async fn execute(
     .await
 }
 
+/// Keeps the memory of one piece of a history for the next: given back and asked for again, its
+/// pages would cost as much as decoding them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(
+    unsafe_code,
+    reason = "the allocator of the C library has no safe interface"
+)]
+fn keep_memory() {
+    // SAFETY: both set a limit of the allocator, and may be called at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 256 << 20);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn keep_memory() {}
+
 /// Loads, and says what came of it.
 async fn load(
     workspace: &Path,
     interrupt: &Interrupt,
     work: impl FnOnce(&Path, &LoadProgress) -> hindsight::Result<LoadSummary> + Send + 'static,
 ) -> Result<(), Failure> {
+    keep_memory();
     let started = Instant::now();
     let progress = LoadProgress::new(interrupt);
     let directory = workspace.to_owned();

@@ -9,6 +9,7 @@
 
 mod fingerprint;
 mod map;
+mod series;
 mod write;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::schema::{DATA_QUALITY, SIGNALS, TRADE_OUTCOMES};
 
+pub(crate) use series::Series;
 pub(crate) use write::{GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
 
 /// One generation of a loaded history, open for reading; clones share the mapped memory.

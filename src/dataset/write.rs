@@ -19,6 +19,7 @@ use datafusion::arrow::ipc::writer::FileWriter;
 
 use super::fingerprint::{Fingerprint, token_digest};
 use super::map::{prices_schema, tokens_schema};
+use super::series::Series;
 use super::{
     DATA_QUALITY_FILE, Dataset, FORMAT, MANIFEST_FILE, Manifest, PRICES_FILE, SIGNALS_FILE,
     TOKENS_FILE, TRADE_OUTCOMES_FILE, dataset_directory, generation_directory, unwritable,
@@ -173,9 +174,9 @@ pub(crate) const NO_VOLUME: i128 = -1;
 pub(crate) struct SortedToken {
     address: Arc<str>,
     scale: u8,
-    timestamps: Vec<i64>,
-    mantissas: Vec<i64>,
-    volumes: Vec<i128>,
+    timestamps: Series<i64>,
+    mantissas: Series<i64>,
+    volumes: Series<i128>,
     digest: u64,
 }
 
@@ -184,12 +185,12 @@ impl SortedToken {
     pub(crate) fn new(
         address: Arc<str>,
         scale: u8,
-        timestamps: Vec<i64>,
-        mantissas: Vec<i64>,
-        mut volumes: Vec<i128>,
+        timestamps: Series<i64>,
+        mantissas: Series<i64>,
+        mut volumes: Series<i128>,
     ) -> Self {
         if volumes.iter().all(|volume| *volume == NO_VOLUME) {
-            volumes.clear();
+            volumes = Series::default();
         }
         Self {
             digest: token_digest(scale, &timestamps, &mantissas, &volumes),
@@ -223,11 +224,33 @@ struct TokenTable {
 }
 
 impl PricesWriter {
-    /// Writes whole tokens as one record batch.
-    pub(crate) fn write(&mut self, mut tokens: Vec<SortedToken>) -> Result<()> {
+    /// Writes whole tokens: those that follow each other in a chunk as a record batch of their own,
+    /// which is then a part of the chunk, the others together.
+    pub(crate) fn write(&mut self, tokens: &[SortedToken]) -> Result<()> {
+        const ALONE_ROWS: usize = 1 << 14;
+        let mut others = 0..0;
+        for group in
+            tokens.chunk_by(|token, next| token.timestamps.is_followed_by(&next.timestamps))
+        {
+            let rows = group.iter().map(|token| token.timestamps.len());
+            let end = others.end + group.len();
+            if group.len() > 1 && rows.sum::<usize>() >= ALONE_ROWS {
+                self.write_batch(&tokens[others.clone()])?;
+                self.write_batch(group)?;
+                others = end..end;
+            } else {
+                others.end = end;
+            }
+        }
+        self.write_batch(&tokens[others])
+    }
+
+    fn write_batch(&mut self, tokens: &[SortedToken]) -> Result<()> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
         let mut rows = 0;
-        let first = self.tokens.lengths.len();
-        for token in &tokens {
+        for token in tokens {
             self.fingerprint.add_token(&token.address, token.digest);
             self.tokens.addresses.push(Arc::clone(&token.address));
             self.tokens.scales.push(token.scale);
@@ -236,25 +259,14 @@ impl PricesWriter {
             self.tokens.lengths.push(token.timestamps.len() as u64);
             rows += token.timestamps.len() as u64;
         }
-        let (timestamps, mantissas) = if let [only] = tokens.as_mut_slice() {
-            (
-                std::mem::take(&mut only.timestamps),
-                std::mem::take(&mut only.mantissas),
-            )
-        } else {
-            let timestamps: Vec<_> = tokens.iter().map(|t| t.timestamps.as_slice()).collect();
-            let mantissas: Vec<_> = tokens.iter().map(|t| t.mantissas.as_slice()).collect();
-            (timestamps.concat(), mantissas.concat())
-        };
+        let timestamps = Series::concat(tokens.iter().map(|token| &token.timestamps));
+        let mantissas = Series::concat(tokens.iter().map(|token| &token.mantissas));
         let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from(timestamps)),
-            Arc::new(Int64Array::from(mantissas)),
+            Arc::new(Int64Array::new(timestamps, None)),
+            Arc::new(Int64Array::new(mantissas, None)),
         ];
         if self.with_volumes {
-            columns.push(Arc::new(concat_volumes(
-                &tokens,
-                &self.tokens.lengths[first..],
-            )));
+            columns.push(Arc::new(concat_volumes(tokens)));
         }
         let failed = |error| unwritable(&self.path, io_message(error));
         let batch =
@@ -283,16 +295,27 @@ impl PricesWriter {
     }
 }
 
-fn concat_volumes(tokens: &[SortedToken], rows: &[u64]) -> Decimal128Array {
-    let mut values = Vec::with_capacity(rows.iter().sum::<u64>() as usize);
-    for (token, rows) in tokens.iter().zip(rows) {
-        let length = values.len() + *rows as usize;
-        values.extend_from_slice(&token.volumes);
-        values.resize(length, NO_VOLUME);
-    }
-    let valid = BooleanBuffer::collect_bool(values.len(), |row| values[row] != NO_VOLUME);
-    let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
-    Decimal128Array::new(values.into(), nulls).with_data_type(VOLUME)
+fn concat_volumes(tokens: &[SortedToken]) -> Decimal128Array {
+    let is_whole = |token: &SortedToken| token.volumes.len() == token.timestamps.len();
+    let values = match tokens.iter().all(is_whole) {
+        true => Series::concat(tokens.iter().map(|token| &token.volumes)),
+        false => {
+            let mut values = Vec::new();
+            let mut rows = 0;
+            for token in tokens {
+                values.extend_from_slice(&token.volumes);
+                rows += token.timestamps.len();
+                values.resize(rows, NO_VOLUME);
+            }
+            values.into()
+        }
+    };
+    let nulls = values.contains(&NO_VOLUME).then(|| {
+        NullBuffer::new(BooleanBuffer::collect_bool(values.len(), |row| {
+            values[row] != NO_VOLUME
+        }))
+    });
+    Decimal128Array::new(values, nulls).with_data_type(VOLUME)
 }
 
 fn lock(workspace: &Path, path: &Path) -> Result<File> {

@@ -240,7 +240,10 @@ impl ColumnBuilder {
             Building::Text(mut values) => Values::Text(values.finish()),
             Building::Token(tokens) => Values::Token(tokens.finish()),
             Building::Timestamp(mut values) => Values::Timestamp(values.finish()),
-            Building::Price { mantissas, scales } => Values::Price { mantissas, scales },
+            Building::Price { mantissas, scales } => Values::Price {
+                mantissas: mantissas.into(),
+                scales,
+            },
             Building::Decimal { mut values, .. } => Values::Decimal(values.finish()),
         };
         (values, self.rounded)

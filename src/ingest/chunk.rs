@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use datafusion::arrow::array::{
     Array, AsArray, Decimal128Array, DictionaryArray, Int64Array, RecordBatch, StringArray,
 };
+use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int32Type, TimestampMicrosecondType};
 
 use super::columns::Column;
@@ -28,7 +29,7 @@ pub(super) enum Values {
     /// Microseconds since 1970 UTC.
     Timestamp(Int64Array),
     Price {
-        mantissas: Vec<i64>,
+        mantissas: ScalarBuffer<i64>,
         scales: Vec<u8>,
     },
     Decimal(Decimal128Array),

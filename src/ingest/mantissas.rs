@@ -2,13 +2,13 @@
 //! must.
 
 use super::decimal::{divide_exactly, power_of_ten};
-use super::prices::append_run;
+use crate::dataset::Series;
 
 /// Prices × 10^scale.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Mantissas {
     pub(super) scale: u8,
-    pub(super) values: Vec<i64>,
+    pub(super) values: Series<i64>,
 }
 
 /// No scale makes all prices exact and lets them fit.
@@ -22,7 +22,7 @@ impl Mantissas {
             self.scale = scale;
         }
         if self.scale == scale {
-            append_run(&mut self.values, values);
+            self.values.append_run(values);
             return Ok(());
         }
         if self.append_rescaled(values, scale) {
@@ -30,21 +30,21 @@ impl Mantissas {
         }
         // More digits than before: the prices so far move to the new scale.
         if scale > self.scale && self.rescale(scale) {
-            self.values.extend_from_slice(values);
+            self.values.append_run(values);
             return Ok(());
         }
         // Zeros at the end take room: without them it may fit.
         self.minimise();
         let mut new = Self {
             scale,
-            values: values.to_vec(),
+            values: values.to_vec().into(),
         };
         new.minimise();
         let common = self.scale.max(new.scale);
         if !self.rescale(common) || !new.rescale(common) {
             return Err(DoesNotFit);
         }
-        self.values.append(&mut new.values);
+        self.values.append_run(&new.values);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl Mantissas {
         let cut = self.spare_digits();
         if cut > 0 {
             let divisor = 10_i64.pow(u32::from(cut));
-            for value in &mut self.values {
+            for value in self.values.to_mut() {
                 *value /= divisor;
             }
             self.scale -= cut;
@@ -65,7 +65,7 @@ impl Mantissas {
         let all_bits = self.values.iter().fold(0, |bits, value| bits | value);
         // 2^n divides what 10^n divides; mostly this says that there is nothing to cut.
         let mut cut = (all_bits.trailing_zeros() as u8).min(self.scale);
-        for value in &self.values {
+        for value in self.values.iter() {
             while cut > 0 && divide_exactly(value.unsigned_abs().into(), cut.into()).is_none() {
                 cut -= 1;
             }
@@ -78,7 +78,8 @@ impl Mantissas {
 
     /// Appends at the present scale where that is exact and fits; otherwise changes nothing.
     fn append_rescaled(&mut self, values: &[i64], scale: u8) -> bool {
-        let before = self.values.len();
+        let own = self.values.to_mut();
+        let before = own.len();
         for &value in values {
             let rescaled = match self.scale.checked_sub(scale) {
                 Some(more) => multiply(value, more),
@@ -86,9 +87,9 @@ impl Mantissas {
                     .and_then(|quotient| i64::try_from(quotient).ok()),
             };
             match rescaled {
-                Some(rescaled) => self.values.push(rescaled),
+                Some(rescaled) => own.push(rescaled),
                 None => {
-                    self.values.truncate(before);
+                    own.truncate(before);
                     return false;
                 }
             }
@@ -106,7 +107,7 @@ impl Mantissas {
         let Ok(factor) = i64::try_from(factor) else {
             return largest == 0;
         };
-        for value in &mut self.values {
+        for value in self.values.to_mut() {
             *value *= factor;
         }
         self.scale = scale;
@@ -159,11 +160,7 @@ mod tests {
             (&[(&[100], 2), (&[700], 2)], 0, &[1, 7]),
         ] {
             let all = of(pieces).unwrap();
-            assert_eq!(
-                (all.scale, all.values.as_slice()),
-                (scale, values),
-                "{pieces:?}"
-            );
+            assert_eq!((all.scale, &*all.values), (scale, values), "{pieces:?}");
         }
         assert_eq!(of(&[(&[1], 18), (&[10], 0)]), Err(DoesNotFit));
         assert_eq!(of(&[(&[10], 0), (&[1], 18)]), Err(DoesNotFit));

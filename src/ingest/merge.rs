@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use super::conflict::{Conflict, Value};
 use super::mantissas::{DoesNotFit, Mantissas};
-use super::prices::{CollectedToken, Piece, does_not_fit};
+use super::prices::{CollectedToken, Piece, does_not_fit, volume_values};
 use super::quality::PriceChecks;
 use super::spill::Spill;
 use super::{Phase, Progress};
-use crate::dataset::{Dataset, GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
+use crate::dataset::{Dataset, GenerationWriter, NO_VOLUME, PricesWriter, Series, SortedToken};
 use crate::error::{Error, Result};
 
 /// Prices written together: enough for both cores to share, few enough to hold several times.
@@ -40,45 +40,154 @@ impl From<Error> for MergeError {
     }
 }
 
-/// Writes what was collected, merged with what is stored.
-pub(super) fn write(
-    collected: Vec<(Vec<CollectedToken>, Spill)>,
-    with_volumes: bool,
-    generation: &GenerationWriter,
-    progress: &dyn Progress,
-) -> Result<Written, MergeError> {
-    let stored = generation.previous();
-    let with_volumes = with_volumes || stored.volumes.iter().any(Option::is_some);
-    let mut written = Written {
-        prices: generation.prices(with_volumes)?,
-        added: 0,
-        total: 0,
-        checks: PriceChecks::default(),
-        last_timestamps: Vec::new(),
-    };
-    let (spills, tokens) = tokens_by_address(collected, stored);
-    let rows = tokens.iter().map(|token| token.rows(stored) as u64).sum();
-    progress.begin(Phase::Writing, rows);
-    let mut batch = Vec::new();
-    let mut batch_rows = 0;
-    for token in tokens {
-        batch_rows += token.rows(stored);
-        batch.push(token);
-        if batch_rows >= BATCH_PRICES {
-            write_batch(
-                std::mem::take(&mut batch),
-                &spills,
-                stored,
-                &mut written,
-                progress,
-            )?;
-            progress.advance(Phase::Writing, batch_rows as u64);
-            batch_rows = 0;
+/// Writes whole tokens, merged with what is stored of them, in the order of their addresses.
+pub(super) struct Merger<'g> {
+    stored: &'g Dataset,
+    /// Of the stored tokens, how many are written.
+    stored_written: usize,
+    written: Written,
+}
+
+impl<'g> Merger<'g> {
+    pub(super) fn new(generation: &'g GenerationWriter, with_volumes: bool) -> Result<Self> {
+        let stored = generation.previous();
+        let with_volumes = with_volumes || stored.volumes.iter().any(Option::is_some);
+        Ok(Self {
+            stored,
+            stored_written: 0,
+            written: Written {
+                prices: generation.prices(with_volumes)?,
+                added: 0,
+                total: 0,
+                checks: PriceChecks::default(),
+                last_timestamps: Vec::new(),
+            },
+        })
+    }
+
+    /// Writes what each thread collected, and what is stored, of the tokens before `end`; or all
+    /// that is left, which progress then hears of.
+    pub(super) fn write(
+        &mut self,
+        collected: Vec<(Vec<CollectedToken>, Spill)>,
+        end: Option<&[u8]>,
+        progress: &dyn Progress,
+    ) -> Result<(), MergeError> {
+        let (spills, tokens) = self.tokens_before(end, collected);
+        self.check_order(&tokens)?;
+        let rows = |token: &Token| token.rows(self.stored);
+        if end.is_none() {
+            let rows = tokens.iter().map(|token| rows(token) as u64).sum();
+            progress.begin(Phase::Writing, rows);
+        }
+        let mut batch = Vec::new();
+        let mut batch_rows = 0;
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            batch_rows += token.rows(self.stored);
+            batch.push(token);
+            if batch_rows >= BATCH_PRICES || tokens.peek().is_none() {
+                self.write_batch(std::mem::take(&mut batch), &spills, progress)?;
+                if end.is_none() {
+                    progress.advance(Phase::Writing, batch_rows as u64);
+                }
+                batch_rows = 0;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Written {
+        self.written
+    }
+
+    /// All there is of each token, by address.
+    fn tokens_before(
+        &mut self,
+        end: Option<&[u8]>,
+        collected: Vec<(Vec<CollectedToken>, Spill)>,
+    ) -> (Vec<Spill>, Vec<Token>) {
+        let mut spills = Vec::new();
+        let mut all: Vec<Token> = Vec::new();
+        for (thread, (tokens, spill)) in collected.into_iter().enumerate() {
+            spills.push(spill);
+            all.extend(tokens.into_iter().map(|token| Token {
+                address: Arc::clone(&token.address),
+                collected: vec![(thread, token)],
+                stored: None,
+            }));
+        }
+        let stored = self.stored.price_book.iter().enumerate();
+        let before = all.len();
+        all.extend(
+            stored
+                .skip(self.stored_written)
+                .take_while(|(_, (address, _))| end.is_none_or(|end| address.as_bytes() < end))
+                .map(|(position, (address, _))| Token {
+                    address: Arc::clone(address),
+                    collected: Vec::new(),
+                    stored: Some(position),
+                }),
+        );
+        self.stored_written += all.len() - before;
+        all.sort_by(|a, b| a.address.cmp(&b.address));
+        all.dedup_by(|later, token| {
+            let same = later.address == token.address;
+            if same {
+                token.collected.append(&mut later.collected);
+                token.stored = token.stored.or(later.stored);
+            }
+            same
+        });
+        (spills, all)
+    }
+
+    /// Refuses tokens that come after they were written.
+    fn check_order(&self, tokens: &[Token]) -> Result<()> {
+        match (tokens.first(), self.written.last_timestamps.last()) {
+            (Some(token), Some((last, _))) if token.address <= *last => Err(Error::InputFile {
+                file: "prices".into(),
+                found: format!(
+                    "token {} in a row group whose statistics say that it is not there",
+                    token.address
+                ),
+                expected: "Parquet files whose statistics are true".into(),
+            }),
+            _ => Ok(()),
         }
     }
-    write_batch(batch, &spills, stored, &mut written, progress)?;
-    progress.advance(Phase::Writing, batch_rows as u64);
-    Ok(written)
+
+    fn write_batch(
+        &mut self,
+        batch: Vec<Token>,
+        spills: &[Spill],
+        progress: &dyn Progress,
+    ) -> Result<(), MergeError> {
+        if progress.should_stop() {
+            return Err(Error::Cancelled.into());
+        }
+        let stored = self.stored;
+        let merged: Vec<_> = batch
+            .into_par_iter()
+            .map(|token| merge(token, spills, stored))
+            .collect();
+        let written = &mut self.written;
+        let mut tokens = Vec::with_capacity(merged.len());
+        for token in merged {
+            // The first failure by address, so that the message does not depend on the threads.
+            let Some(token) = token? else {
+                continue;
+            };
+            written.added += token.added;
+            written.total += token.rows;
+            written.checks.add(token.checks);
+            written
+                .last_timestamps
+                .push((token.address, token.last_timestamp));
+            tokens.push(token.token);
+        }
+        Ok(written.prices.write(&tokens)?)
+    }
 }
 
 /// One token of the merged history.
@@ -100,43 +209,6 @@ impl Token {
     }
 }
 
-fn tokens_by_address(
-    collected: Vec<(Vec<CollectedToken>, Spill)>,
-    stored: &Dataset,
-) -> (Vec<Spill>, Vec<Token>) {
-    let mut spills = Vec::new();
-    let mut all: Vec<Token> = Vec::new();
-    for (thread, (tokens, spill)) in collected.into_iter().enumerate() {
-        spills.push(spill);
-        all.extend(tokens.into_iter().map(|token| Token {
-            address: Arc::clone(&token.address),
-            collected: vec![(thread, token)],
-            stored: None,
-        }));
-    }
-    all.extend(
-        stored
-            .price_book
-            .iter()
-            .enumerate()
-            .map(|(position, (address, _))| Token {
-                address: Arc::clone(address),
-                collected: Vec::new(),
-                stored: Some(position),
-            }),
-    );
-    all.sort_by(|a, b| a.address.cmp(&b.address));
-    all.dedup_by(|later, token| {
-        let same = later.address == token.address;
-        if same {
-            token.collected.append(&mut later.collected);
-            token.stored = token.stored.or(later.stored);
-        }
-        same
-    });
-    (spills, all)
-}
-
 /// A token ready to be written, and what there is to say about it.
 struct Merged {
     token: SortedToken,
@@ -145,40 +217,6 @@ struct Merged {
     last_timestamp: i64,
     checks: PriceChecks,
     address: Arc<str>,
-}
-
-fn write_batch(
-    batch: Vec<Token>,
-    spills: &[Spill],
-    stored: &Dataset,
-    written: &mut Written,
-    progress: &dyn Progress,
-) -> Result<(), MergeError> {
-    if progress.should_stop() {
-        return Err(Error::Cancelled.into());
-    }
-    let merged: Vec<_> = batch
-        .into_par_iter()
-        .map(|token| merge(token, spills, stored))
-        .collect();
-    let mut tokens = Vec::with_capacity(merged.len());
-    for token in merged {
-        // The first failure by address, so that the message does not depend on the threads.
-        let Some(token) = token? else {
-            continue;
-        };
-        written.added += token.added;
-        written.total += token.rows;
-        written.checks.add(token.checks);
-        written
-            .last_timestamps
-            .push((token.address, token.last_timestamp));
-        tokens.push(token.token);
-    }
-    if !tokens.is_empty() {
-        written.prices.write(tokens)?;
-    }
-    Ok(())
 }
 
 /// Joins all there is of a token; `None` where that is nothing.
@@ -213,16 +251,13 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
         let volumes = stored.volumes.get(position).and_then(Option::as_ref);
         stored_rows = prices.timestamps.len();
         let stored = Piece {
-            timestamps: prices.timestamps.to_vec(),
+            timestamps: Series::shared(&prices.timestamps, 0, stored_rows),
             mantissas: Mantissas {
                 scale: prices.scale,
-                values: prices.mantissas.to_vec(),
+                values: Series::shared(&prices.mantissas, 0, stored_rows),
             },
-            volumes: volumes.map_or_else(Vec::new, |volumes| {
-                volumes
-                    .iter()
-                    .map(|volume| volume.unwrap_or(NO_VOLUME))
-                    .collect()
+            volumes: volumes.map_or_else(Series::default, |volumes| {
+                Series::shared(&volume_values(volumes), 0, stored_rows)
             }),
         };
         all = join(vec![stored, all]).map_err(does_not_fit)?;
@@ -265,7 +300,9 @@ fn join(mut pieces: Vec<Piece>) -> Result<Piece, DoesNotFit> {
 /// Sorts by time and drops rows that say the same again; returns how many, or the instant with two
 /// different values.
 fn sort_and_unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
-    if piece.timestamps.is_sorted_by(|a, b| a < b) {
+    // A sum, not a search: what is nearly always so is found out without a branch.
+    let pairs = piece.timestamps.windows(2);
+    if pairs.map(|pair| u64::from(pair[0] >= pair[1])).sum::<u64>() == 0 {
         return Ok(0);
     }
     if !piece.timestamps.is_sorted() {
@@ -277,27 +314,29 @@ fn sort_and_unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
             .collect();
         order.sort();
         let values = &piece.mantissas.values;
-        piece.mantissas.values = order.iter().map(|(_, row)| values[*row]).collect();
+        let values: Vec<_> = order.iter().map(|(_, row)| values[*row]).collect();
+        piece.mantissas.values = values.into();
         if !piece.volumes.is_empty() {
-            piece.volumes = order.iter().map(|(_, row)| piece.volumes[*row]).collect();
+            let volumes: Vec<_> = order.iter().map(|(_, row)| piece.volumes[*row]).collect();
+            piece.volumes = volumes.into();
         }
-        piece.timestamps = order.into_iter().map(|(timestamp, _)| timestamp).collect();
+        let timestamps: Vec<_> = order.into_iter().map(|(timestamp, _)| timestamp).collect();
+        piece.timestamps = timestamps.into();
     }
     unite(piece)
 }
 
 fn unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
-    let Piece {
-        timestamps,
-        mantissas,
-        volumes,
-    } = piece;
+    let scale = piece.mantissas.scale;
+    let timestamps = piece.timestamps.to_mut();
+    let mantissas = piece.mantissas.values.to_mut();
+    let volumes = piece.volumes.to_mut();
     let rows = timestamps.len();
     let mut kept = 0;
     for row in 1..rows {
         if timestamps[row] == timestamps[kept] {
-            if mantissas.values[row] != mantissas.values[kept] {
-                let price = |row: usize| Value::Price(mantissas.values[row], mantissas.scale);
+            if mantissas[row] != mantissas[kept] {
+                let price = |row: usize| Value::Price(mantissas[row], scale);
                 return Err((timestamps[row], price(kept), price(row)));
             }
             if !volumes.is_empty() && volumes[row] != volumes[kept] {
@@ -313,14 +352,14 @@ fn unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
         }
         kept += 1;
         timestamps[kept] = timestamps[row];
-        mantissas.values[kept] = mantissas.values[row];
+        mantissas[kept] = mantissas[row];
         if !volumes.is_empty() {
             volumes[kept] = volumes[row];
         }
     }
     let rows_kept = if rows == 0 { 0 } else { kept + 1 };
     timestamps.truncate(rows_kept);
-    mantissas.values.truncate(rows_kept);
+    mantissas.truncate(rows_kept);
     volumes.truncate(rows_kept);
     Ok((rows - rows_kept) as u64)
 }

@@ -17,6 +17,7 @@ mod conflict;
 mod csv;
 mod decimal;
 mod files;
+mod flow;
 mod input;
 mod json;
 mod mantissas;
@@ -37,17 +38,16 @@ mod timestamp;
 mod tests;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
 pub use postgres::{DatabaseRequest, Period};
 
+use flow::Flow;
 use input::Inputs;
 use merge::MergeError;
 use outcomes::OutcomeCollector;
-use prices::PriceCollector;
 use signals::SignalCollector;
 
 /// What to load: for each table any number of files, directories and glob patterns.
@@ -211,20 +211,15 @@ fn write(
     )?;
     let outcomes = outcomes::merge(&stored.trade_outcomes, reading)?;
 
-    let spills = AtomicUsize::new(0);
-    let collector = || {
-        let number = spills.fetch_add(1, Ordering::Relaxed);
-        let path = generation.directory().join(format!("prices-{number}.tmp"));
-        PriceCollector::new(prices_memory_bytes / rayon::current_num_threads(), path)
-    };
-    let mut reading = read::read(&inputs.prices, &columns::TOKEN_PRICES, collector, progress)?;
-    let sinks = std::mem::take(&mut reading.sinks);
-    let with_volumes = sinks.iter().any(|sink| sink.with_volumes);
-    let collected = sinks
-        .into_iter()
-        .map(PriceCollector::finish)
-        .collect::<Result<Vec<_>>>()?;
-    let prices = match merge::write(collected, with_volumes, &generation, progress) {
+    let flow = Flow::new(&inputs.prices, &generation, prices_memory_bytes, progress)?;
+    let reading = read::read(
+        &inputs.prices,
+        &columns::TOKEN_PRICES,
+        || flow.sink(),
+        progress,
+    )?;
+    let (read_rows, rounded) = (reading.rows, reading.rounded);
+    let prices = match flow.finish() {
         Ok(prices) => prices,
         Err(MergeError::Conflict(conflict)) => {
             return Err(conflict::locate(&conflict, &inputs.prices, progress));
@@ -237,7 +232,7 @@ fn write(
         &signals.table,
         &prices.last_timestamps,
     ));
-    findings.extend(reading.rounded);
+    findings.extend(rounded);
     findings.extend(prices.checks.findings());
     findings.extend(outcomes.findings);
     findings.extend(quality::check_outcomes(&outcomes.table, &signals.table));
@@ -252,7 +247,7 @@ fn write(
         fingerprint,
         signals: signals.rows,
         prices: RowCounts {
-            read: reading.rows,
+            read: read_rows,
             added: prices.added,
             total: prices.total,
         },

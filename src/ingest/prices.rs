@@ -7,36 +7,57 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, Int64Array, StringArray};
 use datafusion::arrow::array::{ArrayData, Decimal128Array, DictionaryArray};
+use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::datatypes::Int32Type;
 
 use super::chunk::{Chunk, Values, mismatch};
 use super::columns::TOKEN_PRICES;
 use super::mantissas::{DoesNotFit, Mantissas};
-use super::read::{Failure, Place, Sink};
+use super::read::Failure;
 use super::spill::{Segment, Spill};
-use crate::dataset::NO_VOLUME;
+use crate::dataset::{NO_VOLUME, Series};
 use crate::error::Result;
+
+/// A run of a token of so many rows is not copied as long as no other follows it.
+const SHARED_ROWS: usize = 256;
 
 /// Prices of one token in the order they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Piece {
-    pub(super) timestamps: Vec<i64>,
+    pub(super) timestamps: Series<i64>,
     pub(super) mantissas: Mantissas,
     /// Empty where all are null.
-    pub(super) volumes: Vec<i128>,
+    pub(super) volumes: Series<i128>,
 }
 
 impl Piece {
+    /// Shares a run of a chunk.
+    fn of_run(columns: &Columns<'_>, start: usize, rows: usize) -> Self {
+        let volumes = match columns.volumes.is_empty() {
+            true => Series::default(),
+            false => Series::shared(&columns.volumes, start, rows),
+        };
+        Self {
+            timestamps: Series::shared(&columns.timestamps, start, rows),
+            mantissas: Mantissas {
+                scale: columns.scales[start],
+                values: Series::shared(&columns.mantissas, start, rows),
+            },
+            volumes,
+        }
+    }
+
     pub(super) fn append(&mut self, other: &Self) -> Result<(), DoesNotFit> {
         self.mantissas
             .append(&other.mantissas.values, other.mantissas.scale)?;
         if !(self.volumes.is_empty() && other.volumes.is_empty()) {
-            self.volumes.resize(self.timestamps.len(), NO_VOLUME);
-            self.volumes.extend_from_slice(&other.volumes);
+            let volumes = self.volumes.to_mut();
+            volumes.resize(self.timestamps.len(), NO_VOLUME);
+            volumes.extend_from_slice(&other.volumes);
             let rows = self.timestamps.len() + other.timestamps.len();
-            self.volumes.resize(rows, NO_VOLUME);
+            volumes.resize(rows, NO_VOLUME);
         }
-        self.timestamps.extend_from_slice(&other.timestamps);
+        self.timestamps.append_run(&other.timestamps);
         Ok(())
     }
 
@@ -103,10 +124,41 @@ impl PriceCollector {
         }
     }
 
+    /// Takes chunks of prices.
+    pub(super) fn take(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+        match PriceRows::of(chunk) {
+            Some(rows) => self.collect(&rows),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether something is no longer in memory.
+    pub(super) fn has_spilled(&self) -> bool {
+        !self.spill.is_empty()
+    }
+
+    /// Takes out the tokens before one; what comes later of them is collected anew.
+    pub(super) fn take_before(&mut self, end: &[u8]) -> Vec<CollectedToken> {
+        let mut taken = Vec::new();
+        for token in &mut self.tokens {
+            if !token.piece.timestamps.is_empty() && token.address.as_bytes() < end {
+                self.bytes -= token.piece.bytes();
+                taken.push(CollectedToken {
+                    address: Arc::clone(&token.address),
+                    piece: std::mem::take(&mut token.piece),
+                    segments: std::mem::take(&mut token.segments),
+                });
+            }
+        }
+        taken
+    }
+
     /// The tokens, and the file with what did not fit in memory.
-    pub(super) fn finish(mut self) -> Result<(Vec<CollectedToken>, Spill)> {
+    pub(super) fn finish(&mut self) -> Result<(Vec<CollectedToken>, Spill)> {
         self.spill.flush()?;
-        Ok((self.tokens, self.spill))
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.retain(|token| token.rows() > 0);
+        Ok((tokens, std::mem::take(&mut self.spill)))
     }
 
     fn use_dictionary(&mut self, values: &StringArray) {
@@ -154,14 +206,14 @@ impl PriceCollector {
             .filter(|volumes| volumes.null_count() < volumes.len());
         self.with_volumes |= volumes.is_some();
         let columns = Columns {
-            keys: rows.tokens.keys().values(),
-            timestamps: rows.timestamps.values(),
-            mantissas: rows.mantissas,
-            scales: rows.scales,
-            volumes: volumes.map_or(Cow::Borrowed(&[]), volume_values),
+            keys: Cow::Borrowed(rows.tokens.keys().values()),
+            timestamps: rows.timestamps.values().clone(),
+            mantissas: rows.mantissas.clone(),
+            scales: Cow::Borrowed(rows.scales),
+            volumes: volumes.map_or_else(|| Vec::new().into(), volume_values),
         };
         match columns.grouped(values.len()) {
-            Some((grouped, order)) => self.collect_runs(&grouped.borrow(), values, &order)?,
+            Some((grouped, order)) => self.collect_runs(&grouped, values, &order)?,
             None => self.collect_runs(&columns, values, &[])?,
         }
         if self.bytes > self.budget_bytes {
@@ -179,14 +231,13 @@ impl PriceCollector {
         values: &StringArray,
         order: &[u32],
     ) -> Result<(), Failure> {
-        let Columns { keys, scales, .. } = columns;
+        let (keys, scales) = (&columns.keys[..], &columns.scales[..]);
         let mut start = 0;
         while start < keys.len() {
             let (key, scale) = (keys[start], scales[start]);
-            let mut end = start + 1;
-            while end < keys.len() && keys[end] == key && scales[end] == scale {
-                end += 1;
-            }
+            let rest = keys[start..].iter().zip(&scales[start..]);
+            let rows = rest.take_while(|row| *row == (&key, &scale)).count();
+            let end = start + rows;
             let refused = |column: usize, found| {
                 let row = order.get(start).map_or(start as u64, |row| u64::from(*row));
                 Failure::Mismatch(mismatch(&TOKEN_PRICES.columns[column], row, found))
@@ -197,19 +248,25 @@ impl PriceCollector {
             let token = &mut self.tokens[position];
             let piece = &mut token.piece;
             let before = piece.bytes();
+            if before == 0 && end - start >= SHARED_ROWS {
+                *piece = Piece::of_run(columns, start, end - start);
+                self.bytes += piece.bytes();
+                start = end;
+                continue;
+            }
             piece
                 .mantissas
                 .append(&columns.mantissas[start..end], scale)
                 .map_err(|DoesNotFit| refused(2, does_not_fit(&token.address)))?;
             if !columns.volumes.is_empty() {
-                piece.volumes.resize(piece.timestamps.len(), NO_VOLUME);
-                piece
-                    .volumes
-                    .extend_from_slice(&columns.volumes[start..end]);
+                let volumes = piece.volumes.to_mut();
+                volumes.resize(piece.timestamps.len(), NO_VOLUME);
+                volumes.extend_from_slice(&columns.volumes[start..end]);
             }
-            append_run(&mut piece.timestamps, &columns.timestamps[start..end]);
+            piece.timestamps.append_run(&columns.timestamps[start..end]);
             if !piece.volumes.is_empty() {
-                piece.volumes.resize(piece.timestamps.len(), NO_VOLUME);
+                let rows = piece.timestamps.len();
+                piece.volumes.to_mut().resize(rows, NO_VOLUME);
             }
             self.bytes += piece.bytes() - before;
             start = end;
@@ -220,20 +277,11 @@ impl PriceCollector {
 
 /// The rows of a chunk, column by column; no volumes where all are null.
 struct Columns<'c> {
-    keys: &'c [i32],
-    timestamps: &'c [i64],
-    mantissas: &'c [i64],
-    scales: &'c [u8],
-    volumes: Cow<'c, [i128]>,
-}
-
-/// Rows copied so that those of a token follow each other.
-struct Grouped {
-    keys: Vec<i32>,
-    timestamps: Vec<i64>,
-    mantissas: Vec<i64>,
-    scales: Vec<u8>,
-    volumes: Vec<i128>,
+    keys: Cow<'c, [i32]>,
+    timestamps: ScalarBuffer<i64>,
+    mantissas: ScalarBuffer<i64>,
+    scales: Cow<'c, [u8]>,
+    volumes: ScalarBuffer<i128>,
 }
 
 impl Columns<'_> {
@@ -241,7 +289,7 @@ impl Columns<'_> {
     ///
     /// Where tokens take turns, as in a history ordered by time, every row would go to another place
     /// in memory; grouped in the cache first, fewer do.
-    fn grouped(&self, tokens: usize) -> Option<(Grouped, Vec<u32>)> {
+    fn grouped(&self, tokens: usize) -> Option<(Columns<'static>, Vec<u32>)> {
         const RUN_ROWS: usize = 4;
         let rows = self.keys.len();
         let turns = self
@@ -253,7 +301,7 @@ impl Columns<'_> {
             return None;
         }
         let mut next = vec![0_u32; tokens + 1];
-        for key in self.keys {
+        for key in self.keys.iter() {
             next[*key as usize + 1] += 1;
         }
         for token in 0..tokens {
@@ -270,26 +318,14 @@ impl Columns<'_> {
         } else {
             &order
         };
-        let grouped = Grouped {
-            keys: pick(self.keys, &order),
-            timestamps: pick(self.timestamps, &order),
-            mantissas: pick(self.mantissas, &order),
-            scales: pick(self.scales, &order),
-            volumes: pick(&self.volumes, volumes),
+        let grouped = Columns {
+            keys: pick(&self.keys, &order).into(),
+            timestamps: pick(&self.timestamps, &order).into(),
+            mantissas: pick(&self.mantissas, &order).into(),
+            scales: pick(&self.scales, &order).into(),
+            volumes: pick(&self.volumes, volumes).into(),
         };
         Some((grouped, order))
-    }
-}
-
-impl Grouped {
-    fn borrow(&self) -> Columns<'_> {
-        Columns {
-            keys: &self.keys,
-            timestamps: &self.timestamps,
-            mantissas: &self.mantissas,
-            scales: &self.scales,
-            volumes: Cow::Borrowed(&self.volumes),
-        }
     }
 }
 
@@ -297,21 +333,13 @@ fn pick<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
     order.iter().map(|row| values[*row as usize]).collect()
 }
 
-fn volume_values(volumes: &Decimal128Array) -> Cow<'_, [i128]> {
+pub(super) fn volume_values(volumes: &Decimal128Array) -> ScalarBuffer<i128> {
     match volumes.nulls() {
-        None => Cow::Borrowed(volumes.values()),
+        None => volumes.values().clone(),
         Some(_) => volumes
             .iter()
             .map(|volume| volume.unwrap_or(NO_VOLUME))
             .collect(),
-    }
-}
-
-/// Appends a run that is mostly long, or a single value where tokens take turns.
-pub(super) fn append_run(all: &mut Vec<i64>, run: &[i64]) {
-    match run {
-        [one] => all.push(*one),
-        many => all.extend_from_slice(many),
     }
 }
 
@@ -323,20 +351,11 @@ pub(super) fn does_not_fit(address: &str) -> String {
     )
 }
 
-impl Sink for PriceCollector {
-    fn take(&mut self, chunk: &Chunk, _: Place) -> Result<(), Failure> {
-        match PriceRows::of(chunk) {
-            Some(rows) => self.collect(&rows),
-            None => Ok(()),
-        }
-    }
-}
-
 /// The columns of a chunk of prices.
 pub(super) struct PriceRows<'c> {
     pub(super) tokens: &'c DictionaryArray<Int32Type>,
     pub(super) timestamps: &'c Int64Array,
-    pub(super) mantissas: &'c [i64],
+    pub(super) mantissas: &'c ScalarBuffer<i64>,
     pub(super) scales: &'c [u8],
     pub(super) volumes: Option<&'c Decimal128Array>,
 }

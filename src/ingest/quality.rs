@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::schema::{DATA_QUALITY, FACTORS};
 
 /// Neighbouring prices further apart than this are a gap.
-const GAP_MINUTES: i64 = 60;
+const GAP_MINUTES: u64 = 60;
 
 /// A count with its first example.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ pub(super) struct PriceChecks {
 impl PriceChecks {
     /// The checks of one token's sorted prices.
     pub(super) fn of(address: &str, prices: &Piece, duplicates: u64) -> Self {
-        const GAP_MICROS: i64 = GAP_MINUTES * 60_000_000;
+        const GAP_MICROS: u64 = GAP_MINUTES * 60_000_000;
         let mut checks = Self::default();
         if duplicates > 0 {
             checks.duplicates = Count {
@@ -78,7 +78,8 @@ impl PriceChecks {
             }
         }
         for pair in prices.timestamps.windows(2) {
-            let gap = pair[1].saturating_sub(pair[0]);
+            // They are sorted.
+            let gap = pair[1].wrapping_sub(pair[0]) as u64;
             if gap > GAP_MICROS {
                 checks.gaps.note(|| {
                     format!(

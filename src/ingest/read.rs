@@ -12,12 +12,17 @@ use super::chunk::{Chunk, Mismatch, Rounded};
 use super::columns::Table;
 use super::input::Input;
 use super::queue::{Queue, Units, Work};
-use super::{Finding, Phase, Progress, Severity, csv, json, parquet};
+use super::{Finding, Phase, Progress, Severity, csv, json};
 use crate::error::{Error, Result};
 
 /// Takes the checked rows of one thread.
 pub(super) trait Sink: Send {
     fn take(&mut self, chunk: &Chunk, place: Place) -> Result<(), Failure>;
+
+    /// All rows of a unit were taken.
+    fn unit_read(&mut self, _unit: u64) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Where rows come from: those of a chunk follow each other from here.
@@ -221,7 +226,9 @@ impl<S: Sink> Worker<S> {
                 return;
             }
             let mut place = Place { unit, row: 0 };
-            let done = work.and_then(|work| self.read_unit(work, &mut place, failures, progress));
+            let done = work
+                .and_then(|work| self.read_unit(work, &mut place, failures, progress))
+                .and_then(|()| self.sink.unit_read(unit));
             match done {
                 Ok(()) => self.unit_rows.push((unit, place.row)),
                 Err(failure) => failures.add(place, failure),
@@ -265,7 +272,7 @@ impl<S: Sink> Worker<S> {
                     let expected = "a Parquet file that can be read".to_owned();
                     let batch =
                         batch.map_err(|error| Failure::File(error.to_string(), expected))?;
-                    let chunk = parquet::chunk_of(&batch, self.table).map_err(Failure::Mismatch)?;
+                    let chunk = file.chunk(&batch).map_err(Failure::Mismatch)?;
                     self.take(&chunk, place)?;
                 }
                 progress.advance(Phase::Reading, file.row_group_bytes(row_group));

@@ -83,27 +83,29 @@ impl Sink for SignalCollector {
 /// The stored signals and the new ones.
 pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>) -> Result<Merged> {
     let sinks = std::mem::take(&mut reading.sinks);
-    let mut new: Vec<_> = sinks.into_iter().flat_map(|sink| sink.0).collect();
-    new.sort_by(|(a, a_place), (b, b_place)| (&a.id, a_place).cmp(&(&b.id, b_place)));
+    // Sorted where they are: they are large.
+    let mut new: Vec<_> = sinks.iter().flat_map(|sink| &sink.0).collect();
+    new.sort_unstable_by(|(a, a_place), (b, b_place)| (&a.id, a_place).cmp(&(&b.id, b_place)));
     let chunk = Chunk::of_stored(stored);
-    let mut signals: Vec<_> = (0..chunk.rows)
+    let signals: Vec<_> = (0..chunk.rows)
         .filter_map(|row| Signal::of(&chunk, row))
         .collect();
-    signals.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut signals: Vec<_> = signals.iter().collect();
+    signals.sort_unstable_by(|a, b| a.id.cmp(&b.id));
 
     let mut contradiction: Option<Contradiction> = None;
     let mut contradicts = |found: Contradiction| match &contradiction {
         Some(earlier) if earlier.place <= found.place => {}
         _ => contradiction = Some(found),
     };
-    let mut added: Vec<Signal> = Vec::new();
+    let mut added: Vec<&Signal> = Vec::new();
     let mut duplicates = 0;
     let mut duplicate = None;
     for same in new.chunk_by(|(a, _), (b, _)| a.id == b.id) {
-        let Some((first, first_place)) = same.first() else {
+        let [(first, first_place), rest @ ..] = same else {
             continue;
         };
-        for (again, place) in &same[1..] {
+        for (again, place) in rest {
             if again == first {
                 duplicates += 1;
                 duplicate = duplicate.min(Some(*place)).or(Some(*place));
@@ -119,10 +121,10 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
             });
         }
         match signals.binary_search_by(|signal| signal.id.cmp(&first.id)) {
-            Err(_) => added.push(first.clone()),
-            Ok(position) if signals[position] == *first => {}
+            Err(_) => added.push(first),
+            Ok(position) if signals[position] == first => {}
             Ok(position) => {
-                let (column, found, expected) = first.difference(&signals[position]);
+                let (column, found, expected) = first.difference(signals[position]);
                 contradicts(Contradiction {
                     place: *first_place,
                     column,
@@ -137,7 +139,7 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
     }
     let added_count = added.len() as u64;
     signals.append(&mut added);
-    signals.sort();
+    signals.sort_unstable();
     Merged::new(
         &COLUMNS,
         table(&signals)?,
@@ -147,10 +149,10 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
     )
 }
 
-fn table(signals: &[Signal]) -> Result<RecordBatch> {
+fn table(signals: &[&Signal]) -> Result<RecordBatch> {
     let timestamps = signals.iter().map(|signal| signal.timestamp);
     let decimals = |data_type: DataType, of: &dyn Fn(&Signal) -> Option<i128>| -> ArrayRef {
-        let values: Decimal128Array = signals.iter().map(of).collect();
+        let values: Decimal128Array = signals.iter().map(|signal| of(signal)).collect();
         Arc::new(values.with_data_type(data_type))
     };
     let mut columns: Vec<ArrayRef> = vec![

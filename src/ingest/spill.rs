@@ -12,6 +12,7 @@ use super::prices::{CollectedToken, Piece};
 use crate::error::{Error, Result};
 
 /// A temporary file of pieces; it is there only once something was written.
+#[derive(Default)]
 pub(super) struct Spill {
     path: PathBuf,
     file: Option<BufWriter<File>>,
@@ -74,6 +75,10 @@ impl Spill {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.file.is_none()
+    }
+
     pub(super) fn flush(&mut self) -> Result<()> {
         match &mut self.file {
             Some(file) => file.flush().map_err(|error| unwritable(&self.path, &error)),
@@ -106,15 +111,16 @@ impl Spill {
         };
         let (volumes, _) = volumes.as_chunks::<16>();
         Ok(Piece {
-            timestamps: numbers(timestamps),
+            timestamps: numbers(timestamps).into(),
             mantissas: Mantissas {
                 scale: segment.scale,
-                values: numbers(mantissas),
+                values: numbers(mantissas).into(),
             },
             volumes: volumes
                 .iter()
                 .map(|volume| i128::from_ne_bytes(*volume))
-                .collect(),
+                .collect::<Vec<_>>()
+                .into(),
         })
     }
 }

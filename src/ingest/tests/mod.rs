@@ -9,6 +9,7 @@ mod disk;
 mod errors;
 mod formats;
 mod merging;
+mod row_groups;
 
 use std::path::{Path, PathBuf};
 
