@@ -23,14 +23,14 @@ use crate::parameters;
 use crate::pipeline::Pipeline;
 use crate::runs::Runs;
 use crate::runs::files::RUN_TABLES;
-use crate::runs::tables::{BacktestsTable, ProgressTable, RunRowsTable};
+use crate::runs::tables::{BacktestsTable, RunRowsTable, backtest_progress};
 use crate::scenarios::table::ScenariosTable;
 use crate::session::activity::Activity;
 use crate::session::client::Notice;
 use crate::session::give_way::GiveWay;
 use crate::session::literals::Literals;
 use crate::session::{Outcome, Role, Session};
-use crate::settings::tables::{LiveSettingsTable, SettingsHistoryTable};
+use crate::settings::tables::{live_settings, settings_history};
 use crate::store::{Place, Store};
 use crate::sweep::plan::SweepSource;
 use crate::tables::{DataTable, PriceTable};
@@ -354,9 +354,9 @@ fn context(
     context.register_table("parameters", table(&parameters::table()?, &[]))?;
     context.register_table("scenarios", Arc::new(ScenariosTable::default()))?;
     context.register_table("backtests", Arc::new(BacktestsTable))?;
-    context.register_table("backtest_progress", Arc::new(ProgressTable))?;
-    context.register_table("live_settings", Arc::new(LiveSettingsTable))?;
-    context.register_table("settings_history", Arc::new(SettingsHistoryTable))?;
+    context.register_table("backtest_progress", Arc::new(backtest_progress()))?;
+    context.register_table("live_settings", Arc::new(live_settings()))?;
+    context.register_table("settings_history", Arc::new(settings_history()))?;
     context
         .state_ref()
         .write()

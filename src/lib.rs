@@ -14,6 +14,7 @@
 //!
 //! | place | what is there |
 //! | --- | --- |
+//! | [`calendar`] | days since 1970 and their dates |
 //! | [`schema`] | Arrow schemas and the types every number has |
 //! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
 //! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
@@ -96,6 +97,7 @@
 //! DataFusion alone; no terminal outside the command line; no reading of input formats outside
 //! [`ingest`]; no second version of Arrow.
 
+pub mod calendar;
 pub mod catalog;
 pub mod configuration;
 pub mod dataset;

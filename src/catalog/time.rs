@@ -1,46 +1,19 @@
 //! Dates, times and intervals as text, in PostgreSQL's ISO style. Everything is in UTC.
 
 use super::value::Interval;
+use crate::calendar::{date_of_day, day_of_date, days_in_month};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// Days since 1970 of a day of the Gregorian calendar.
+/// Days since 1970 of a date, as PostgreSQL's type `date` holds them.
 pub fn days_of(year: i64, month: i64, day: i64) -> Option<i32> {
-    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-        return None;
-    }
-    // Years that begin in March put the leap day at the end.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let of_era = shifted.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    i32::try_from(days).ok()
+    i32::try_from(day_of_date(year, month, day)?).ok()
 }
 
 /// Year, month and day of a day since 1970.
 pub fn civil(days: i32) -> (i64, i64, i64) {
-    let days = i64::from(days) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let years = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * years + years / 4 - years / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + years + i64::from(month <= 2);
-    (year, month, day)
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    date_of_day(i64::from(days))
 }
 
 pub fn date_text(days: i32) -> String {

@@ -130,6 +130,12 @@ fn unknown(problem: String) -> Failure {
     )
 }
 
+/// Whether there is something that a file must not take the place of, such as /dev/stdout or a
+/// named pipe.
+fn is_device(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
 /// Writes the file, which is there whole or not at all.
 pub async fn execute(engine: &Engine, copy: &CopyToFile) -> Result<(), Failure> {
     let Outcome::Rows(rows) = engine.run(&copy.query).await? else {
@@ -142,13 +148,19 @@ pub async fn execute(engine: &Engine, copy: &CopyToFile) -> Result<(), Failure> 
         path: copy.path.display().to_string(),
         source,
     };
-    let mut part = copy.path.clone().into_os_string();
-    part.push(format!(".part-{}", std::process::id()));
-    let part = Part(PathBuf::from(part));
-    let file = File::create_new(&part.0).map_err(unwritable)?;
-    let target = Box::new(BufWriter::with_capacity(1 << 16, file));
-    let written = output::write_all(rows, copy.format, target).await?;
-    std::fs::rename(&part.0, &copy.path).map_err(unwritable)?;
+    let target = |file| Box::new(BufWriter::with_capacity(1 << 16, file));
+    let written = if is_device(&copy.path) {
+        let device = File::options().write(true).open(&copy.path);
+        output::write_all(rows, copy.format, target(device.map_err(unwritable)?)).await?
+    } else {
+        let mut part = copy.path.clone().into_os_string();
+        part.push(format!(".part-{}", std::process::id()));
+        let part = Part(PathBuf::from(part));
+        let file = File::create_new(&part.0).map_err(unwritable)?;
+        let written = output::write_all(rows, copy.format, target(file)).await?;
+        std::fs::rename(&part.0, &copy.path).map_err(unwritable)?;
+        written
+    };
     let noun = if written == 1 { "row" } else { "rows" };
     aside(format_args!(
         "{} {noun} written to {}",

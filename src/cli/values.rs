@@ -11,6 +11,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::*;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use hindsight::Result;
+use hindsight::calendar::date_of_day;
 
 /// For whom a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +257,7 @@ fn decimal(out: &mut String, mantissa: i128, scale: i8) {
 }
 
 fn date(out: &mut String, days: i64) {
-    let (year, month, day) = civil(days);
+    let (year, month, day) = date_of_day(days);
     push(out, format_args!("{year:04}-{month:02}-{day:02}"));
 }
 
@@ -280,26 +281,6 @@ fn instant(out: &mut String, value: i64, per_second: i64, form: Form) {
         _ => push(out, format_args!(".{nanoseconds:09}")),
     }
     out.push_str(zone);
-}
-
-/// Year, month and day of a number of days since 1970, in the Gregorian calendar; Howard Hinnant,
-/// "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 fn separate(out: &mut String, position: usize) {

@@ -81,19 +81,22 @@ impl<'g> Flow<'g> {
         }
     }
 
-    /// Writes the tokens that are whole now that one more unit is read, unless somebody does already.
-    fn unit_read(&self, unit: u64) -> Result<(), Failure> {
+    /// Writes the tokens that are whole now that one more unit is read. Where another thread does
+    /// so already, a thread that holds little reads on; one that holds much waits for it, lest
+    /// reading outrun the disk.
+    fn unit_read(&self, unit: u64, held_bytes: usize) -> Result<(), Failure> {
         let Some(early) = &self.early else {
             return Ok(());
         };
-        let end = {
-            let mut unread = lock(&early.unread);
-            if let Some(least) = unread.get_mut(unit as usize) {
-                *least = None;
-            }
-            unread.iter().flatten().min().cloned()
+        if let Some(least) = lock(&early.unread).get_mut(unit as usize) {
+            *least = None;
+        }
+        let merger = match held_bytes > self.memory_bytes / 4 {
+            true => Some(lock(&early.merger)),
+            false => early.merger.try_lock().ok(),
         };
-        let (Some(end), Ok(mut merger)) = (end, early.merger.try_lock()) else {
+        let end = lock(&early.unread).iter().flatten().min().cloned();
+        let (Some(mut merger), Some(end)) = (merger, end) else {
             return Ok(());
         };
         if early.stopped.load(Ordering::Relaxed) {
@@ -160,7 +163,8 @@ impl Sink for PriceSink<'_, '_> {
     }
 
     fn unit_read(&mut self, unit: u64) -> Result<(), Failure> {
-        self.flow.unit_read(unit)
+        let held_bytes = lock(&self.collector).held_bytes();
+        self.flow.unit_read(unit, held_bytes)
     }
 }
 

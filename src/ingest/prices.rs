@@ -132,6 +132,11 @@ impl PriceCollector {
         }
     }
 
+    /// The memory of the prices held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether something is no longer in memory.
     pub(super) fn has_spilled(&self) -> bool {
         !self.spill.is_empty()

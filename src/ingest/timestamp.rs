@@ -7,6 +7,7 @@
 //! mistakes. What is finer than a microsecond is rounded half to even.
 
 use super::decimal::Decimal;
+use crate::calendar::{date_of_day, day_of_date};
 
 /// Microseconds since 1970 UTC, and whether the text was finer than that.
 pub(super) fn from_text(text: &str) -> Option<(i64, bool)> {
@@ -15,13 +16,10 @@ pub(super) fn from_text(text: &str) -> Option<(i64, bool)> {
         return from_number(&Decimal::parse(bytes)?);
     }
     let (year, month, day) = (number(bytes.get(..4)?)?, two(bytes, 5)?, two(bytes, 8)?);
-    if bytes.get(7) != Some(&b'-') || !(1..=12).contains(&month) {
+    if bytes.get(7) != Some(&b'-') {
         return None;
     }
-    if day < 1 || day > days_in_month(year, month) {
-        return None;
-    }
-    let midnight = days_since_1970(year, month, day) * 86_400;
+    let midnight = day_of_date(year, month, day)? * 86_400;
     if bytes.len() == 10 {
         return Some((midnight * MICROS_PER_SECOND, false));
     }
@@ -133,40 +131,6 @@ fn number(digits: &[u8]) -> Option<i64> {
         byte.is_ascii_digit()
             .then(|| value * 10 + i64::from(byte - b'0'))
     })
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
-/// The Gregorian calendar in eras of 400 years that begin in March, so that leap days come last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-fn date_of_day(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -9,18 +9,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
-use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Result, internal_err};
-use datafusion::datasource::provider_as_source;
+use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
@@ -31,7 +26,7 @@ use crate::dataset::Dataset;
 use crate::error::{self, Error};
 use crate::operator::{self, Operator};
 use crate::parameters::PARAMETERS;
-use crate::pipeline::{Pipeline, RUN_PARAMETERS, RUN_PARAMETERS_SCHEMA};
+use crate::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
 use crate::session::Role;
 use crate::session::client::{Client, Severity};
 use crate::session::give_way::Stop;
@@ -66,14 +61,16 @@ pub fn plan(
     source: &Arc<SweepSource>,
     dataset: &Dataset,
 ) -> Result<LogicalPlan> {
-    let stand_in = |name: &str, schema: SchemaRef, of: Made| {
-        let table = provider_as_source(Arc::new(StandIn { schema, of }));
-        LogicalPlanBuilder::scan(name, table, None)?.build()
+    let stand_in = |schema: SchemaRef, of: Made, row_count: usize| -> Result<LogicalPlan> {
+        let schema = Arc::new(DFSchema::try_from(schema)?);
+        Ok(operator::plan(StandIn { of, row_count }, vec![], schema))
     };
-    let row = Arc::clone(&RUN_PARAMETERS_SCHEMA);
-    let row = stand_in(RUN_PARAMETERS, row, Made::Parameters)?;
-    let signals = pipeline.schema(SIMULATED_SIGNALS)?;
-    let signals = stand_in(SIMULATED_SIGNALS, signals, Made::SimulatedSignals)?;
+    let row = stand_in(Arc::clone(&RUN_PARAMETERS_SCHEMA), Made::Parameters, 1)?;
+    let signals = stand_in(
+        pipeline.schema(SIMULATED_SIGNALS)?,
+        Made::SimulatedSignals,
+        dataset.signals.num_rows(),
+    )?;
     let mut inputs = vec![
         label,
         parameters,
@@ -416,59 +413,43 @@ enum Made {
 }
 
 /// Stands for what a run makes while it is planned.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct StandIn {
-    schema: SchemaRef,
     of: Made,
+    /// At most; by it joins know which side is small.
+    row_count: usize,
 }
 
-#[async_trait]
-impl TableProvider for StandIn {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+impl Operator for StandIn {
+    fn name(&self) -> &'static str {
+        "MadeRows"
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    fn detail(&self) -> String {
+        format!("{:?}", self.of)
     }
 
-    async fn scan(
+    fn row_count(&self) -> Option<usize> {
+        Some(self.row_count)
+    }
+
+    fn execute(
         &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(StreamingTableExec::try_new(
-            Arc::clone(&self.schema),
-            vec![Arc::new(self.clone())],
-            projection,
-            None,
-            false,
-            limit,
-        )?))
-    }
-}
-
-impl PartitionStream for StandIn {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let made = context.session_config().get_extension::<MadeRows>();
-        let rows = match (made, self.of) {
-            (Some(made), Made::Parameters) => vec![Ok(made.parameters.clone())],
-            (Some(made), Made::SimulatedSignals) => match made.simulated_signals.get() {
-                Some(rows) => rows.iter().cloned().map(Ok).collect(),
-                None => vec![internal_err!("the signals are not simulated yet")],
-            },
-            (None, _) => vec![internal_err!("no run is under way")],
+        _: &[Arc<dyn ExecutionPlan>],
+        _: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let Some(made) = context.session_config().get_extension::<MadeRows>() else {
+            return internal_err!("no run is under way");
         };
-        Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            stream::iter(rows),
-        ))
+        let rows = match self.of {
+            Made::Parameters => vec![made.parameters.clone()],
+            Made::SimulatedSignals => match made.simulated_signals.get() {
+                Some(rows) => rows.clone(),
+                None => return internal_err!("the signals are not simulated yet"),
+            },
+        };
+        Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
     }
 }
 

@@ -22,7 +22,7 @@ use super::{BACKTESTS, Run, backtests};
 use crate::error::{self, Error};
 use crate::pipeline::Pipeline;
 use crate::session::client::{Client, Severity};
-use crate::state_table::rows_of;
+use crate::state_table::{StateTable, rows_of};
 use crate::tables::wanted_values;
 
 /// `backtests`: what is known of each stored run.
@@ -68,8 +68,20 @@ impl TableProvider for BacktestsTable {
 }
 
 /// `backtest_progress`: the runs under way, here and in other processes.
-#[derive(Debug)]
-pub struct ProgressTable;
+pub fn backtest_progress() -> StateTable {
+    let fetch = |client: Arc<Client>| async move {
+        let mut runs = client.store.runs_under_way().await?;
+        // Those of this process are known more exactly.
+        for progress in client.runs.under_way() {
+            if let Some(run) = runs.iter_mut().find(|run| run.id == progress.id) {
+                run.phase = Some(progress.phase().name().into());
+                run.signals_processed = i64::try_from(progress.signals_processed()).ok();
+            }
+        }
+        progress_rows(&runs)
+    };
+    StateTable::new("backtest_progress", Arc::clone(&PROGRESS), fetch)
+}
 
 static PROGRESS: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
@@ -83,43 +95,6 @@ static PROGRESS: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("estimated_remaining_seconds", DataType::Int64, true),
     ]))
 });
-
-#[async_trait]
-impl TableProvider for ProgressTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&PROGRESS)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        rows_of(
-            "backtest_progress",
-            Arc::clone(&PROGRESS),
-            projection,
-            limit,
-            |client: Arc<Client>| async move {
-                let mut runs = client.store.runs_under_way().await?;
-                // Those of this process are known more exactly.
-                for progress in client.runs.under_way() {
-                    if let Some(run) = runs.iter_mut().find(|run| run.id == progress.id) {
-                        run.phase = Some(progress.phase().name().into());
-                        run.signals_processed = i64::try_from(progress.signals_processed()).ok();
-                    }
-                }
-                progress_rows(&runs)
-            },
-        )
-    }
-}
 
 fn progress_rows(runs: &[Run]) -> error::Result<RecordBatch> {
     let now = crate::store::now();

@@ -2,60 +2,39 @@
 
 use std::sync::{Arc, LazyLock};
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{
     ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::ExecutionPlan;
 
 use super::{Group, Stored};
 use crate::error;
 use crate::schema;
-use crate::session::client::Client;
-use crate::state_table::rows_of;
+use crate::state_table::StateTable;
 use crate::store::Applied;
 
 /// `live_settings`: the settings in force.
-#[derive(Debug)]
-pub struct LiveSettingsTable;
+pub fn live_settings() -> StateTable {
+    StateTable::new("live_settings", Arc::clone(&LIVE), |client| async move {
+        live(&client.store.live_settings().await?)
+    })
+}
+
+/// `settings_history`: what was applied, by whom, and what was there before.
+pub fn settings_history() -> StateTable {
+    StateTable::new(
+        "settings_history",
+        Arc::clone(&HISTORY),
+        |client| async move { history(&client.store.settings_history().await?) },
+    )
+}
 
 static LIVE: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let fields = ["setting_group", "setting", "value"].map(text);
     Arc::new(Schema::new(fields.to_vec()))
 });
-
-#[async_trait]
-impl TableProvider for LiveSettingsTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&LIVE)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        rows_of(
-            "live_settings",
-            Arc::clone(&LIVE),
-            projection,
-            limit,
-            |client: Arc<Client>| async move { live(&client.store.live_settings().await?) },
-        )
-    }
-}
 
 fn live(stored: &Stored) -> error::Result<RecordBatch> {
     let (mut groups, mut settings, mut values) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,10 +52,6 @@ fn live(stored: &Stored) -> error::Result<RecordBatch> {
     ];
     Ok(RecordBatch::try_new(Arc::clone(&LIVE), columns).map_err(DataFusionError::from)?)
 }
-
-/// `settings_history`: what was applied, by whom, and what was there before.
-#[derive(Debug)]
-pub struct SettingsHistoryTable;
 
 static HISTORY: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
@@ -105,33 +80,6 @@ pub fn group_lists<'a>(rows: impl IntoIterator<Item = &'a [Group]>) -> ArrayRef 
         lists.append_value(groups.iter().map(|group| Some(group.name())));
     }
     Arc::new(lists.finish())
-}
-
-#[async_trait]
-impl TableProvider for SettingsHistoryTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&HISTORY)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        rows_of(
-            "settings_history",
-            Arc::clone(&HISTORY),
-            projection,
-            limit,
-            |client: Arc<Client>| async move { history(&client.store.settings_history().await?) },
-        )
-    }
 }
 
 fn history(rows: &[Applied]) -> error::Result<RecordBatch> {

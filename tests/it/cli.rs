@@ -189,6 +189,25 @@ fn cli_copy_writes_a_file_whole_or_not_at_all() -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
+#[test]
+fn cli_copy_writes_into_a_named_pipe() -> Outcome {
+    use std::os::unix::fs::FileTypeExt;
+
+    let workspace = tempfile::tempdir()?;
+    let pipe = workspace.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe)
+    });
+    let copy = format!("copy (select 1 as a) to '{}' (format csv)", pipe.display());
+    stdout(workspace.path(), &["query", &copy])?;
+    assert!(std::fs::metadata(&pipe)?.file_type().is_fifo());
+    assert_eq!(reader.join().map_err(|_| "the reader panicked")??, "a\n1\n");
+    Ok(())
+}
+
 #[test]
 fn cli_scripts_run_in_order_and_stop_at_an_error() -> Outcome {
     let workspace = tempfile::tempdir()?;

@@ -4,27 +4,18 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use super::cli::text;
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn hindsight(workspace: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hindsight"));
-    command
-        .env_remove("HINDSIGHT_DATA")
-        .env_remove("HINDSIGHT_STATE")
-        .env("USER", "ann")
-        .arg("--data")
-        .arg(workspace)
-        .args(arguments)
-        .stdin(Stdio::null());
+    let mut command = super::cli::hindsight(workspace);
+    command.env("USER", "ann").args(arguments);
     command
 }
 
 fn run(workspace: &Path, arguments: &[&str]) -> std::io::Result<Output> {
     hindsight(workspace, arguments).output()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Standard output and standard error of a command that must succeed.

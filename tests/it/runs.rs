@@ -2,7 +2,6 @@
 //! behind, applied twice at once, beside the tables of a trading system. Each once with the state in
 //! SQLite, and once in a real PostgreSQL.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::engine::block_on;
+use crate::files;
 use crate::postgres::Postgres;
 use crate::rows::{Cell, Row, from_batches};
 
@@ -45,7 +45,7 @@ struct State {
 impl State {
     fn new(url: Option<String>) -> Self {
         let workspace = TempDir::new().unwrap();
-        copy(
+        files::copy(
             &HISTORY.path().join("dataset"),
             &workspace.path().join("dataset"),
         );
@@ -55,18 +55,6 @@ impl State {
     fn engine(&self) -> Engine {
         let opened = Engine::open_with_state(self.workspace.path(), self.url.as_deref());
         block_on(opened).unwrap()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(std::fs::copy(entry.path(), to).unwrap()),
-        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Workspaces that earlier versions wrote, kept in `tests/data`: each opens in this one, with
 //! everything that was in it.
 
-use std::path::Path;
-
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use hindsight::Engine;
 use tempfile::TempDir;
@@ -17,23 +15,11 @@ fn shown(engine: &Engine, sql: &str) -> String {
     pretty_format_batches(&rows).unwrap().to_string()
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(std::fs::copy(entry.path(), to).unwrap()),
-        }
-    }
-}
-
 #[test]
 fn workspace_1_opens_with_everything_in_it() {
     // Opening may bring it up to date, so not where it is kept.
     let workspace = TempDir::new().unwrap();
-    copy(&files::test_data().join("workspace-1"), workspace.path());
+    files::copy(&files::test_data().join("workspace-1"), workspace.path());
     let engine = block_on(Engine::open(workspace.path())).unwrap();
 
     insta::assert_snapshot!(shown(

@@ -8,6 +8,7 @@ use datafusion::arrow::temporal_conversions::as_datetime_with_timezone;
 
 use super::cells::{Cells, List};
 use super::{IntervalStyle, Style, numeric};
+use crate::calendar::date_of_day;
 use crate::error::Result;
 
 const DAY: i64 = 86_400_000_000;
@@ -231,21 +232,7 @@ fn bytea(bytes: &[u8], is_escaped: bool, out: &mut BytesMut) {
 
 /// Writes the day that is so many days after 1970; whether it is before Christ.
 fn date(days: i64, out: &mut BytesMut) -> bool {
-    // Years begin in March here, so that the day that is sometimes there is the last.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = date_of_day(days);
     let is_bc = year <= 0;
     let year = if is_bc { 1 - year } else { year };
     put(out, format_args!("{year:04}-{month:02}-{day:02}"));
