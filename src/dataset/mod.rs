@@ -7,6 +7,7 @@
 //! load writes the next one beside it and then replaces the manifest, so whoever reads sees the old
 //! history or the new one, and statements under way keep the maps they have.
 
+mod behind;
 mod fingerprint;
 mod map;
 mod series;

@@ -17,6 +17,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::FileWriter;
 
+use super::behind::WrittenBehind;
 use super::fingerprint::{Fingerprint, token_digest};
 use super::map::{prices_schema, tokens_schema};
 use super::series::Series;
@@ -205,7 +206,7 @@ impl SortedToken {
 
 /// Writes prices batch by batch, tokens in the order of their addresses.
 pub(crate) struct PricesWriter {
-    writer: FileWriter<BufWriter<File>>,
+    writer: FileWriter<BufWriter<WrittenBehind>>,
     path: PathBuf,
     with_volumes: bool,
     batch_count: u32,
@@ -343,20 +344,21 @@ fn write_table(path: &Path, table: &RecordBatch) -> Result<()> {
     close(writer, path)
 }
 
-fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<File>>> {
+fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<WrittenBehind>>> {
     let file = File::create(path).map_err(|error| unwritable(path, error))?;
     let schema: &Schema = schema;
-    FileWriter::try_new(BufWriter::new(file), schema)
+    FileWriter::try_new(BufWriter::new(WrittenBehind::new(file)), schema)
         .map_err(|error| unwritable(path, io_message(error)))
 }
 
-fn close(mut writer: FileWriter<BufWriter<File>>, path: &Path) -> Result<()> {
+fn close(mut writer: FileWriter<BufWriter<WrittenBehind>>, path: &Path) -> Result<()> {
     writer
         .finish()
         .and_then(|()| writer.into_inner())
         .map_err(|error| unwritable(path, io_message(error)))?
         .into_inner()
         .map_err(|error| unwritable(path, error.error()))?
+        .into_inner()
         .sync_all()
         .map_err(|error| unwritable(path, error))
 }
