@@ -29,7 +29,8 @@ use super::chunk::{Cell, Chunk, Mismatch, Rounded, Values, mismatch, note_rounde
 use super::columns::{Column, Kind, Range, Table};
 use super::decimal::{Decimal, divide_exactly, power_of_ten, price_mantissa, short_float};
 
-/// Rows of a record batch: enough to amortise its cost, few enough to stay in the cache.
+/// Rows of a record batch: as many as most row groups have, so that few tokens are cut in two and
+/// copied to be one again.
 const BATCH_ROWS: usize = 512 * 1024;
 
 /// A Parquet file whose columns were found to fit a table.

@@ -293,7 +293,7 @@ impl Columns<'_> {
     /// The rows grouped by token, each with its row here; `None` where they come in runs anyway.
     ///
     /// Where tokens take turns, as in a history ordered by time, every row would go to another place
-    /// in memory; grouped in the cache first, fewer do.
+    /// in memory; grouped by chunk first, fewer do.
     fn grouped(&self, tokens: usize) -> Option<(Columns<'static>, Vec<u32>)> {
         const RUN_ROWS: usize = 4;
         let rows = self.keys.len();
