@@ -46,7 +46,7 @@ use failure::Failure;
 use interrupt::Interrupt;
 use workspace::Workspace;
 
-/// How long a load may take to remove its traces after Ctrl-C.
+/// How long a load may take to remove its traces after Ctrl-C, and the state to close at the end.
 const GRACE: Duration = Duration::from_millis(400);
 
 /// The whole command line.
@@ -137,6 +137,9 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
         };
         joined.unwrap_or_else(|error| Err(Failure::crashed(&error)))
     });
+    // What is committed is safe without it; only files of SQLite would stay beside the state.
+    let closed = async { tokio::time::timeout(GRACE, workspace::close()).await };
+    let _ = runtime.block_on(closed);
     runtime.shutdown_background();
     outcome
 }

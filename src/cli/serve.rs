@@ -75,7 +75,7 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
         grace: GRACE,
     };
     let memory_limit = arguments.memory_limit.or_else(half_of_memory);
-    let engine = Engine::open_limited(workspace, workspace.state(), memory_limit).await?;
+    let engine = workspace.open_limited(memory_limit).await?;
     if arguments.check {
         server::check(&engine, &options).await?;
         let address = options.listen;

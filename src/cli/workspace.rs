@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use hindsight::store::Store;
 use hindsight::{Engine, Result, Role, Severity};
 use tokio::sync::mpsc;
 
@@ -39,9 +41,17 @@ impl Workspace {
         self.state.as_ref().map(|Url(url)| url.as_str())
     }
 
+    /// Opens it for statements that together may use so many bytes of memory.
+    pub async fn open_limited(&self, memory_limit: Option<usize>) -> Result<Engine> {
+        let engine = Engine::open_limited(self, self.state(), memory_limit).await?;
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push(Arc::clone(engine.store()));
+        Ok(engine)
+    }
+
     /// Opens it.
     pub async fn open(&self) -> Result<Engine> {
-        let engine = Engine::open_with_state(self, self.state()).await?;
+        let engine = self.open_limited(None).await?;
         let engine = engine.of_user(&user(), Role::Operator).await?;
         let (sender, mut notices) = mpsc::unbounded_channel();
         engine.listen(sender);
@@ -57,6 +67,17 @@ impl Workspace {
             }
         });
         Ok(engine)
+    }
+}
+
+/// The state of what this process has opened.
+static OPENED: Mutex<Vec<Arc<Store>>> = Mutex::new(Vec::new());
+
+/// Closes the state of every workspace that is open.
+pub async fn close() {
+    let opened = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    for store in opened {
+        store.close().await;
     }
 }
 

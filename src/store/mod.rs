@@ -135,6 +135,11 @@ impl Store {
         &self.place
     }
 
+    /// Opens it, if it is there.
+    pub async fn open(&self) -> Result<()> {
+        self.reading().await.map(drop)
+    }
+
     /// The database to read from.
     async fn reading(&self) -> Result<Database> {
         let mut opened = self.opened.lock().await;
@@ -163,6 +168,14 @@ impl Store {
             place => open::or_make(place).await?,
         };
         Ok(opened.insert(fresh).database.clone())
+    }
+
+    /// Closes its connections, so that SQLite leaves one file with everything in it.
+    pub async fn close(&self) {
+        let opened = self.opened.lock().await.take();
+        if let Some(Opened { database, .. }) = opened {
+            database.pool.close().await;
+        }
     }
 
     /// Whether there is a database to open.

@@ -19,6 +19,9 @@ const CONNECTIONS_MAX: u32 = 8;
 /// Of every connection to SQLite: committed is on the disk, and writers take turns.
 const SQLITE_SETTINGS: &str =
     "pragma busy_timeout = 10000; pragma synchronous = full; pragma foreign_keys = on";
+/// Of every connection to a SQLite that nobody writes to, ahead of all else: what its log says is
+/// kept in memory, for want of a file beside it.
+const SQLITE_ALONE_SETTINGS: &str = "pragma locking_mode = exclusive; pragma query_only = on";
 /// Of every connection to PostgreSQL: our tables are in a schema of our own, before all others, so
 /// that they are never those of the trading system.
 const POSTGRES_SETTINGS: &str = "select set_config('search_path', 'hindsight, ' || \
@@ -32,7 +35,7 @@ pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
     // SQLite shares memory between connections only under a name that is a URI.
     let name = uuid::Uuid::new_v4();
     let url = format!("sqlite:file:hindsight-{name}?mode=memory&cache=shared");
-    let mut database = connect(&url, Dialect::Sqlite, place, 1).await?;
+    let mut database = connect(&url, Dialect::Sqlite, SQLITE_SETTINGS, place, 1).await?;
     let anchor = AnyConnection::connect(&url).await;
     let anchor = anchor.map_err(|error| database.failed(error))?;
     database.anchor = Some(Arc::new(Mutex::new(anchor)));
@@ -59,7 +62,10 @@ pub(super) async fn existing(place: &Place) -> Result<Opened> {
 pub(super) async fn or_make(place: &Place) -> Result<Opened> {
     let database = match place {
         Place::Memory => return in_memory(place).await,
-        Place::Postgres(url) => connect(url, Dialect::Postgres, place, CONNECTIONS_MAX).await?,
+        Place::Postgres(url) => {
+            let settings = POSTGRES_SETTINGS;
+            connect(url, Dialect::Postgres, settings, place, CONNECTIONS_MAX).await?
+        }
         Place::Workspace(workspace) => {
             let unwritable = |problem: String| Error::Workspace {
                 path: workspace.clone(),
@@ -69,7 +75,8 @@ pub(super) async fn or_make(place: &Place) -> Result<Opened> {
                 .and_then(|()| try_to_write(workspace))
                 .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
             let url = sqlite_url(workspace, "mode=rwc")?;
-            connect(&url, Dialect::Sqlite, place, CONNECTIONS_MAX).await?
+            let settings = SQLITE_SETTINGS;
+            connect(&url, Dialect::Sqlite, settings, place, CONNECTIONS_MAX).await?
         }
     };
     migrations::run(&database).await?;
@@ -79,16 +86,18 @@ pub(super) async fn or_make(place: &Place) -> Result<Opened> {
     })
 }
 
-/// Nothing can be written beside the database, so that it is read as it lies there.
+/// Nothing can be written beside the database, so that it is read as it lies there: with the log
+/// that others may be writing, with the log that they have left, or without one.
 async fn read_only(place: &Place, workspace: &Path) -> Result<Opened> {
-    let log = workspace.join(format!("{STATE_FILE}-wal"));
-    let is_clean = std::fs::metadata(&log).map_or(true, |log| log.len() == 0);
-    let options = match is_clean {
-        true => "mode=ro&immutable=true",
-        false => "mode=ro",
+    let beside = |suffix: &str| std::fs::metadata(workspace.join(format!("{STATE_FILE}{suffix}")));
+    let (options, settings) = match (beside("-wal"), beside("-shm")) {
+        (Ok(_), Ok(_)) => ("mode=ro", SQLITE_SETTINGS),
+        // SQLite would make the index of the log beside it, and cannot lock what is read-only.
+        (Ok(log), Err(_)) if log.len() > 0 => ("mode=ro&vfs=unix-none", SQLITE_ALONE_SETTINGS),
+        _ => ("mode=ro&immutable=true", SQLITE_SETTINGS),
     };
     let url = sqlite_url(workspace, options)?;
-    let database = connect(&url, Dialect::Sqlite, place, CONNECTIONS_MAX).await?;
+    let database = connect(&url, Dialect::Sqlite, settings, place, CONNECTIONS_MAX).await?;
     migrations::check(&database).await?;
     Ok(Opened {
         database,
@@ -136,7 +145,13 @@ fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
     Ok(format!("sqlite://{encoded}?{options}"))
 }
 
-async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -> Result<Database> {
+async fn connect(
+    url: &str,
+    dialect: Dialect,
+    settings: &'static str,
+    place: &Place,
+    connections: u32,
+) -> Result<Database> {
     sqlx::any::install_default_drivers();
     let name = place.to_string();
     let unreachable = |error: sqlx::Error| {
@@ -155,10 +170,6 @@ async fn connect(url: &str, dialect: Dialect, place: &Place, connections: u32) -
     };
     let options: AnyConnectOptions = url.parse().map_err(unreachable)?;
     let options = options.disable_statement_logging();
-    let settings = match dialect {
-        Dialect::Sqlite => SQLITE_SETTINGS,
-        Dialect::Postgres => POSTGRES_SETTINGS,
-    };
     // A pool would try what cannot be had again and again, and not say why.
     let first = async {
         let mut first = AnyConnection::connect_with(&options).await?;

@@ -1,7 +1,10 @@
 //! A full disk and a workspace that cannot be written: a clear error, and the old data intact.
 
+use hindsight::Engine;
+
 use super::*;
 use crate::cli::run;
+use crate::engine::block_on;
 
 /// A small file system of its own, for root alone.
 struct Mounted {
@@ -131,6 +134,14 @@ fn refuses_to_write(workspace: &Path, expected: &str) {
     );
 }
 
+/// The files of SQLite that lie beside the state.
+fn beside_state(workspace: &Path) -> Vec<&'static str> {
+    let suffixes = ["-journal", "-shm", "-wal"].into_iter();
+    suffixes
+        .filter(|suffix| workspace.join(format!("state.sqlite{suffix}")).exists())
+        .collect()
+}
+
 #[test]
 fn disk_read_only() {
     let Some(mounted) = Mounted::new("disk_read_only", 64) else {
@@ -138,9 +149,28 @@ fn disk_read_only() {
     };
     load_tiny(mounted.path());
     done(hindsight(mounted.path()).args(["query", &insert("kept")]));
+    assert_eq!(beside_state(mounted.path()), [""; 0]);
+
+    // As a process leaves it that is killed, here and on its way out.
+    let engine = block_on(Engine::open(mounted.path())).unwrap();
+    block_on(engine.sql(&insert("logged"))).unwrap();
+    let killed = [&["", "-wal", "-shm"][..], &["", "-wal"]].map(|suffixes| {
+        let workspace = mounted.path().join(format!("killed{}", suffixes.len()));
+        std::fs::create_dir(&workspace).unwrap();
+        for suffix in suffixes {
+            let name = format!("state.sqlite{suffix}");
+            std::fs::copy(mounted.path().join(&name), workspace.join(&name)).unwrap();
+        }
+        workspace
+    });
+    block_on(engine.store().close());
+    assert_eq!(beside_state(mounted.path()), [""; 0]);
+
     mounted.make_read_only();
     let mut load = Files::get().load(mounted.path());
     refuses(mounted.path(), &mut load, "Read-only file system");
-    assert_eq!(names(mounted.path()), "name\nkept\n");
-    refuses_to_write(mounted.path(), "Read-only file system");
+    for workspace in killed.iter().map(PathBuf::as_path).chain([mounted.path()]) {
+        assert_eq!(names(workspace), "name\nkept\nlogged\n");
+        refuses_to_write(workspace, "Read-only file system");
+    }
 }
