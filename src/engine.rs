@@ -187,6 +187,15 @@ impl Engine {
         self.served.sweep_source.done()
     }
 
+    /// Begins to read what a backtest needs and to open the state, while the first is being planned.
+    /// Whoever needs them is told what fails.
+    pub fn read_ahead(&self) {
+        let source = Arc::clone(&self.served.sweep_source);
+        tokio::task::spawn_blocking(move || drop(source.history().map(|_| ())));
+        let store = Arc::clone(self.store());
+        tokio::spawn(async move { store.open().await });
+    }
+
     /// Users, scenarios, runs and live settings.
     pub fn store(&self) -> &Arc<Store> {
         &self.newest.store
@@ -276,7 +285,7 @@ impl Served {
         config: SessionConfig,
         runtime: &Arc<RuntimeEnv>,
     ) -> Result<Self> {
-        let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?));
+        let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?)?);
         let session = context(&dataset, config, runtime)?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));

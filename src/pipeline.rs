@@ -3,7 +3,6 @@
 //! They read the data tables, one another, and `run_parameters`, which is put in place of a
 //! stand-in when a table function is called.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -73,15 +72,13 @@ pub static RUN_PARAMETERS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields))
 });
 
-/// The queries over the tables and functions of one dataset, planned when one is first asked for:
-/// `backtest` alone needs none of them.
+/// The queries over the tables and functions of one dataset, each planned when it, or one that reads
+/// it, is first asked for: `backtest` alone needs none of them.
 pub struct Pipeline {
     /// Used up by planning: the names of the queries are nobody else's.
     context: SessionContext,
-    plans: OnceLock<std::result::Result<Plans, String>>,
+    plans: [OnceLock<std::result::Result<LogicalPlan, String>>; QUERIES.len()],
 }
-
-type Plans = HashMap<&'static str, LogicalPlan>;
 
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,19 +88,13 @@ impl fmt::Debug for Pipeline {
 
 impl Pipeline {
     /// The queries over a context of their own.
-    pub fn new(context: SessionContext) -> Self {
-        Self {
+    pub fn new(context: SessionContext) -> Result<Self> {
+        let stand_in = EmptyTable::new(Arc::clone(&RUN_PARAMETERS_SCHEMA));
+        context.register_table(RUN_PARAMETERS, Arc::new(stand_in))?;
+        Ok(Self {
             context,
-            plans: OnceLock::new(),
-        }
-    }
-
-    fn plans(&self) -> Result<&Plans> {
-        let plans = self
-            .plans
-            .get_or_init(|| plan(&self.context).map_err(|error| error.to_string()));
-        let problem = |problem: &String| DataFusionError::Internal(problem.clone());
-        Ok(plans.as_ref().map_err(problem)?)
+            plans: Default::default(),
+        })
     }
 
     /// The columns of a query.
@@ -112,9 +103,16 @@ impl Pipeline {
     }
 
     fn query(&self, name: &str) -> Result<&LogicalPlan> {
-        let plan = self.plans()?.get(name);
-        let missing = || DataFusionError::Internal(format!("there is no query {name}"));
-        Ok(plan.ok_or_else(missing)?)
+        for ((known, sql), planned) in QUERIES.iter().zip(&self.plans) {
+            let plan = planned
+                .get_or_init(|| plan(&self.context, known, sql).map_err(|error| error.to_string()));
+            let plan = plan.as_ref();
+            let plan = plan.map_err(|problem| DataFusionError::Internal(problem.clone()))?;
+            if *known == name {
+                return Ok(plan);
+            }
+        }
+        Err(DataFusionError::Internal(format!("there is no query {name}")).into())
     }
 
     /// The plan of a query over these parameters.
@@ -153,22 +151,14 @@ impl Pipeline {
     }
 }
 
-/// Plans every query.
-fn plan(context: &SessionContext) -> Result<Plans> {
-    let stand_in = EmptyTable::new(Arc::clone(&RUN_PARAMETERS_SCHEMA));
-    context.register_table(RUN_PARAMETERS, Arc::new(stand_in))?;
-    let mut plans = HashMap::new();
-    for (name, sql) in QUERIES {
-        let state = context.state();
-        // Nothing is waited for: the tables are in memory.
-        let plan = state.create_logical_plan(sql).now_or_never();
-        let waits = || Err(DataFusionError::Internal("planning waits".into()));
-        let plan = plan
-            .unwrap_or_else(waits)
-            .map_err(|error| error.context(format!("queries/{name}.sql")))?;
-        let view = ViewTable::new(plan.clone(), None);
-        context.register_table(name, Arc::new(view))?;
-        plans.insert(name, plan);
-    }
-    Ok(plans)
+/// Plans a query, and makes it a relation that those after it can read.
+fn plan(context: &SessionContext, name: &str, sql: &str) -> Result<LogicalPlan> {
+    // Nothing is waited for: the tables are in memory.
+    let plan = context.state().create_logical_plan(sql).now_or_never();
+    let waits = || Err(DataFusionError::Internal("planning waits".into()));
+    let plan = plan
+        .unwrap_or_else(waits)
+        .map_err(|error| error.context(format!("queries/{name}.sql")))?;
+    context.register_table(name, Arc::new(ViewTable::new(plan.clone(), None)))?;
+    Ok(plan)
 }

@@ -129,18 +129,27 @@ impl Comparison {
 
     /// Compares the trades of a stored run.
     pub async fn of_run(engine: &Engine, id: &str) -> std::result::Result<Self, Failure> {
-        let id = quoted(id);
-        let row = format!("select * from backtests where id = {id}");
+        let row = format!("select * from backtests where id = {}", quoted(id));
         let backtest = engine.sql(&row).await?;
         let status = text(&backtest, "status", 0);
         if status != "completed" {
             let why = text(&backtest, "error_message", 0);
             return Err(Error::NotReady(format!("this backtest is {status}: {why}")).into());
         }
-        let changed = changed_trades("trade_comparisons", &format!("backtest_id = {id}"));
+        Ok(Self::of_completed(engine, id, backtest).await?)
+    }
+
+    /// Compares the trades of a stored run that has completed, of which this is the row.
+    pub async fn of_completed(
+        engine: &Engine,
+        id: &str,
+        backtest: Vec<RecordBatch>,
+    ) -> Result<Self> {
+        let is_its = format!("backtest_id = {}", quoted(id));
+        let changed = changed_trades("trade_comparisons", &is_its);
         let trades = engine.sql(&changed).await?;
         let fingerprint = text(&backtest, "dataset", 0);
-        Ok(Self::of(backtest, trades, fingerprint)?)
+        Self::of(backtest, trades, fingerprint)
     }
 
     fn of(

@@ -56,6 +56,7 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     let started = Instant::now();
     let mut output = Output::new(arguments.format)?;
     let engine = open_loaded(workspace).await?;
+    engine.read_ahead();
     let mut call: Vec<String> = arguments.settings.iter().map(Setting::argument).collect();
     if let Some(scenario) = &arguments.scenario {
         call.push(format!("scenario => {}", quoted(scenario)));
@@ -123,7 +124,7 @@ async fn store(
     };
     let id = text(&run, "backtest_id", 0);
     if format == Format::Table {
-        Comparison::of_run(engine, &id).await?.print()?;
+        Comparison::of_completed(engine, &id, run).await?.print()?;
     } else if let Some(schema) = run.first().map(RecordBatch::schema) {
         let rows = stream::iter(run.into_iter().map(Ok));
         let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
@@ -138,8 +139,8 @@ async fn begin(
     let [label, parameters, work @ ..] = inputs.as_slice() else {
         return Err(internal("a run has several inputs"));
     };
-    let label = one_row(label, &context).await?;
-    let parameters = one_row(parameters, &context).await?;
+    let row = |plan| one_row(Arc::clone(plan), Arc::clone(&context));
+    let (label, parameters) = (row(label).await?, row(parameters).await?);
     let label = label.column_by_name("label");
     let label = label.and_then(|column| column.as_string_opt::<i32>());
     let label = label
@@ -159,7 +160,7 @@ async fn begin(
         engine_version: env!("CARGO_PKG_VERSION").into(),
         parameters: texts(&parameters, 0)?,
         results: Texts::new(),
-        phase: Some(Phase::Metrics.name().into()),
+        phase: Some(Phase::Signals.name().into()),
         signals_processed: Some(0),
         total_signals: i64::try_from(total_signals).ok(),
     };
@@ -271,15 +272,37 @@ impl RunTask {
         let [backtest, signals, rows @ ..] = self.work.as_slice() else {
             return Err(internal("a run has a backtest and its signals"));
         };
+        // Neither needs the other, and each keeps one core busy.
+        let backtest = SpawnedTask::spawn(one_row(Arc::clone(backtest), Arc::clone(&self.context)));
+        self.enter(Phase::Signals);
+        let memory = MemoryConsumer::new("run_backtest").register(self.context.memory_pool());
+        let signals = self.simulate(signals, &memory).await;
         self.enter(Phase::Metrics);
-        let backtest = one_row(backtest, &self.context).await?;
-        let mut results = texts(&backtest, 0)?;
+        // Where both fail, the backtest knows better which parameter is wrong.
+        let mut results = texts(&joined(backtest).await?, 0)?;
+        let _ = self.made.simulated_signals.set(signals?);
         results.retain(|name, _| {
             name != "scenario" && !PARAMETERS.iter().any(|parameter| parameter.name == name)
         });
-        self.enter(Phase::Signals);
-        let pool = self.context.memory_pool();
-        let memory = MemoryConsumer::new("run_backtest").register(pool);
+        self.enter(Phase::Rows);
+        let tables = RUN_TABLES.iter().zip(rows).map(|(table, rows)| {
+            let rows = rows.execute(0, Arc::clone(&self.context))?;
+            let writer = RunWriter::create(workspace, &self.run.id, table, &rows.schema())?;
+            Ok(SpawnedTask::spawn(write(rows, writer)))
+        });
+        let tables = tables.collect::<error::Result<Vec<_>>>()?;
+        futures::future::try_join_all(tables.into_iter().map(joined)).await?;
+        self.enter(Phase::Storing);
+        files::sync(workspace, &self.run.id)?;
+        Ok(results)
+    }
+
+    /// What every signal comes to, kept in memory that is accounted for.
+    async fn simulate(
+        &self,
+        signals: &Arc<dyn ExecutionPlan>,
+        memory: &MemoryReservation,
+    ) -> error::Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
         let mut signals = signals.execute(0, Arc::clone(&self.context))?;
         while let Some(batch) = signals.next().await {
@@ -288,20 +311,7 @@ impl RunTask {
             self.progress.advance(batch.num_rows());
             batches.push(batch);
         }
-        let _ = self.made.simulated_signals.set(batches);
-        self.enter(Phase::Rows);
-        for (table, rows) in RUN_TABLES.iter().zip(rows) {
-            let mut rows = rows.execute(0, Arc::clone(&self.context))?;
-            let schema = rows.schema();
-            let mut writer = RunWriter::create(workspace, &self.run.id, table, &schema)?;
-            while let Some(batch) = rows.next().await {
-                writer.write(&batch?)?;
-            }
-            writer.finish()?;
-        }
-        self.enter(Phase::Storing);
-        files::sync(workspace, &self.run.id)?;
-        Ok(results)
+        Ok(batches)
     }
 
     fn enter(&self, phase: Phase) {
@@ -359,12 +369,26 @@ impl RunTask {
     }
 }
 
+/// What a task comes to.
+async fn joined<T: Send + 'static>(task: SpawnedTask<error::Result<T>>) -> error::Result<T> {
+    let ended = task.join().await;
+    ended.unwrap_or_else(|error| Err(internal(&format!("a part of the run stopped: {error}"))))
+}
+
+/// Writes rows into the file of their table.
+async fn write(mut rows: SendableRecordBatchStream, mut writer: RunWriter) -> error::Result<()> {
+    while let Some(batch) = rows.next().await {
+        writer.write(&batch?)?;
+    }
+    writer.finish()
+}
+
 /// The single row of a plan.
 async fn one_row(
-    plan: &Arc<dyn ExecutionPlan>,
-    context: &Arc<TaskContext>,
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
 ) -> error::Result<RecordBatch> {
-    let rows = plan.execute(0, Arc::clone(context))?;
+    let rows = plan.execute(0, context)?;
     let batches: Vec<RecordBatch> = rows.try_collect().await?;
     let row = batches.into_iter().find(|batch| batch.num_rows() > 0);
     row.filter(|batch| batch.num_rows() == 1)

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 /// What a run does, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The row of the backtest.
-    Metrics,
     /// What every signal would have come to; this is nearly all of the work.
     Signals,
+    /// The row of the backtest, which was begun with the signals.
+    Metrics,
     /// The trades, comparisons and equity curve, into their files.
     Rows,
     /// Onto the disk.
@@ -19,7 +19,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Metrics, Self::Signals, Self::Rows, Self::Storing];
+    const ALL: [Self; 4] = [Self::Signals, Self::Metrics, Self::Rows, Self::Storing];
 
     /// For people.
     pub fn name(self) -> &'static str {

@@ -33,7 +33,7 @@ const RATIO: DataType = DataType::Decimal128(38, 2);
 /// A dataset and, once a backtest has asked for it, its [`History`].
 pub struct SweepSource {
     dataset: Dataset,
-    history: OnceLock<History>,
+    history: OnceLock<std::result::Result<History, Arc<DataFusionError>>>,
     done: Arc<AtomicU64>,
 }
 
@@ -56,12 +56,13 @@ impl SweepSource {
         self.dataset.signals.num_rows()
     }
 
-    fn history(&self) -> Result<&History> {
-        if let Some(history) = self.history.get() {
-            return Ok(history);
-        }
-        let history = History::new(&self.dataset)?;
-        Ok(self.history.get_or_init(|| history))
+    /// Read once; who comes meanwhile waits, so that this is not for a thread of rayon.
+    pub fn history(&self) -> Result<&History> {
+        let history = self
+            .history
+            .get_or_init(|| History::new(&self.dataset).map_err(Arc::new));
+        let problem = |error: &Arc<DataFusionError>| DataFusionError::Shared(Arc::clone(error));
+        history.as_ref().map_err(problem)
     }
 }
 
