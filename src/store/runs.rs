@@ -143,6 +143,11 @@ impl Store {
         Ok(asked.rows_affected() > 0)
     }
 
+    /// Whether somebody has asked a run to stop.
+    pub async fn is_cancel_requested(&self, id: &str) -> Result<bool> {
+        is_cancel_requested(&self.reading().await?, id).await
+    }
+
     async fn can_write(&self) -> bool {
         let opened = self.opened.lock().await;
         matches!(&*opened, Some(opened) if opened.access == Access::ReadWrite)
@@ -167,13 +172,7 @@ impl BegunRun {
 
     /// Whether somebody has asked it to stop.
     pub async fn is_cancel_requested(&self) -> Result<bool> {
-        let asked: Option<i64> =
-            sqlx::query_scalar("select cancel_requested from backtest_results where id = $1")
-                .bind(self.id.as_str())
-                .fetch_optional(&self.database.pool)
-                .await
-                .map_err(|error| self.database.failed(error))?;
-        Ok(asked == Some(1))
+        is_cancel_requested(&self.database, &self.id).await
     }
 
     /// Stores how it ended.
@@ -208,6 +207,14 @@ impl BegunRun {
             _ => Ok(completed_at),
         }
     }
+}
+
+async fn is_cancel_requested(database: &Database, id: &str) -> Result<bool> {
+    let select = "select cancel_requested from backtest_results where id = $1";
+    let asked = sqlx::query_scalar(select).bind(id);
+    let asked = asked.fetch_optional(&database.pool).await;
+    let asked: Option<i64> = asked.map_err(|error| database.failed(error))?;
+    Ok(asked == Some(1))
 }
 
 const INTERRUPTED: &str = "the process that ran it ended before it did";

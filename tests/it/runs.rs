@@ -3,7 +3,7 @@
 //! SQLite, and once in a real PostgreSQL.
 
 use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
@@ -11,6 +11,7 @@ use hindsight::ingest::synthetic::SyntheticHistory;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
 use hindsight::{Engine, Outcome, Role, Session};
 use tempfile::TempDir;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc;
 
 use crate::engine::block_on;
@@ -103,7 +104,14 @@ async fn begun(notices: &mut mpsc::UnboundedReceiver<hindsight::Notice>) -> Stri
     words.next().unwrap().to_owned()
 }
 
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
+/// A thread that runs go on in only when they are told to, so that none is too fast for a test.
+fn paused() -> Runtime {
+    let mut runtime = runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so() {
         assert!(Instant::now() < deadline, "not in 20 seconds: {what}");
@@ -115,32 +123,37 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) {
 fn runs_are_cancelled_from_elsewhere() {
     in_both(|state| {
         let (here, elsewhere) = (state.engine(), state.engine());
-        let session = Arc::new(block_on(here.session("ann", Role::Analyst)).unwrap());
+        let paused = paused();
+        let session = paused.block_on(here.session("ann", Role::Analyst)).unwrap();
         let (sender, mut notices) = mpsc::unbounded_channel();
         session.listen(Some(sender));
-        // What is done for the first time takes its time, and the run is short.
-        refusal(&elsewhere, "call cancel_backtest('none')");
-        let running = Arc::clone(&session);
-        let (id, asked, ended) = block_on(async {
-            let task = tokio::spawn(async move { finish(&running, "call run_backtest()").await });
-            let id = begun(&mut notices).await;
-            let asked = Instant::now();
-            let sql = format!("call cancel_backtest('{id}')");
-            elsewhere.sql(&sql).await.unwrap();
-            (id, asked.elapsed(), task.await.unwrap())
+        let run = paused.spawn(async move { finish(&session, "call run_backtest()").await });
+        let id = paused.block_on(begun(&mut notices));
+        let sql = format!("call cancel_backtest('{id}')");
+        let asking = elsewhere.clone();
+        let cancel = std::thread::spawn(move || values(&asking, &sql));
+        eventually("asked to stop", || {
+            block_on(elsewhere.store().is_cancel_requested(&id)).unwrap()
         });
+        let asked = Instant::now();
+        let ended = paused.block_on(run).unwrap();
+        let asked = asked.elapsed();
         assert_eq!(ended.unwrap_err().sqlstate(), "57014");
+        assert_eq!(cancel.join().unwrap(), [[id.as_str(), "cancelled"]]);
         // Half a second is promised; machines that test are slower than those that trade.
         assert!(asked < Duration::from_secs(2), "{asked:?}");
         let sql = format!(
             "select status, error_message, completed_at >= started_at as ended \
              from backtests where id = '{id}'"
         );
-        assert_eq!(values(&here, &sql), [["cancelled", "cancelled", "true"]]);
+        assert_eq!(
+            values(&elsewhere, &sql),
+            [["cancelled", "cancelled", "true"]]
+        );
         assert!(!state.workspace.path().join("runs").join(&id).exists());
         let none: [[String; 0]; 0] = [];
         assert_eq!(
-            values(&here, "select backtest_id from backtest_progress"),
+            values(&elsewhere, "select backtest_id from backtest_progress"),
             none
         );
     });
@@ -149,18 +162,23 @@ fn runs_are_cancelled_from_elsewhere() {
 #[test]
 fn runs_that_nobody_waits_for_are_cancelled() {
     in_both(|state| {
-        let engine = state.engine();
-        let session = block_on(engine.session("ann", Role::Analyst)).unwrap();
-        let (sender, mut notices) = mpsc::unbounded_channel();
-        session.listen(Some(sender));
-        let id = block_on(async {
+        let (here, elsewhere) = (state.engine(), state.engine());
+        let paused = paused();
+        let id = paused.block_on(async {
+            let session = here.session("ann", Role::Analyst).await.unwrap();
+            let (sender, mut notices) = mpsc::unbounded_channel();
+            session.listen(Some(sender));
             tokio::select! {
-                _ = finish(&session, "call run_backtest()") => panic!("it ended before it began"),
+                biased;
                 id = begun(&mut notices) => id,
+                _ = finish(&session, "call run_backtest()") => panic!("it ended before it began"),
             }
         });
         let sql = format!("select status from backtests where id = '{id}'");
-        eventually("cancelled", || values(&engine, &sql) == [["cancelled"]]);
+        eventually("cancelled", || {
+            paused.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
+            values(&elsewhere, &sql) == [["cancelled"]]
+        });
     });
 }
 
