@@ -10,7 +10,7 @@ use datafusion::arrow::csv::{ReaderBuilder, Writer};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use hindsight::ingest::synthetic::{SyntheticFiles, SyntheticHistory};
 
-use super::measure::{Taken, best, program};
+use super::measure::{Taken, in_turn, program, timed};
 use super::row;
 
 const ROWS: usize = 8192;
@@ -63,28 +63,43 @@ fn text(path: &Path) -> &str {
 
 /// Decodes and loads the prices alone, from Parquet and from CSV.
 pub fn compare(files: &SyntheticFiles, folder: &Path) {
-    let (rows, decoding) = best(5, || decode_parquet(&files.prices));
-    row("decode the prices from Parquet", &decoding, None);
-    compare_load("load them from Parquet", &files.prices, &decoding, folder);
+    let prices = &files.prices;
+    let rows = compare_load("Parquet", 7, prices, folder, || decode_parquet(prices));
     let csv = folder.join("prices.csv");
-    write_csv(&files.prices, &csv);
-    let (again, decoding) = best(3, || decode_csv(&files.prices, &csv));
+    write_csv(prices, &csv);
+    let again = compare_load("CSV", 3, &csv, folder, || decode_csv(prices, &csv));
     assert_eq!(rows, again, "both files have the same rows");
-    row("decode them from CSV", &decoding, None);
-    compare_load("load them from CSV", &csv, &decoding, folder);
     std::fs::remove_file(csv).unwrap();
 }
 
-fn compare_load(what: &str, prices: &Path, decoding: &Taken, at: &Path) {
-    let loads = (0..5).map(|_| {
+/// Decodes and loads a file in turn; returns its rows.
+fn compare_load(
+    format: &str,
+    goes: usize,
+    prices: &Path,
+    at: &Path,
+    decode: impl Fn() -> usize,
+) -> usize {
+    let mut rows = 0;
+    let decode = || {
+        let (decoded, taken) = timed(&decode);
+        rows = decoded;
+        taken
+    };
+    let load = || {
         let workspace = at.join("compared");
         let taken = load_prices(prices, &workspace, &[]);
         std::fs::remove_dir_all(workspace).unwrap();
         taken
-    });
-    let least = loads.min_by_key(|taken| taken.processor).unwrap();
-    row(what, &least, None);
-    println!("  {:.2} times what decoding takes", least.ratio(decoding));
+    };
+    let [decoding, loading] = in_turn(goes, decode, load);
+    row(&format!("decode the prices from {format}"), &decoding, None);
+    row(&format!("load them from {format}"), &loading, None);
+    println!(
+        "  {:.2} times what decoding takes",
+        loading.ratio(&decoding)
+    );
+    rows
 }
 
 fn parquet(prices: &Path) -> impl Iterator<Item = RecordBatch> + use<> {

@@ -25,10 +25,10 @@ use grid::{Grid, RANGE};
 use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use kernels::{KERNELS, Kernels, trades};
-use measure::{Taken, best, program, timed};
+use measure::{Taken, best, in_turn, program, timed};
 use plain::{DEFAULTS, PlainHistory};
 
-const GOES: usize = 9;
+const GOES: usize = 15;
 const DAYS: u32 = 180;
 /// Days whose instructions are counted: valgrind is fifty times slower.
 const COUNTED_DAYS: u32 = 10;
@@ -94,11 +94,26 @@ struct Bench {
     days: u32,
 }
 
-/// The plain loop over the same history, and what one backtest takes of it.
+/// The plain loop over the same history, and the trades of one backtest.
 struct Plain {
     history: PlainHistory,
-    one: Taken,
     trades: usize,
+}
+
+impl Plain {
+    /// Does something and one backtest of the loop in turn, and shows what it takes beside the loop.
+    fn beside<T>(&self, what: &str, goes: usize, mut work: impl FnMut() -> T) -> (T, Taken) {
+        let mut result = None;
+        let work = || {
+            let (again, taken) = timed(&mut work);
+            result = Some(again);
+            taken
+        };
+        let of_loop = || timed(|| self.history.backtest(&DEFAULTS)).1;
+        let [taken, of_loop] = in_turn(goes, work, of_loop);
+        row(what, &taken, Some(&of_loop));
+        (result.unwrap(), taken)
+    }
 }
 
 impl Bench {
@@ -174,12 +189,12 @@ impl Bench {
     /// Sweeps by themselves, without the start of a process, on one thread and on two.
     fn threads(&self) {
         for grid in [Grid::thousand(), Grid::ten_thousand()] {
-            let taken = [1, 2].map(|threads| {
-                let taken = measure::swept(threads, grid.len(), &self.workspace);
+            let swept = |threads| measure::swept(threads, grid.len(), &self.workspace);
+            let taken = in_turn(3, || swept(1), || swept(2));
+            for (threads, taken) in (1..).zip(&taken) {
                 let what = format!("{} combinations, threads: {threads}", grid.len());
-                row(&what, &taken, None);
-                taken
-            });
+                row(&what, taken, None);
+            }
             let ratio = taken[0].wall.as_secs_f64() / taken[1].wall.as_secs_f64();
             println!("  {ratio:.2} times faster on two threads");
         }
@@ -189,48 +204,44 @@ impl Bench {
         let history = PlainHistory::new(&Dataset::open(&self.workspace).unwrap());
         let ((trades, _), one) = best(GOES, || history.backtest(&DEFAULTS));
         row("plain loop, one backtest", &one, None);
-        Plain {
-            history,
-            one,
-            trades,
-        }
+        Plain { history, trades }
     }
 
     fn kernels(&self, plain: &Plain) {
         let kernels = Kernels::open(&self.workspace);
         for (name, kernel) in KERNELS {
-            let (_, taken) = best(GOES, || kernel(&kernels));
-            row(&format!("kernel: {name}"), &taken, Some(plain));
+            plain.beside(&format!("kernel: {name}"), GOES, || kernel(&kernels));
         }
         assert_eq!(trades(&kernels.backtest()), plain.trades as u64);
     }
 
     fn single(&self, plain: &Plain) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (engine, open) = best(GOES, || {
-            runtime.block_on(Engine::open(&self.workspace)).unwrap()
-        });
-        row("open the workspace", &open, Some(plain));
-        let ask = |sql: &str| runtime.block_on(engine.sql(sql)).unwrap();
-        let (one, taken) = best(GOES, || ask(&format!("select * from backtest({RANGE})")));
+        let open = || runtime.block_on(Engine::open(&self.workspace)).unwrap();
+        let (engine, _) = plain.beside("open the workspace", GOES, open);
+        let ask = |what: &str, sql: &str| {
+            let ask = || runtime.block_on(engine.sql(sql)).unwrap();
+            plain.beside(what, GOES, ask).0
+        };
+        let one = ask(
+            "backtest() with the defaults, warm",
+            &format!("select * from backtest({RANGE})"),
+        );
         assert_eq!(count(&one), plain.trades as i64);
-        row("backtest() with the defaults, warm", &taken, Some(plain));
-        let (queried, taken) = best(GOES, || {
-            ask(&format!("select * from backtest_by_queries({RANGE})"))
-        });
+        let queried = ask(
+            "the same by queries/backtest.sql",
+            &format!("select * from backtest_by_queries({RANGE})"),
+        );
         assert_eq!(
             one[0].columns(),
             queried[0].columns(),
             "both ways give the same row"
         );
-        row("the same by queries/backtest.sql", &taken, Some(plain));
-        let (_, taken) = best(GOES, || {
-            ask(
-                "select count(simulate_exit(token_address, timestamp, 'trailing_stop', 15, 50, 10, \
-                 60, 'level')) from signals",
-            )
-        });
-        row("simulate_exit of every signal in SQL", &taken, Some(plain));
+        ask(
+            "simulate_exit of every signal in SQL",
+            "select count(simulate_exit(token_address, timestamp, 'trailing_stop', 15, 50, 10, \
+             60, 'level')) from signals",
+        );
     }
 
     fn sweeps(&self, plain: &Plain) {
@@ -238,12 +249,9 @@ impl Bench {
         let engine = runtime.block_on(Engine::open(&self.workspace)).unwrap();
         let sweep = |grid: &Grid, goes: usize, what: &str| {
             let sql = format!("select * from {}", grid.call());
-            let (rows, taken) = best(goes, || runtime.block_on(engine.sql(&sql)).unwrap());
-            row(
-                &format!("{} combinations{what}", grid.len()),
-                &taken,
-                Some(plain),
-            );
+            let what = format!("{} combinations{what}", grid.len());
+            let ask = || runtime.block_on(engine.sql(&sql)).unwrap();
+            let (rows, taken) = plain.beside(&what, goes, ask);
             (count(&rows), taken)
         };
         for grid in Grid::all() {
@@ -257,7 +265,7 @@ impl Bench {
                         .map(|one| plain.history.backtest(one).0)
                         .sum::<usize>()
                 });
-                row("the same by the plain loop", &of_loop, Some(plain));
+                row("the same by the plain loop", &of_loop, None);
                 assert_eq!(trades, looped as i64);
                 println!(
                     "  {:.1} times faster than the plain loop",
@@ -359,11 +367,9 @@ fn header(what: &str) {
 }
 
 /// One line: what was done, what it took, beside the plain loop's single backtest.
-fn row(what: &str, taken: &Taken, plain: Option<&Plain>) {
+fn row(what: &str, taken: &Taken, plain: Option<&Taken>) {
     let milliseconds = |time: std::time::Duration| format!("{:.1}ms", time.as_secs_f64() * 1e3);
-    let ratio = plain.map_or(String::new(), |plain| {
-        format!("{:.2}", taken.ratio(&plain.one))
-    });
+    let ratio = plain.map_or(String::new(), |plain| format!("{:.2}", taken.ratio(plain)));
     let peak = taken
         .peak
         .map_or(String::new(), |kib| format!("{} MiB", kib / 1024));

@@ -16,6 +16,15 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// The less of each.
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            wall: self.wall.min(other.wall),
+            processor: self.processor.min(other.processor),
+            peak: self.peak.min(other.peak),
+        }
+    }
+
     /// How often the other fits into this, by processor time.
     pub fn ratio(&self, other: &Self) -> f64 {
         self.processor.as_secs_f64() / other.processor.as_secs_f64()
@@ -39,10 +48,23 @@ pub fn best<T>(goes: usize, mut work: impl FnMut() -> T) -> (T, Taken) {
     for _ in 1..goes {
         let (again, taken) = timed(&mut work);
         result = again;
-        least.wall = least.wall.min(taken.wall);
-        least.processor = least.processor.min(taken.processor);
+        least = least.min(taken);
     }
     (result, least)
+}
+
+/// The least of several goes of each of two, which take turns: a machine that is slow for a while is
+/// so for both, and their ratio holds.
+pub fn in_turn(
+    goes: usize,
+    mut one: impl FnMut() -> Taken,
+    mut other: impl FnMut() -> Taken,
+) -> [Taken; 2] {
+    let mut least = [one(), other()];
+    for _ in 1..goes {
+        least = [least[0].min(one()), least[1].min(other())];
+    }
+    least
 }
 
 /// A sweep in a process of its own on so many threads: without what it takes to start.
@@ -69,11 +91,7 @@ pub fn swept(threads: usize, combinations: usize, workspace: &Path) -> Taken {
 /// The least of several runs of the program, on so many threads where that is said.
 pub fn program(goes: usize, threads: Option<usize>, arguments: &[&str]) -> Taken {
     let runs = (0..goes).map(|_| child(threads, arguments));
-    let least = runs.reduce(|a, b| Taken {
-        wall: a.wall.min(b.wall),
-        processor: a.processor.min(b.processor),
-        peak: a.peak.min(b.peak),
-    });
+    let least = runs.reduce(Taken::min);
     least.expect("at least one go")
 }
 

@@ -60,6 +60,16 @@ pub fn backtest(
     combinations: &[Combination],
     course: &Course,
 ) -> Result<Vec<Backtest>> {
+    // The threads are entered once, not again for every step.
+    rayon::scope(|_| in_blocks(history, book, combinations, course))
+}
+
+fn in_blocks(
+    history: &History,
+    book: &PriceBook,
+    combinations: &[Combination],
+    course: &Course,
+) -> Result<Vec<Backtest>> {
     let ranges = combinations.iter();
     let ranges = ranges.map(|c| history.range(c.range.0, c.range.1));
     let ranges: Vec<Range<usize>> = ranges.collect();

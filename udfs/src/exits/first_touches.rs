@@ -146,6 +146,15 @@ pub fn first_touches(
     }
 }
 
+/// The first price above a peak or down to a floor. By itself, so that nothing else wants the
+/// processor's registers: most of the time of a walk is spent here.
+#[inline(never)]
+fn turning(prices: &[i64], peak: i64, floor: i64) -> Option<usize> {
+    prices
+        .iter()
+        .position(|price| *price > peak || *price <= floor)
+}
+
 /// A walk under way: its peak, and of each kind the next level that has not been touched.
 struct Path<'a> {
     levels: &'a Levels,
@@ -181,14 +190,13 @@ impl<'a> Path<'a> {
 
     /// Walks the prices from a position on; whether every set of rules is over.
     fn walk(&mut self, start: usize, prices: &[i64]) -> bool {
-        let (mut peak, mut floor) = (self.peak, self.stop.max(self.trail));
-        for (offset, price) in prices.iter().enumerate() {
-            if *price > peak || *price <= floor {
-                if self.turn(start + offset, *price) {
-                    return true;
-                }
-                (peak, floor) = (self.peak, self.stop.max(self.trail));
+        let mut from = 0;
+        while let Some(quiet) = turning(&prices[from..], self.peak, self.stop.max(self.trail)) {
+            from += quiet;
+            if self.turn(start + from, prices[from]) {
+                return true;
             }
+            from += 1;
         }
         false
     }
