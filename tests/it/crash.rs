@@ -19,6 +19,7 @@ use hindsight::dataset::Dataset;
 use tempfile::TempDir;
 
 use crate::cli::{hindsight, text};
+use crate::files::removed_at_the_end;
 use crate::random::Random;
 
 /// The parts that the kills are shared among: see [`kills`].
@@ -136,7 +137,7 @@ impl Files {
     /// The same for all tests.
     fn get() -> &'static Self {
         static FILES: LazyLock<Files> = LazyLock::new(|| {
-            let directory = tempfile::tempdir().unwrap();
+            let directory = removed_at_the_end(tempfile::tempdir().unwrap());
             done(hindsight(directory.path()).args(["demo", "--days", "30"]));
             Files { directory }
         });

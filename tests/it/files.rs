@@ -3,15 +3,33 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use num_traits::ToPrimitive;
 use serde_json::value::RawValue;
+use tempfile::TempDir;
 
 use crate::reference::exit::Price;
 use crate::reference::history::{History, Outcome, Signal};
 use crate::reference::number::{Number, parse};
 use crate::rows::{self, Cell, Row};
+
+/// Makes a directory that lies in a static, which is never dropped, go when the process has ended,
+/// however that ends: a shell waits for that.
+pub fn removed_at_the_end(directory: TempDir) -> TempDir {
+    let mut shell = Command::new("sh");
+    let waiting = shell
+        .args(["-c", "trap '' INT TERM; read -r _; rm -rf \"$0\""])
+        .arg(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    // Dropped, it would close the pipe that the shell reads.
+    std::mem::forget(waiting.unwrap());
+    directory
+}
 
 /// Copies a directory with all that is in it.
 pub fn copy(from: &Path, to: &Path) {

@@ -21,7 +21,7 @@ use crate::rows::{Cell, Row, from_batches};
 
 /// A history that takes a moment to run over.
 static HISTORY: LazyLock<TempDir> = LazyLock::new(|| {
-    let workspace = TempDir::new().unwrap();
+    let workspace = files::removed_at_the_end(TempDir::new().unwrap());
     let files = workspace.path().join("files");
     std::fs::create_dir(&files).unwrap();
     let history = SyntheticHistory { seed: 7, days: 20 };
@@ -107,7 +107,8 @@ async fn begun(notices: &mut mpsc::UnboundedReceiver<hindsight::Notice>) -> Stri
 /// A thread that runs go on in only when they are told to, so that none is too fast for a test.
 fn paused() -> Runtime {
     let mut runtime = runtime::Builder::new_current_thread();
-    runtime.enable_all().build().unwrap()
+    // It looks after every step whether it shall go on.
+    runtime.enable_all().event_interval(1).build().unwrap()
 }
 
 /// Waits until something is so.

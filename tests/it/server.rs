@@ -35,7 +35,7 @@ fn workspace() -> tempfile::TempDir {
 
 /// A server that most tests share.
 static SHARED: LazyLock<(tempfile::TempDir, TestServer)> = LazyLock::new(|| {
-    let workspace = workspace();
+    let workspace = files::removed_at_the_end(workspace());
     let server = TestServer::of_workspace(workspace.path(), &trusting());
     (workspace, server)
 });
