@@ -187,13 +187,11 @@ impl Engine {
         self.served.sweep_source.done()
     }
 
-    /// Begins to read what a backtest needs and to open the state, while the first is being planned.
-    /// Whoever needs them is told what fails.
+    /// Begins to read what a backtest needs, while the first is being planned. Who needs it is told
+    /// what fails.
     pub fn read_ahead(&self) {
         let source = Arc::clone(&self.served.sweep_source);
         tokio::task::spawn_blocking(move || drop(source.history().map(|_| ())));
-        let store = Arc::clone(self.store());
-        tokio::spawn(async move { store.open().await });
     }
 
     /// Users, scenarios, runs and live settings.

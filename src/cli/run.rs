@@ -1,6 +1,7 @@
 //! `hindsight run`: one backtest, stored and compared with what really happened.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -116,6 +117,9 @@ async fn store(
     format: Format,
     call: &str,
 ) -> Result<Option<String>, Failure> {
+    // Opened while the run is being planned, which is told what fails.
+    let state = Arc::clone(engine.store());
+    tokio::spawn(async move { state.open().await });
     let sql = format!("select * from run_backtest({call})");
     let run = engine.sql(&sql);
     let run = tokio::select! {

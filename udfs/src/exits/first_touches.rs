@@ -147,7 +147,7 @@ pub fn first_touches(
 }
 
 /// The first price above a peak or down to a floor. By itself, so that nothing else wants the
-/// processor's registers: most of the time of a walk is spent here.
+/// processor's registers.
 #[inline(never)]
 fn turning(prices: &[i64], peak: i64, floor: i64) -> Option<usize> {
     prices
