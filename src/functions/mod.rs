@@ -143,6 +143,8 @@ impl RelationPlanner for TableFunctionPlanner {
             self.run_backtest(arguments(&RUN_BACKTEST, args, context)?)?
         } else if let Some(procedure) = PROCEDURES.iter().find(|p| p.name == called) {
             procedures::plan(procedure, args, context)?
+        } else if args.iter().any(|a| !matches!(a, FunctionArg::Unnamed(_))) {
+            return plan_err!("table function '{called}' not found, or without named arguments");
         } else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
