@@ -24,7 +24,7 @@
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
 //! | [`operator`] | what makes a node of a plan of what one of our operators does |
-//! | [`sweep`] | the grid operator behind `backtest` |
+//! | [`sweep`] | the grid operator behind `backtest`, as SQL sees it |
 //! | [`statements`] | what statements may do |
 //! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | [`runs`] | stored runs: executed, followed, stopped; their tables and files |
@@ -39,6 +39,7 @@
 //! | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
+//! | `sweep/` | what the grid operator does: many combinations over arrays, of one history read once |
 //! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
 //! | `queries/` | the pipeline as an analyst reads it |
 //! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+pub use hindsight_udfs::scoring::rescore::FACTORS;
 
 /// SOL amounts: one unit in the last place is a lamport.
 pub const SOL: DataType = DataType::Decimal128(20, 9);
@@ -18,15 +19,6 @@ pub const PERCENT: DataType = DataType::Decimal128(9, 4);
 pub const PRICE: DataType = DataType::Decimal128(38, 18);
 /// Traded volume of a token in the last 24 hours, as the source gave it.
 pub const VOLUME: DataType = DataType::Decimal128(38, 9);
-
-/// The five scoring factors, in the order of their weights.
-pub const FACTORS: [&str; 5] = [
-    "wallet_score",
-    "token_metrics",
-    "liquidity",
-    "holder_distribution",
-    "momentum",
-];
 
 /// Microseconds, UTC.
 pub fn timestamp() -> DataType {

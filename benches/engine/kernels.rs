@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use hindsight::dataset::Dataset;
-use hindsight::sweep::backtest::{Backtest, Course, backtest};
-use hindsight::sweep::combination::Combination;
-use hindsight::sweep::history::History;
+use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::combination::Combination;
+use hindsight_sweep::history::History;
 use hindsight_udfs::exits::first_touches::{Levels, first_touches};
 use hindsight_udfs::exits::walk::{ExitRules, ExitStrategy, FillModel, walk};
 use hindsight_udfs::scoring::position_size::Sizing;
@@ -46,13 +46,13 @@ impl Kernels {
     pub fn open(workspace: &Path) -> Self {
         let dataset = Dataset::open(workspace).unwrap();
         Self {
-            history: History::new(&dataset).unwrap(),
+            history: history(&dataset),
             dataset,
         }
     }
 
     pub fn history(&self) -> u64 {
-        History::new(&self.dataset).unwrap().by_price.len() as u64
+        history(&self.dataset).tradable.len() as u64
     }
 
     pub fn rescore(&self) -> u64 {
@@ -103,24 +103,22 @@ impl Kernels {
         &self,
         mut each: impl FnMut(&[i64], &[i64], usize, i64) -> T,
     ) -> impl Iterator<Item = T> {
-        let History {
-            by_price,
-            entries,
-            timestamps,
-            ..
-        } = &self.history;
-        by_price.iter().map(move |signal| {
-            let entry = entries[*signal as usize].unwrap();
-            let prices = self.dataset.price_book.token(entry.token as usize);
-            let at = timestamps[*signal as usize];
+        self.history.tradable.iter().map(move |signal| {
+            let prices = self.dataset.price_book.token(signal.token as usize);
+            let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
             each(
-                &prices.timestamps,
-                &prices.mantissas,
-                entry.price as usize,
-                at,
+                timestamps,
+                mantissas,
+                signal.price as usize,
+                signal.timestamp,
             )
         })
     }
+}
+
+fn history(dataset: &Dataset) -> History {
+    let (signals, outcomes) = (&dataset.signals, &dataset.trade_outcomes);
+    History::new(signals, outcomes, &dataset.price_book).unwrap()
 }
 
 /// The trades of some backtests.

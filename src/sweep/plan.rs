@@ -13,13 +13,14 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::combination::Combination;
+use hindsight_sweep::history::History;
+use hindsight_sweep::metrics::Metrics;
 use hindsight_udfs::decimal::multiply_divide_half_even;
 
-use super::backtest::{Backtest, Course, backtest};
-use super::combination::Combination;
-use super::history::History;
-use super::metrics::Metrics;
 use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::operator::{self, Operator};
 use crate::parameters::PARAMETERS;
 use crate::pipeline::RUN_PARAMETERS_SCHEMA;
@@ -58,9 +59,15 @@ impl SweepSource {
 
     /// Read once; who comes meanwhile waits, so that this is not for a thread of rayon.
     pub fn history(&self) -> Result<&History> {
+        let Dataset {
+            signals,
+            trade_outcomes,
+            price_book,
+            ..
+        } = &self.dataset;
         let history = self
             .history
-            .get_or_init(|| History::new(&self.dataset).map_err(Arc::new));
+            .get_or_init(|| History::new(signals, trade_outcomes, price_book).map_err(Arc::new));
         let problem = |error: &Arc<DataFusionError>| DataFusionError::Shared(Arc::clone(error));
         history.as_ref().map_err(problem)
     }
@@ -185,7 +192,12 @@ async fn run(
             .map(|row| Combination::read(&parameters, row))
             .collect::<Result<Vec<_>>>()?;
         let book = &source.dataset.price_book;
-        let results = backtest(source.history()?, book, &combinations, &course)?;
+        let results = backtest(source.history()?, book, &combinations, &course);
+        let results =
+            results.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
+                true => Error::Cancelled.into(),
+                false => error,
+            })?;
         rows(&schema, &parameters, &results)
     });
     work.await

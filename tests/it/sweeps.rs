@@ -15,10 +15,10 @@ use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use hindsight::ingest::synthetic::SyntheticHistory;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
-use hindsight::sweep::backtest::{Backtest, Course, backtest};
-use hindsight::sweep::combination::Combination;
-use hindsight::sweep::history::History;
 use hindsight::sweep::plan::rows;
+use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::combination::Combination;
+use hindsight_sweep::history::History;
 use tempfile::TempDir;
 
 use crate::engine::{Execution, TestEngine, block_on};
@@ -77,10 +77,8 @@ fn combinations(swept: &RecordBatch) -> Vec<Combination> {
 fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
     let folder = TempDir::new().unwrap();
     let dataset = small_history(&folder);
-    let (source, book) = (
-        History::new(&dataset).unwrap(),
-        Arc::clone(&dataset.price_book),
-    );
+    let book = Arc::clone(&dataset.price_book);
+    let source = History::new(&dataset.signals, &dataset.trade_outcomes, &book).unwrap();
     let engine = block_on(Engine::new(dataset)).unwrap();
     let go_on = Course::default();
     for grid in Grid::all() {

@@ -5,12 +5,16 @@
 //! numbers share touches, and a path is walked once however many sets there are. At one price the
 //! reasons take their turns as in [`walk`](super::walk::walk), whose exit the earliest touch is.
 
-use super::walk::{Exit, ExitReason, ExitRules, price_above, price_below};
+use super::walk::{Exit, ExitReason, ExitRules, HUNDRED_PERCENT, price_above, price_below};
 
 /// Prices between two looks at the clock.
 const STRETCH: usize = 16;
 /// A fall that no price makes.
 const NEVER: i64 = -1;
+/// Shares of a peak are kept × 2^63.
+const SHARE_BITS: u32 = 63;
+/// Prices that are looked at together.
+const GROUP: usize = 4;
 
 /// The levels of some sets of rules: percentages × 10^4 and microseconds, ascending, none twice.
 ///
@@ -21,6 +25,8 @@ pub struct Levels {
     stop_losses: Vec<i64>,
     take_profits: Vec<i64>,
     trailing_stops: Vec<i64>,
+    /// What each trail leaves of a peak, × 2^63, rounded up: no fall to it is missed.
+    trail_shares: Vec<u64>,
     max_holds: Vec<i64>,
     /// Whether a set arms no target, no trail: if none, all are over once the last is touched.
     some_without_target: bool,
@@ -39,18 +45,26 @@ impl Levels {
     /// Takes the levels of another set of rules in.
     pub fn add(&mut self, rules: &ExitRules) {
         let insert = |levels: &mut Vec<i64>, level: i64| {
-            if let Err(place) = levels.binary_search(&level) {
-                levels.insert(place, level);
-            }
+            let place = levels.binary_search(&level).err()?;
+            levels.insert(place, level);
+            Some(place)
         };
         insert(&mut self.stop_losses, rules.stop_loss);
         insert(&mut self.max_holds, rules.max_hold_micros);
         match rules.take_profit {
-            Some(level) => insert(&mut self.take_profits, level),
+            Some(level) => {
+                insert(&mut self.take_profits, level);
+            }
             None => self.some_without_target = true,
         }
         match rules.trailing_stop {
-            Some(level) => insert(&mut self.trailing_stops, level),
+            Some(level) => {
+                if let Some(place) = insert(&mut self.trailing_stops, level) {
+                    let left = u128::from((HUNDRED_PERCENT - level) as u64) << SHARE_BITS;
+                    let share = left.div_ceil(HUNDRED_PERCENT as u128);
+                    self.trail_shares.insert(place, share as u64);
+                }
+            }
             None => self.some_without_trail = true,
         }
     }
@@ -146,15 +160,6 @@ pub fn first_touches(
     }
 }
 
-/// The first price above a peak or down to a floor. By itself, so that nothing else wants the
-/// processor's registers.
-#[inline(never)]
-fn turning(prices: &[i64], peak: i64, floor: i64) -> Option<usize> {
-    prices
-        .iter()
-        .position(|price| *price > peak || *price <= floor)
-}
-
 /// A walk under way: its peak, and of each kind the next level that has not been touched.
 struct Path<'a> {
     levels: &'a Levels,
@@ -166,7 +171,6 @@ struct Path<'a> {
     next_trail: usize,
     stop: i64,
     target: i64,
-    trail: i64,
 }
 
 impl<'a> Path<'a> {
@@ -181,7 +185,6 @@ impl<'a> Path<'a> {
             next_trail: 0,
             stop: NEVER,
             target: i64::MAX,
-            trail: NEVER,
         };
         path.stop = path.stop_level();
         path.target = path.target_level();
@@ -190,34 +193,57 @@ impl<'a> Path<'a> {
 
     /// Walks the prices from a position on; whether every set of rules is over.
     fn walk(&mut self, start: usize, prices: &[i64]) -> bool {
-        let mut from = 0;
-        while let Some(quiet) = turning(&prices[from..], self.peak, self.stop.max(self.trail)) {
-            from += quiet;
-            if self.turn(start + from, prices[from]) {
+        let (groups, rest) = prices.as_chunks();
+        let mut position = start;
+        for group in groups {
+            if !self.is_quiet(group) && self.steps(position, group) {
                 return true;
             }
-            from += 1;
+            position += GROUP;
         }
-        false
+        self.steps(position, rest)
     }
 
-    /// A new peak or a fall to a level; whether every set of rules is over.
-    fn turn(&mut self, position: usize, price: i64) -> bool {
+    /// Takes some prices in together where none of them can touch a level.
+    #[inline]
+    fn is_quiet(&mut self, prices: &[i64; GROUP]) -> bool {
+        let high = prices
+            .iter()
+            .fold(self.peak, |high, price| high.max(*price));
+        let low = prices.iter().fold(i64::MAX, |low, price| low.min(*price));
+        // As if the peak came first: no fall from it is deeper.
+        let share = self.levels.trail_shares.get(self.next_trail);
+        let share = share.copied().unwrap_or(0);
+        let product = u128::from(high as u64) * u128::from(share);
+        let trail = (product >> SHARE_BITS) as i64;
+        let is_quiet = low > trail.max(self.stop) && high < self.target;
+        if is_quiet {
+            self.peak = high;
+        }
+        is_quiet
+    }
+
+    /// Takes prices in one by one; whether every set of rules is over.
+    fn steps(&mut self, start: usize, prices: &[i64]) -> bool {
+        let mut prices = (start..).zip(prices);
+        prices.any(|(position, price)| self.step(position, *price))
+    }
+
+    /// Takes a price in; whether every set of rules is over.
+    fn step(&mut self, position: usize, price: i64) -> bool {
         if price > self.peak {
             self.peak = price;
             self.meet_targets(position, price);
-            self.trail = self.trail_level();
         }
         while price <= self.stop {
             self.touch(self.next_stop, position, ExitReason::StopLoss);
             self.next_stop += 1;
             self.stop = self.stop_level();
         }
-        while price <= self.trail {
+        while self.peak > self.entry_price && price <= self.trail_level() {
             let slot = self.levels.first_trail_slot() + self.next_trail;
             self.touch(slot, position, ExitReason::TrailingStop);
             self.next_trail += 1;
-            self.trail = self.trail_level();
         }
         let levels = self.levels;
         self.next_stop == levels.stop_losses.len()

@@ -25,12 +25,21 @@ const WEIGHT_DIGITS: u32 = 4;
 /// Scores have two fractional digits.
 pub const SCORE_DIGITS: u32 = 2;
 
-const ARGUMENTS: [&str; 10] = [
+/// The five factors, in the order of their weights.
+pub const FACTORS: [&str; 5] = [
     "wallet_score",
     "token_metrics",
     "liquidity",
     "holder_distribution",
     "momentum",
+];
+
+const ARGUMENTS: [&str; 10] = [
+    FACTORS[0],
+    FACTORS[1],
+    FACTORS[2],
+    FACTORS[3],
+    FACTORS[4],
     "wallet_score_weight",
     "token_metrics_weight",
     "liquidity_weight",
@@ -44,15 +53,12 @@ const UNIT: u64 = 10_u64.pow(FACTOR_DIGITS + WEIGHT_DIGITS - 2 - SCORE_DIGITS);
 /// The score in hundredths of a point, from factors × 10^6 and weights × 10^4, none negative.
 #[inline]
 pub fn rescore(factors: &[i64; 5], weights: &[i64; 5]) -> i64 {
-    let sum: i64 = factors.iter().zip(weights).map(|(f, w)| f * w).sum();
-    // In 64 bits and by a constant, which is a multiplication.
-    let (quotient, remainder) = (sum as u64 / UNIT, sum as u64 % UNIT);
-    let up = match remainder.cmp(&(UNIT / 2)) {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Equal => quotient & 1,
-        std::cmp::Ordering::Greater => 1,
-    };
-    (quotient + up) as i64
+    let products = factors.iter().zip(weights).map(|(f, w)| f.wrapping_mul(*w));
+    let sum = products.fold(0_i64, i64::wrapping_add) as u64;
+    // In 64 bits and by a constant, which is a multiplication. A tie goes up from what is odd.
+    let (quotient, remainder) = (sum / UNIT, sum % UNIT);
+    let is_up = remainder + (quotient & 1) > UNIT / 2;
+    (quotient + u64::from(is_up)) as i64
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {

@@ -5,11 +5,13 @@
 //! time is bounded by the block, whatever the number of combinations.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use hindsight_udfs::price_book::PriceBook;
 use rayon::prelude::*;
 
@@ -20,7 +22,6 @@ use super::history::History;
 use super::metrics::{Metrics, Side, rounded};
 use super::pass::{Pass, Positions, Scratch, Sum};
 use super::scores::Scores;
-use crate::error::Error;
 
 /// The result of one combination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +51,32 @@ impl Course {
             done,
             is_cancelled: AtomicBool::new(false),
         }
+    }
+
+    /// Fails once they shall stop.
+    pub(crate) fn check(&self) -> Result<(), Cancelled> {
+        match self.is_cancelled.load(Ordering::Relaxed) {
+            true => Err(Cancelled),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The error of backtests that were told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the backtest was cancelled")
+    }
+}
+
+impl Error for Cancelled {}
+
+impl From<Cancelled> for DataFusionError {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::External(Box::new(cancelled))
     }
 }
 
@@ -83,7 +110,7 @@ fn in_blocks(
             &shared.signals,
             &block.levels,
             block.fill_model,
-            &course.is_cancelled,
+            course,
         )?;
         let run = Run {
             history,
@@ -114,14 +141,11 @@ fn actual_sides(history: &History, ranges: &[Range<usize>]) -> Result<ActualSide
         if sides.contains_key(range) {
             continue;
         }
-        let mut side = Side::default();
-        for outcome in &history.outcomes {
-            if range.contains(&(outcome.signal as usize)) {
-                side.add(outcome.pnl);
-            }
-        }
-        let traded = history.actual[range.clone()].iter().flatten().count();
-        sides.insert(range.clone(), (side.metrics()?, traded as i64));
+        let outcomes = history.outcomes.iter();
+        let pnl = outcomes.filter(|outcome| range.contains(&(outcome.signal as usize)));
+        let side = Side::of(pnl.map(|outcome| outcome.pnl), history.outcomes_total);
+        let traded = history.traded[range.end] - history.traded[range.start];
+        sides.insert(range.clone(), (side.metrics()?, traded.into()));
     }
     Ok(sides)
 }
@@ -130,7 +154,7 @@ fn actual_sides(history: &History, ranges: &[Range<usize>]) -> Result<ActualSide
 struct Shared {
     scores: Vec<Scores>,
     positions: Vec<Positions>,
-    /// The signals that one of them selects and that can be traded, in the order of their prices.
+    /// The tradable signals that one of them selects, told by their places.
     signals: Vec<u32>,
 }
 
@@ -147,29 +171,34 @@ impl Shared {
             .map(|(scoring, thresholds)| Scores::new(history, scoring, thresholds))
             .collect();
 
+        // As likely as not, what a branch would decide is written instead.
         let mut is_wanted = vec![false; history.timestamps.len()];
         let mut occurs: Vec<bool> = Vec::new();
         for scores in &scores {
+            let lowest = i32::try_from(scores.lowest_threshold.max(0)).unwrap_or(i32::MAX);
             for (wanted, score) in is_wanted.iter_mut().zip(&scores.of_signals) {
-                if i64::from(*score) < scores.lowest_threshold {
-                    continue;
+                let place = (*score).max(0) as usize;
+                if place >= occurs.len() {
+                    occurs.resize(place + 1, false);
                 }
-                *wanted = true;
-                let score = *score as usize;
-                if score >= occurs.len() {
-                    occurs.resize(score + 1, false);
-                }
-                occurs[score] = true;
+                *wanted |= *score >= lowest;
+                occurs[place] |= *score >= lowest;
             }
         }
+        let mut signals = vec![0; history.tradable.len()];
+        let mut count = 0;
+        for (place, tradable) in (0_u32..).zip(&history.tradable) {
+            signals[count] = place;
+            count += usize::from(is_wanted[tradable.signal as usize]);
+        }
+        signals.truncate(count);
         let sizings = block.sizings.values.par_iter();
-        let in_order = history.by_price.iter().copied();
         Self {
             scores,
             positions: sizings
                 .map(|(sizing, costs)| Positions::new(*sizing, *costs, &occurs))
                 .collect(),
-            signals: in_order.filter(|s| is_wanted[*s as usize]).collect(),
+            signals,
         }
     }
 }
@@ -191,7 +220,7 @@ impl Run<'_> {
         let Some(first) = members.first() else {
             return Ok(vec![]);
         };
-        self.check()?;
+        self.course.check()?;
         let exits = self.exits.exits(&self.block.rules.values[first.rules]);
         let alike = |a: &Member, b: &Member| (a.scoring, a.sizing) == (b.scoring, b.sizing);
         let results: Vec<Vec<(usize, Backtest)>> = members
@@ -213,7 +242,7 @@ impl Run<'_> {
         let Some(first) = members.first() else {
             return Ok(vec![]);
         };
-        self.check()?;
+        self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
         let pass = Pass {
             history: self.history,
@@ -248,12 +277,5 @@ impl Run<'_> {
             trades_changed: actually_traded + sum.changed,
             conservative_pnl: rounded(sum.conservative_pnl)?,
         })
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        match self.course.is_cancelled.load(Ordering::Relaxed) {
-            true => Err(Error::Cancelled),
-            false => Ok(()),
-        }
     }
 }

@@ -32,9 +32,9 @@ impl Scores {
         let mut selected = HashMap::new();
         for threshold in thresholds {
             selected.entry(*threshold).or_insert_with(|| {
+                let least = i32::try_from(*threshold).unwrap_or(i32::MAX);
                 let scores = of_signals[range.clone()].iter();
-                let reaching = scores.filter(|score| i64::from(**score) >= *threshold);
-                reaching.count() as i64
+                scores.filter(|score| **score >= least).count() as i64
             });
         }
         if let Some(most) = scoring.max_entry_delay {

@@ -1,16 +1,15 @@
 //! The metrics of one side of a backtest, from its trades in the order of their exits.
 
 use datafusion::common::Result;
+use hindsight_udfs::arguments::refuse;
 use hindsight_udfs::decimal::{divide_half_even, format, pow10};
 use hindsight_udfs::metrics::expectancy::expectancy;
 use hindsight_udfs::metrics::max_consecutive_losses::LossRuns;
 use hindsight_udfs::metrics::max_drawdown::Drawdown;
 use hindsight_udfs::metrics::profit_factor::profit_factor;
-use hindsight_udfs::metrics::tally::Tally;
+use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::metrics::totals::{LAMPORTS_PER_UNIT, Totals, rounded_units};
 use hindsight_udfs::metrics::win_rate::win_rate;
-
-use crate::error::Error;
 
 /// What lamports of `numeric(20,9)` stay below.
 const SOL_LIMIT: i128 = pow10(20);
@@ -44,6 +43,18 @@ pub struct Side {
 }
 
 impl Side {
+    /// Trades whose absolute amounts add up to no more than `most`.
+    pub fn of(trades: impl Iterator<Item = i128>, most: i128) -> Self {
+        if most >= TALLY_LIMIT {
+            let mut side = Self::default();
+            trades.for_each(|pnl| side.add(pnl));
+            return side;
+        }
+        let mut tally = Tally::default();
+        trades.for_each(|pnl| tally.add(pnl as i64));
+        tally.into()
+    }
+
     pub fn add(&mut self, pnl: i128) {
         self.totals.add(pnl);
         self.drawdown.add(pnl);
@@ -94,11 +105,10 @@ pub fn rounded(lamports: i128) -> Result<i128> {
     let rounded = rounded_units(lamports) * LAMPORTS_PER_UNIT;
     match rounded.abs() < SOL_LIMIT {
         true => Ok(rounded),
-        false => Err(Error::Parameter {
-            parameter: "base_position_sol".into(),
-            expected: "small enough for the total to fit numeric(20,9)".into(),
-            found: format(rounded, 9),
-        }
-        .into()),
+        false => refuse(
+            "base_position_sol",
+            "small enough for the total to fit numeric(20,9)",
+            format(rounded, 9),
+        ),
     }
 }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
 use datafusion::common::{Result, internal_datafusion_err};
+use hindsight_udfs::price_book::PriceBook;
+use hindsight_udfs::scoring::rescore::FACTORS;
 use rayon::prelude::*;
 
-use crate::dataset::Dataset;
-use crate::schema::FACTORS;
+/// An actual PnL far from every other.
+pub const FAR: i64 = i64::MIN / 2;
 
 /// The signals of a dataset in the order of time, then id, each with what it meets.
 #[derive(Debug)]
@@ -22,11 +24,13 @@ pub struct History {
     /// What really happened, `None` where the signal was not traded.
     pub actual: Vec<Option<Actual>>,
     /// The signals that can be traded, in the order of the prices they are traded at.
-    pub by_price: Vec<u32>,
-    /// The place of each signal's id among all ids.
-    pub id_ranks: Vec<u32>,
+    pub tradable: Vec<Tradable>,
+    /// How many of the signals before each, and of all, were traded.
+    pub traded: Vec<u32>,
     /// Closed outcomes by exit, then id of their signal.
     pub outcomes: Vec<Outcome>,
+    /// What their absolute amounts add up to.
+    pub outcomes_total: i128,
 }
 
 /// The first price at or after a signal.
@@ -38,6 +42,24 @@ pub struct Entry {
     pub price: u32,
     /// Microseconds from the signal to the price.
     pub delay: i64,
+}
+
+/// A signal that can be traded, with all that is read of it where its path is walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Tradable {
+    /// Position of the signal.
+    pub signal: u32,
+    /// The place of its id among all ids.
+    pub id_rank: u32,
+    /// As in [`Entry`].
+    pub token: u32,
+    pub price: u32,
+    /// Microseconds.
+    pub timestamp: i64,
+    /// Whether it was not actually traded.
+    pub is_new: bool,
+    /// Lamports; [`FAR`] from every other where there is none.
+    pub actual_pnl: i64,
 }
 
 /// The actual trade on one signal, however many outcomes it has.
@@ -57,9 +79,8 @@ pub struct Outcome {
 }
 
 impl History {
-    /// Reads a dataset.
-    pub fn new(dataset: &Dataset) -> Result<Self> {
-        let signals = &dataset.signals;
+    /// Reads the tables `signals` and `trade_outcomes` of a dataset beside its prices.
+    pub fn new(signals: &RecordBatch, outcomes: &RecordBatch, book: &PriceBook) -> Result<Self> {
         let timestamps = timestamps(signals, "timestamp")?.values().to_vec();
         let ids = column(signals, "id")?.as_string::<i32>();
         let tokens = column(signals, "token_address")?.as_string::<i32>();
@@ -72,7 +93,6 @@ impl History {
             }
         }
 
-        let book = &dataset.price_book;
         let entry = |row: usize| {
             let token = book.position(tokens.value(row))?;
             let prices = book.token(token);
@@ -98,25 +118,46 @@ impl History {
         for (rank, row) in by_id.iter().enumerate() {
             id_ranks[*row as usize] = rank as u32;
         }
-        let place = |row: &u32| entries[*row as usize].map(|entry| (entry.token, entry.price));
-        let mut by_price: Vec<u32> = rows.filter(|row| place(row).is_some()).collect();
-        by_price.sort_unstable_by_key(place);
-
         let mut history = Self {
-            by_price,
+            tradable: Vec::new(),
             entries,
             actual: vec![None; timestamps.len()],
+            traded: Vec::with_capacity(timestamps.len() + 1),
             outcomes: Vec::new(),
+            outcomes_total: 0,
             timestamps,
             factors,
-            id_ranks,
         };
-        let rows = (0..ids.len()).map(|row| (ids.value(row), row)).collect();
-        history.read_outcomes(&dataset.trade_outcomes, &rows)?;
+        let rows_of_ids = (0..ids.len()).map(|row| (ids.value(row), row)).collect();
+        history.read_outcomes(outcomes, &rows_of_ids, &id_ranks)?;
+        let tradable = rows.filter_map(|signal| history.tradable(signal, &id_ranks));
+        let mut tradable: Vec<Tradable> = tradable.collect();
+        tradable.sort_unstable_by_key(|tradable| (tradable.token, tradable.price));
+        history.tradable = tradable;
         Ok(history)
     }
 
-    fn read_outcomes(&mut self, outcomes: &RecordBatch, rows: &HashMap<&str, usize>) -> Result<()> {
+    fn tradable(&self, signal: u32, id_ranks: &[u32]) -> Option<Tradable> {
+        let row = signal as usize;
+        let Entry { token, price, .. } = self.entries[row]?;
+        let actual = self.actual[row];
+        Some(Tradable {
+            signal,
+            id_rank: id_ranks[row],
+            token,
+            price,
+            timestamp: self.timestamps[row],
+            is_new: actual.is_none(),
+            actual_pnl: actual.and_then(|actual| actual.pnl).map_or(FAR, near),
+        })
+    }
+
+    fn read_outcomes(
+        &mut self,
+        outcomes: &RecordBatch,
+        rows: &HashMap<&str, usize>,
+        id_ranks: &[u32],
+    ) -> Result<()> {
         let signals = column(outcomes, "signal_id")?.as_string::<i32>();
         let exits = timestamps(outcomes, "exit_timestamp")?;
         let pnl = column(outcomes, "realized_pnl_sol")?.as_primitive::<Decimal128Type>();
@@ -132,13 +173,23 @@ impl History {
                 let signal = *row as u32;
                 closed.push((
                     exits.value(outcome),
-                    self.id_ranks[*row],
+                    id_ranks[*row],
                     Outcome { signal, pnl },
                 ));
             }
         }
+        self.traded.push(0);
+        let counts = self.actual.iter().scan(0, |count, actual| {
+            *count += u32::from(actual.is_some());
+            Some(*count)
+        });
+        self.traded.extend(counts);
         // The parts of one trade that closed at one instant go by their PnL, as in max_drawdown.
         closed.sort_unstable_by_key(|(exit, rank, outcome)| (*exit, *rank, outcome.pnl));
+        let amounts = closed
+            .iter()
+            .map(|(_, _, outcome)| outcome.pnl.saturating_abs());
+        self.outcomes_total = amounts.fold(0, i128::saturating_add);
         self.outcomes = closed.into_iter().map(|(_, _, outcome)| outcome).collect();
         Ok(())
     }
@@ -154,6 +205,14 @@ impl History {
             _ => 0..0,
         }
     }
+}
+
+/// An actual PnL in 64 bits; what they do not hold is near to no simulated one that they do.
+fn near(pnl: i128) -> i64 {
+    i64::try_from(pnl)
+        .ok()
+        .filter(|pnl| pnl.unsigned_abs() < FAR.unsigned_abs())
+        .unwrap_or(FAR)
 }
 
 fn column<'a>(table: &'a RecordBatch, name: &str) -> Result<&'a dyn Array> {

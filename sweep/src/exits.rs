@@ -6,17 +6,16 @@
 //! the exits of all signals are a set of ranks that needs no sorting.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::Result;
 use hindsight_udfs::exits::first_touches::{Levels, first_touches};
-use hindsight_udfs::exits::walk::{ExitRules, FillModel, HUNDRED_PERCENT, fill};
-use hindsight_udfs::price_book::PriceBook;
+use hindsight_udfs::exits::walk::{ExitReason, ExitRules, FillModel, HUNDRED_PERCENT, fill};
+use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 use rayon::prelude::*;
 
-use super::history::{Actual, History};
-use crate::error::Error;
+use super::backtest::Course;
+use super::history::{History, Tradable};
 
 /// The rank of a level that a path does not touch.
 const UNTOUCHED: u32 = u32::MAX;
@@ -26,8 +25,8 @@ const SIGNALS_AT_ONCE: usize = 512;
 const AHEAD: usize = 16;
 /// Prices that come from memory together.
 const LINE: usize = 8;
-/// An actual PnL far from every other.
-const FAR: i64 = i64::MIN / 2;
+/// Exits that one thread gathers sooner than it finds help.
+const GATHERED_ALONE: usize = 1 << 15;
 
 /// A touch as the end of a trade.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +39,7 @@ pub struct SignalExit {
     /// The returns by the fill model and by conservative fills.
     pub rate: Rate,
     pub conservative_rate: Rate,
-    /// Lamports; [`FAR`] from every other where there is none.
+    /// Lamports; [`FAR`](super::history::FAR) from every other where there is none.
     pub actual_pnl: i64,
 }
 
@@ -52,15 +51,64 @@ struct Walked {
 }
 
 /// A touch on its way to its rank: they are ranked as these are sorted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Place {
-    timestamp: i64,
-    id_rank: u32,
-    reason: u8,
+    /// From the highest bits on: the instant, the rank of the signal's id, the reason.
+    order: u128,
     /// Among the exits of the signals that were walked with its own.
     exit: u32,
     /// Row × slots + slot.
     cell: u32,
+}
+
+impl Place {
+    fn order(timestamp: i64, id_rank: u32, reason: ExitReason) -> u128 {
+        // Flipped, the sign lets bits compare as numbers do.
+        let instant = timestamp as u64 ^ 1 << 63;
+        u128::from(instant) << 64 | u128::from(id_rank) << 8 | reason as u128
+    }
+
+    fn instant(&self) -> u64 {
+        (self.order >> 64) as u64
+    }
+}
+
+/// All places in their order. Exits lie spread over time: dealt by their instants to as many short
+/// spans as there are exits, few share one and need to be compared.
+fn ranked(walked: &[Walked]) -> Vec<Place> {
+    let all = || walked.iter().flat_map(|walked| &walked.order);
+    let Some(some) = all().next() else {
+        return vec![];
+    };
+    let (mut count, mut first, mut last) = (0_usize, u64::MAX, 0);
+    for place in all() {
+        count += 1;
+        first = first.min(place.instant());
+        last = last.max(place.instant());
+    }
+    let length = last - first;
+    let shift = (length.checked_ilog2().unwrap_or(0)).saturating_sub(count.ilog2());
+    let span = |place: &Place| ((place.instant() - first) >> shift) as usize;
+    // Where the next place of each span goes.
+    let mut next = vec![0_u32; (length >> shift) as usize + 2];
+    all().for_each(|place| next[span(place) + 1] += 1);
+    let mut before = 0;
+    for next in &mut next {
+        before += *next;
+        *next = before;
+    }
+    let mut ranked = vec![*some; count];
+    for place in all() {
+        let next = &mut next[span(place)];
+        ranked[*next as usize] = *place;
+        *next += 1;
+    }
+    for alike in ranked.chunk_by_mut(|a, b| span(a) == span(b)) {
+        if alike.len() > 1 {
+            alike.sort_unstable_by_key(|place| place.order);
+        }
+    }
+    ranked
 }
 
 /// The touches of some signals.
@@ -73,14 +121,14 @@ pub struct ExitTable<'a> {
 }
 
 impl<'a> ExitTable<'a> {
-    /// Walks the paths of these signals, each of which can be traded.
+    /// Walks the paths of these of the tradable signals, told by their places.
     pub fn new(
         history: &History,
         book: &PriceBook,
         signals: &[u32],
         levels: &'a Levels,
         fill_model: FillModel,
-        cancelled: &AtomicBool,
+        course: &Course,
     ) -> Result<Self> {
         let rules_of_slots: Vec<_> = (0..levels.slot_count()).map(|s| levels.rules(s)).collect();
         let paths = Paths {
@@ -91,21 +139,18 @@ impl<'a> ExitTable<'a> {
             rules_of_slots,
         };
         let walked = signals.par_chunks(SIGNALS_AT_ONCE).enumerate();
-        let walked = walked.map(|(chunk, signals)| match cancelled.load(Ordering::Relaxed) {
-            true => Err(Error::Cancelled),
-            false => Ok(paths.walk(chunk * SIGNALS_AT_ONCE, signals)),
+        let walked = walked.map(|(chunk, signals)| {
+            course.check()?;
+            Ok(paths.walk(chunk * SIGNALS_AT_ONCE, signals))
         });
-        let walked: Vec<Walked> = walked.collect::<Result<_, Error>>()?;
+        let walked: Vec<Walked> = walked.collect::<Result<_>>()?;
 
-        let mut order: Vec<Place> = Vec::with_capacity(walked.iter().map(|w| w.order.len()).sum());
-        walked
-            .iter()
-            .for_each(|w| order.extend_from_slice(&w.order));
-        order.par_sort_unstable();
+        let order = ranked(&walked);
         let cells_at_once = SIGNALS_AT_ONCE * levels.slot_count();
         let exit =
             |place: &Place| walked[place.cell as usize / cells_at_once].exits[place.exit as usize];
-        let exits = || order.par_iter().with_min_len(4096).map(exit).collect();
+        let exits = || order.par_iter().with_min_len(GATHERED_ALONE);
+        let exits = || exits().map(exit).collect();
         let ranks = || {
             let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
             for (rank, place) in (0_u32..).zip(&order) {
@@ -113,7 +158,10 @@ impl<'a> ExitTable<'a> {
             }
             ranks
         };
-        let (exits, ranks) = rayon::join(exits, ranks);
+        let (exits, ranks) = match order.len() < GATHERED_ALONE {
+            true => (exits(), ranks()),
+            false => rayon::join(exits, ranks),
+        };
         Ok(Self {
             levels,
             ranks,
@@ -156,23 +204,21 @@ struct Paths<'a> {
 }
 
 impl Paths<'_> {
-    /// Reads what is needed first of some signals, so that their ways from memory overlap.
+    /// Reads the first prices of some signals, so that their ways from memory overlap.
     fn fetch(&self, signals: &[u32]) {
         for signal in signals {
-            let at = *signal as usize;
-            let Some(entry) = self.history.entries[at] else {
-                continue;
-            };
-            let (prices, start) = (self.book.token(entry.token as usize), entry.price as usize);
+            let (prices, start) = self.path(&self.history.tradable[*signal as usize]);
             black_box((
-                self.history.timestamps[at],
-                self.history.id_ranks[at],
-                self.history.actual[at].is_some(),
                 prices.mantissas.get(start).copied(),
                 prices.mantissas.get(start + LINE).copied(),
                 prices.timestamps.get(start + 2 * LINE).copied(),
             ));
         }
+    }
+
+    /// The prices of a signal's token, and where its path starts.
+    fn path(&self, of: &Tradable) -> (&TokenPrices, usize) {
+        (self.book.token(of.token as usize), of.price as usize)
     }
 
     /// The touches of some signals, the first of which has this row.
@@ -187,30 +233,15 @@ impl Paths<'_> {
             if place.is_multiple_of(AHEAD) {
                 self.fetch(&signals[place..signals.len().min(place + AHEAD)]);
             }
-            let at = *signal as usize;
-            let Some(entry) = self.history.entries[at] else {
-                continue;
-            };
-            let prices = self.book.token(entry.token as usize);
-            let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
-            let (start, timestamp) = (entry.price as usize, self.history.timestamps[at]);
-            first_touches(
-                timestamps,
-                mantissas,
-                start,
-                timestamp,
-                self.levels,
-                &mut touches,
-            );
+            let signal = &self.history.tradable[*signal as usize];
+            let (prices, start) = self.path(signal);
+            let (timestamps, mantissas) = (&prices.timestamps[..], &prices.mantissas[..]);
+            let at = signal.timestamp;
+            first_touches(timestamps, mantissas, start, at, self.levels, &mut touches);
 
             let paid = mantissas[start];
             let cost = i128::from(paid) * i128::from(HUNDRED_PERCENT);
             let stake = Stake::new(cost);
-            let (is_new, actual_pnl) = match self.history.actual[at] {
-                None => (true, FAR),
-                Some(Actual { pnl: None }) => (false, FAR),
-                Some(Actual { pnl: Some(pnl) }) => (false, near(pnl)),
-            };
             for touch in &touches {
                 let (exit, observed) = (&touch.exit, mantissas[touch.exit.position]);
                 let rules = &self.rules_of_slots[touch.slot];
@@ -223,30 +254,20 @@ impl Paths<'_> {
                 };
                 // Blocks hold fewer cells, and so fewer exits, than 32 bits count.
                 walked.order.push(Place {
-                    timestamp: timestamps[exit.position],
-                    id_rank: self.history.id_ranks[at],
-                    reason: exit.reason as u8,
+                    order: Place::order(timestamps[exit.position], signal.id_rank, exit.reason),
                     exit: walked.exits.len() as u32,
                     cell: (row * self.levels.slot_count() + touch.slot) as u32,
                 });
                 walked.exits.push(SignalExit {
-                    signal: *signal,
-                    is_new,
+                    signal: signal.signal,
+                    is_new: signal.is_new,
                     is_vast: rate.is_none() || conservative_rate.is_none(),
                     rate: rate.unwrap_or_default(),
                     conservative_rate: conservative_rate.unwrap_or_default(),
-                    actual_pnl,
+                    actual_pnl: signal.actual_pnl,
                 });
             }
         }
         walked
     }
-}
-
-/// An actual PnL in 64 bits; what they do not hold is near to no simulated one that they do.
-fn near(pnl: i128) -> i64 {
-    i64::try_from(pnl)
-        .ok()
-        .filter(|pnl| pnl.unsigned_abs() < FAR.unsigned_abs())
-        .unwrap_or(FAR)
 }

@@ -4,6 +4,7 @@
 //! threshold that its score reaches.
 
 use datafusion::common::Result;
+use hindsight_udfs::arguments::ArgumentError;
 use hindsight_udfs::exits::walk::{ExitRules, FillModel, HUNDRED_PERCENT, fill, walk};
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
@@ -15,7 +16,6 @@ use super::exits::SignalExit;
 use super::history::{Actual, History};
 use super::metrics::Side;
 use super::scores::Scores;
-use crate::error::Error;
 
 /// PnL that differs by more than this many lamports has changed.
 const PNL_CHANGE: i64 = 1_000_000;
@@ -174,8 +174,8 @@ impl Pass<'_> {
     /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
     #[cold]
     fn exact_pnl(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
-        let too_large = || Error::Parameter {
-            parameter: "base_position_sol".into(),
+        let too_large = || ArgumentError {
+            argument: "base_position_sol".into(),
             expected: "small enough for the PnL to fit numeric(20,9)".into(),
             found: hindsight_udfs::decimal::format(self.positions.sizing.base_position, 9),
         };

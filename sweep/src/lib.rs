@@ -1,0 +1,19 @@
+//! Sweeps: every combination of a grid in one cheap pass each, sharing what they have in common.
+//!
+//! Scores depend on the weights alone, exits on the exit rules alone; only the selection and the
+//! sizes tie them together. So each set of weights is scored once and each set of exit rules walked
+//! once, and a combination is one pass over the exits in their order. The result is that of
+//! `queries/backtest.sql` for each combination alone, to the last digit; tests hold it to that.
+//!
+//! Nothing here reads a file, plans a statement or prints: what comes in is Arrow tables and a
+//! price book, what goes out is numbers.
+
+pub mod backtest;
+pub mod combination;
+pub mod history;
+pub mod metrics;
+
+mod block;
+mod exits;
+mod pass;
+mod scores;
