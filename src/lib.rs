@@ -67,13 +67,13 @@
 //!
 //! `queries/backtest.sql` says what a backtest is. For a grid of parameters it would score every
 //! signal and walk every path again for each combination, and planning it costs more than running
-//! it. [`sweep`] scores each set of weights once and walks each path once: the first touches of all
-//! stops, targets, trails and time limits are ranked by the instant of the exit, and the exit under
-//! one set of rules is the least of four ranks. A trade's PnL is a multiplication in whole numbers,
-//! right wherever its known error leaves the rounding no choice; elsewhere the exact division
-//! decides. Combinations run in blocks bounded by what they keep for each signal, so that memory
-//! does not grow with their number. `backtest_by_queries(…)` runs the query itself, and the tests
-//! hold the two together; so can anybody who doubts a row.
+//! it. [`hindsight_sweep`] scores each set of weights once and walks each path once: the first
+//! touches of all stops, targets, trails and time limits are ranked by the instant of the exit, and
+//! the exit under one set of rules is the least of four ranks. A trade's PnL is a multiplication in
+//! whole numbers, right wherever its known error leaves the rounding no choice; elsewhere the exact
+//! division decides. Combinations run in blocks bounded by what they keep for each signal, so that
+//! memory does not grow with their number. `backtest_by_queries(…)` runs the query itself, and the
+//! tests hold the two together; so can anybody who doubts a row.
 //!
 //! # Why the catalog has an interpreter of its own
 //!

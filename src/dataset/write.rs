@@ -178,6 +178,8 @@ pub(crate) struct SortedToken {
     timestamps: Series<i64>,
     mantissas: Series<i64>,
     volumes: Series<i128>,
+    /// Whether a volume is null; looked up here, where they are at hand for the digest.
+    has_nulls: bool,
     digest: u64,
 }
 
@@ -194,6 +196,7 @@ impl SortedToken {
             volumes = Series::default();
         }
         Self {
+            has_nulls: volumes.is_empty() || volumes.contains(&NO_VOLUME),
             digest: token_digest(scale, &timestamps, &mantissas, &volumes),
             address,
             scale,
@@ -311,7 +314,7 @@ fn concat_volumes(tokens: &[SortedToken]) -> Decimal128Array {
             values.into()
         }
     };
-    let nulls = values.contains(&NO_VOLUME).then(|| {
+    let nulls = tokens.iter().any(|token| token.has_nulls).then(|| {
         NullBuffer::new(BooleanBuffer::collect_bool(values.len(), |row| {
             values[row] != NO_VOLUME
         }))
