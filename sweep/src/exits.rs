@@ -271,3 +271,54 @@ impl Paths<'_> {
         walked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ranks of exits at these instants, of signals with these ranks, walked in two parts.
+    fn check(exits: &[(i64, u32, ExitReason)]) {
+        let place = |(timestamp, id_rank, reason): &(i64, u32, ExitReason)| Place {
+            order: Place::order(*timestamp, *id_rank, *reason),
+            exit: 0,
+            cell: 0,
+        };
+        let part = |exits: &[(i64, u32, ExitReason)]| Walked {
+            order: exits.iter().map(place).collect(),
+            exits: vec![],
+        };
+        let (first, last) = exits.split_at(exits.len() / 2);
+        let ranked = ranked(&[part(first), part(last)]);
+        let ranked: Vec<u128> = ranked.iter().map(|place| place.order).collect();
+        let mut sorted = exits.to_vec();
+        sorted.sort();
+        let sorted: Vec<u128> = sorted.iter().map(|exit| place(exit).order).collect();
+        assert_eq!(ranked, sorted, "{exits:?}");
+    }
+
+    #[test]
+    fn exits_are_ranked_by_instant_then_signal_then_reason() {
+        use ExitReason::{EndOfData, StopLoss, TimeLimit, TrailingStop};
+        check(&[]);
+        check(&[(5, 0, StopLoss)]);
+        check(&[(5, 1, StopLoss), (5, 0, EndOfData), (5, 0, TimeLimit)]);
+        check(&[
+            (i64::MAX, 0, TimeLimit),
+            (i64::MIN, 0, TimeLimit),
+            (0, u32::MAX, EndOfData),
+            (-1, 0, TrailingStop),
+        ]);
+        // Many at few instants, and one far from them.
+        let mut state = 1_u32;
+        let mut draw = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let mut many: Vec<_> = (0..5_000)
+            .map(|_| (i64::from(draw(300)), draw(40), TimeLimit))
+            .collect();
+        check(&many);
+        many.push((i64::MAX / 2, 0, StopLoss));
+        check(&many);
+    }
+}
