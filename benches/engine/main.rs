@@ -56,7 +56,7 @@ fn main() {
 
     // What other processes use is measured first: they would be charged with this one's memory.
     header(&format!("{days} days"));
-    bench.load(is_asked("load"));
+    show_load(&bench.load(is_asked("load")));
     if is_asked("process") {
         bench.processes();
     }
@@ -135,9 +135,7 @@ impl Bench {
         if is_compared {
             load::compare(&files, &self.folder);
         }
-        let loaded = load::load(&files, &self.workspace);
-        row("load all of it from Parquet", &loaded, None);
-        loaded
+        load::load(&files, &self.workspace)
     }
 
     /// Whole processes, from their start to the printed result.
@@ -314,6 +312,10 @@ fn sweep_by_itself(arguments: &[String]) {
     println!("{} {}", taken.wall.as_micros(), taken.processor.as_micros());
 }
 
+fn show_load(loaded: &Taken) {
+    row("load all of it from Parquet", loaded, None);
+}
+
 /// What the kernels execute, on any machine at any load.
 fn instructions() {
     println!(
@@ -338,7 +340,7 @@ fn growth(days: u32) {
         header(&format!("{times} × {days} days"));
         let folder = tempfile::tempdir().unwrap();
         let bench = Bench::new(folder.path(), times * days);
-        bench.load(false);
+        show_load(&bench.load(false));
         let data = bench.data();
         let run = [
             "run",
