@@ -195,8 +195,10 @@ impl SortedToken {
         if volumes.iter().all(|volume| *volume == NO_VOLUME) {
             volumes = Series::default();
         }
+        // All signs gathered, not a search: what is nearly never so is found out without a branch.
+        let signs = volumes.iter().fold(0, |signs, volume| signs | *volume);
         Self {
-            has_nulls: volumes.is_empty() || volumes.contains(&NO_VOLUME),
+            has_nulls: volumes.is_empty() || signs < 0,
             digest: token_digest(scale, &timestamps, &mantissas, &volumes),
             address,
             scale,

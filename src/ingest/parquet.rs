@@ -261,13 +261,14 @@ fn halves(bytes: &FixedSizeBinaryArray) -> impl Iterator<Item = (i64, u64)> {
     })
 }
 
-/// Prices and volumes in one go where each is there, is not negative and fits in 63 bits, as nearly
-/// all do.
+/// Prices and volumes in one go where each is there, is not negative and below `i64::MAX`, as nearly
+/// all are.
 fn short_decimals(column: &Column, bytes: &FixedSizeBinaryArray, scale: i8) -> Option<Values> {
     let scale = u8::try_from(scale).ok().filter(|scale| *scale <= 18)?;
     let mut beyond = 0;
     let mut short = |(high, low): (i64, u64)| {
-        beyond |= high as u64 | low >> 63;
+        // Of the least number that is too large, only the next one has the leading bit.
+        beyond |= high as u64 | (low | low.wrapping_add(1)) >> 63;
         low
     };
     if bytes.null_count() > 0 {
@@ -277,7 +278,7 @@ fn short_decimals(column: &Column, bytes: &FixedSizeBinaryArray, scale: i8) -> O
         Kind::Price => {
             let mantissas: Vec<_> = halves(bytes).map(|half| short(half) as i64).collect();
             let scales = vec![scale; mantissas.len()];
-            (!mantissas.contains(&i64::MAX)).then(|| price_values(mantissas, scales))
+            Some(price_values(mantissas, scales))
         }
         Kind::Decimal {
             precision,

@@ -121,7 +121,10 @@ fn in_blocks(
             actual: &actual,
             course,
         };
-        let same_rules = block.members.par_chunk_by(|a, b| a.rules == b.rules);
+        // One by one: the last large part would keep one thread alone at the end.
+        let same_rules = block.members.chunk_by(|a, b| a.rules == b.rules);
+        let same_rules: Vec<&[Member]> = same_rules.collect();
+        let same_rules = same_rules.into_par_iter().with_max_len(1);
         let results: Vec<Vec<(usize, Backtest)>> = same_rules
             .map(|members| run.same_rules(members))
             .collect::<Result<_>>()?;

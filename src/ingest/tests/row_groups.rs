@@ -211,8 +211,13 @@ fn decimals_of_any_width_are_exact() {
             let volumes = dataset.volumes[0].as_ref().unwrap();
             assert_eq!(volumes.iter().collect::<Vec<_>>(), [None, Some(50_000_000)]);
         }
-        let refused = load(&price(-1), DataType::Decimal128(precision, 9), VOLUME).err();
-        assert!(refused.unwrap().contains("-0.000000001"));
+        for (value, found) in [
+            (-1, "-0.000000001"),
+            (i128::from(i64::MAX), "9223372036.854775807"),
+        ] {
+            let refused = load(&price(value), DataType::Decimal128(precision, 9), VOLUME).err();
+            assert!(refused.unwrap().contains(found), "{precision} digits");
+        }
         let volume = [("A", 0, 1, Some(10_i128.pow(u32::from(precision) - 1) - 1))];
         let dataset = load(&volume, PRICE, DataType::Decimal128(precision, 9)).unwrap();
         let volumes = dataset.volumes[0].as_ref().unwrap();
