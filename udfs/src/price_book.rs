@@ -118,6 +118,7 @@ impl PriceBook {
     }
 
     /// The token at a position below [`Self::token_count`].
+    #[inline]
     pub fn token(&self, position: usize) -> &TokenPrices {
         &self.tokens[position]
     }

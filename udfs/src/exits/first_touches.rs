@@ -70,6 +70,7 @@ impl Levels {
     }
 
     /// The number of slots.
+    #[inline]
     pub fn slot_count(&self) -> usize {
         self.first_hold_slot() + self.max_holds.len() + 1
     }
@@ -171,6 +172,8 @@ struct Path<'a> {
     next_trail: usize,
     stop: i64,
     target: i64,
+    /// What the next trail leaves of a peak, × 2^63, rounded up.
+    trail_share: u64,
 }
 
 impl<'a> Path<'a> {
@@ -185,9 +188,11 @@ impl<'a> Path<'a> {
             next_trail: 0,
             stop: NEVER,
             target: i64::MAX,
+            trail_share: 0,
         };
         path.stop = path.stop_level();
         path.target = path.target_level();
+        path.trail_share = path.trail_share();
         path
     }
 
@@ -212,11 +217,7 @@ impl<'a> Path<'a> {
             .fold(self.peak, |high, price| high.max(*price));
         let low = prices.iter().fold(i64::MAX, |low, price| low.min(*price));
         // As if the peak came first: no fall from it is deeper.
-        let share = self.levels.trail_shares.get(self.next_trail);
-        let share = share.copied().unwrap_or(0);
-        let product = u128::from(high as u64) * u128::from(share);
-        let trail = (product >> SHARE_BITS) as i64;
-        let is_quiet = low > trail.max(self.stop) && high < self.target;
+        let is_quiet = low > self.trail_of(high).max(self.stop) && high < self.target;
         if is_quiet {
             self.peak = high;
         }
@@ -240,15 +241,32 @@ impl<'a> Path<'a> {
             self.next_stop += 1;
             self.stop = self.stop_level();
         }
-        while self.peak > self.entry_price && price <= self.trail_level() {
+        while self.peak > self.entry_price
+            && price <= self.trail_of(self.peak)
+            && price <= self.trail_level()
+        {
             let slot = self.levels.first_trail_slot() + self.next_trail;
             self.touch(slot, position, ExitReason::TrailingStop);
             self.next_trail += 1;
+            self.trail_share = self.trail_share();
         }
+        self.is_over()
+    }
+
+    /// Whether every set of rules is over; none is before a touch.
+    fn is_over(&self) -> bool {
         let levels = self.levels;
-        self.next_stop == levels.stop_losses.len()
-            || !levels.some_without_target && self.next_target == levels.take_profits.len()
-            || !levels.some_without_trail && self.next_trail == levels.trailing_stops.len()
+        !self.touches.is_empty()
+            && (self.next_stop == levels.stop_losses.len()
+                || !levels.some_without_target && self.next_target == levels.take_profits.len()
+                || !levels.some_without_trail && self.next_trail == levels.trailing_stops.len())
+    }
+
+    /// The next trail of a peak, or what is a little above it; never what is below.
+    #[inline]
+    fn trail_of(&self, peak: i64) -> i64 {
+        let product = u128::from(peak as u64) * u128::from(self.trail_share);
+        (product >> SHARE_BITS) as i64
     }
 
     fn meet_targets(&mut self, position: usize, price: i64) {
@@ -277,6 +295,11 @@ impl<'a> Path<'a> {
     fn target_level(&self) -> i64 {
         let percent = self.levels.take_profits.get(self.next_target);
         percent.map_or(i64::MAX, |percent| price_above(self.entry_price, *percent))
+    }
+
+    fn trail_share(&self) -> u64 {
+        let share = self.levels.trail_shares.get(self.next_trail);
+        share.copied().unwrap_or(0)
     }
 
     fn trail_level(&self) -> i64 {

@@ -205,6 +205,7 @@ pub fn walk(
 }
 
 /// The exact price a walk's end fills at, with [`LEVEL_DIGITS`] more digits than the prices.
+#[inline]
 pub fn fill(
     entry_price: i64,
     observed_price: i64,

@@ -32,6 +32,7 @@ pub struct Stake {
 
 impl Stake {
     /// A stake above 0.
+    #[inline]
     pub fn new(stake: i128) -> Self {
         let bits = stake.ilog2() + 1;
         let leading = match bits.checked_sub(63) {
@@ -46,6 +47,7 @@ impl Stake {
     }
 
     /// The return, `None` where it is too large to be kept.
+    #[inline]
     pub fn rate(&self, gain: i128) -> Option<Rate> {
         let size = gain.unsigned_abs();
         let surplus = (128 - size.leading_zeros()).saturating_sub(63);
