@@ -312,10 +312,6 @@ fn sweep_by_itself(arguments: &[String]) {
     println!("{} {}", taken.wall.as_micros(), taken.processor.as_micros());
 }
 
-fn show_load(loaded: &Taken) {
-    row("load all of it from Parquet", loaded, None);
-}
-
 /// What the kernels execute, on any machine at any load.
 fn instructions() {
     println!(
@@ -366,6 +362,10 @@ fn header(what: &str) {
         "\n{what:<44} {:>10} {:>10} {:>9} {:>10}",
         "wall", "processor", "× plain", "peak"
     );
+}
+
+fn show_load(loaded: &Taken) {
+    row("load all of it from Parquet", loaded, None);
 }
 
 /// One line: what was done, what it took, beside the plain loop's single backtest.

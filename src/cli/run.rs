@@ -10,7 +10,6 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 use hindsight::runs::progress::Phase;
 use hindsight::{Engine, Error, Outcome};
-use tokio::runtime::Handle;
 
 use super::apply::text;
 use super::comparison::Comparison;
@@ -118,10 +117,11 @@ async fn store(
     format: Format,
     call: &str,
 ) -> Result<Option<String>, Failure> {
-    // Opened while the run is being planned, which is told what fails. A task would wait for this one
-    // to wait for something, and planning does not.
-    let (state, runtime) = (Arc::clone(engine.store()), Handle::current());
-    tokio::task::spawn_blocking(move || runtime.block_on(state.open()));
+    // Opened while the run is being planned, which is told what fails. Planning never gives way, so
+    // that it is begun before.
+    let state = Arc::clone(engine.store());
+    tokio::spawn(async move { state.open().await });
+    tokio::task::yield_now().await;
     let sql = format!("select * from run_backtest({call})");
     let run = engine.sql(&sql);
     let run = tokio::select! {

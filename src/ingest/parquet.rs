@@ -267,7 +267,7 @@ fn short_decimals(column: &Column, bytes: &FixedSizeBinaryArray, scale: i8) -> O
     let scale = u8::try_from(scale).ok().filter(|scale| *scale <= 18)?;
     let mut beyond = 0;
     let mut short = |(high, low): (i64, u64)| {
-        // Of the least number that is too large, only the next one has the leading bit.
+        // What is too large has the leading bit, or as `i64::MAX` gets it from one more.
         beyond |= high as u64 | (low | low.wrapping_add(1)) >> 63;
         low
     };

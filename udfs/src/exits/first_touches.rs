@@ -172,7 +172,7 @@ struct Path<'a> {
     next_trail: usize,
     stop: i64,
     target: i64,
-    /// What the next trail leaves of a peak, × 2^63, rounded up.
+    /// Of the next trail, 0 where there is none.
     trail_share: u64,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Path<'a> {
         };
         path.stop = path.stop_level();
         path.target = path.target_level();
-        path.trail_share = path.trail_share();
+        path.trail_share = path.next_trail_share();
         path
     }
 
@@ -217,7 +217,7 @@ impl<'a> Path<'a> {
             .fold(self.peak, |high, price| high.max(*price));
         let low = prices.iter().fold(i64::MAX, |low, price| low.min(*price));
         // As if the peak came first: no fall from it is deeper.
-        let is_quiet = low > self.trail_of(high).max(self.stop) && high < self.target;
+        let is_quiet = low > self.trail_bound(high).max(self.stop) && high < self.target;
         if is_quiet {
             self.peak = high;
         }
@@ -242,13 +242,13 @@ impl<'a> Path<'a> {
             self.stop = self.stop_level();
         }
         while self.peak > self.entry_price
-            && price <= self.trail_of(self.peak)
+            && price <= self.trail_bound(self.peak)
             && price <= self.trail_level()
         {
             let slot = self.levels.first_trail_slot() + self.next_trail;
             self.touch(slot, position, ExitReason::TrailingStop);
             self.next_trail += 1;
-            self.trail_share = self.trail_share();
+            self.trail_share = self.next_trail_share();
         }
         self.is_over()
     }
@@ -262,9 +262,10 @@ impl<'a> Path<'a> {
                 || !levels.some_without_trail && self.next_trail == levels.trailing_stops.len())
     }
 
-    /// The next trail of a peak, or what is a little above it; never what is below.
+    /// No price above this has fallen to the next trail of a peak. The exact level is at most a
+    /// little lower, and takes divisions.
     #[inline]
-    fn trail_of(&self, peak: i64) -> i64 {
+    fn trail_bound(&self, peak: i64) -> i64 {
         let product = u128::from(peak as u64) * u128::from(self.trail_share);
         (product >> SHARE_BITS) as i64
     }
@@ -297,7 +298,7 @@ impl<'a> Path<'a> {
         percent.map_or(i64::MAX, |percent| price_above(self.entry_price, *percent))
     }
 
-    fn trail_share(&self) -> u64 {
+    fn next_trail_share(&self) -> u64 {
         let share = self.levels.trail_shares.get(self.next_trail);
         share.copied().unwrap_or(0)
     }
