@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
+use crate::dialect::functions;
 use crate::error::Result;
 use crate::functions::procedures::PROCEDURES;
 use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS, TableFunctionPlanner};
@@ -368,6 +369,7 @@ fn context(
         .state_ref()
         .write()
         .register_expr_planner(Arc::new(Literals))?;
+    functions::register(&mut *context.state_ref().write())?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     Ok(context)
 }

@@ -20,6 +20,7 @@
 //! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
 //! | [`ingest`] | input files and databases → checked rows → a new dataset generation; the synthetic history |
 //! | [`dataset`] | generations on disk: open, map, write, fingerprint |
+//! | [`dialect`] | what makes DataFusion compute as PostgreSQL does |
 //! | [`tables`] | the data tables over the memory of a dataset |
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
@@ -102,6 +103,7 @@ pub mod calendar;
 pub mod catalog;
 pub mod configuration;
 pub mod dataset;
+pub mod dialect;
 pub mod engine;
 pub mod error;
 pub mod functions;

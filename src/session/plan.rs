@@ -21,6 +21,7 @@ use super::{
     ATTRIBUTE, Outcome, PG_TYPE, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
     placeholders, tables,
 };
+use crate::dialect::queries;
 use crate::error::{Error, Result};
 use crate::scenarios::write::{is_write, plan_writes, returning};
 use crate::statements;
@@ -93,6 +94,7 @@ impl Session {
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
         let returned = statements::prepare(&mut sql)?;
         let writes_scenarios = statements::is_scenario_write(&sql);
+        queries::rewrite(&mut sql)?;
         let labels = Labels::take(&mut sql);
         let state = self.context.state();
         let planning = placeholders::plan(&state, sql, &prepared.given);

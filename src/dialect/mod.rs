@@ -1,0 +1,5 @@
+//! What makes DataFusion compute as PostgreSQL does: its functions, the forms of its queries, its
+//! types and the names of its columns. Imports nothing of ours but [`crate::error`].
+
+pub mod functions;
+pub mod queries;
