@@ -1,8 +1,8 @@
 -- What hindsight keeps: users, scenarios, runs and the history of applied settings.
--- Both databases read this file, so columns are text and bigint: times are microseconds since 1970
--- UTC, what has fields is JSON, and exact numbers are text.
+-- Both databases read this file, SQLite without the schema, so columns are text and bigint: times are
+-- microseconds since 1970 UTC, what has fields is JSON, and exact numbers are text.
 
-create table users (
+create table hindsight.users (
     name text primary key,
     role text not null,
     -- SCRAM-SHA-256$iterations:salt$stored key:server key, as PostgreSQL writes it
@@ -10,7 +10,7 @@ create table users (
     created_at bigint not null
 );
 
-create table scenarios (
+create table hindsight.scenarios (
     name text primary key,
     description text,
     -- array of text
@@ -21,7 +21,7 @@ create table scenarios (
     updated_at bigint not null
 );
 
-create table backtest_results (
+create table hindsight.backtest_results (
     id text primary key,
     scenario text,
     label text,
@@ -45,12 +45,12 @@ create table backtest_results (
     cancel_requested bigint not null default 0
 );
 
-create index backtest_results_started_at on backtest_results (started_at);
-create index backtest_results_status on backtest_results (status);
+create index backtest_results_started_at on hindsight.backtest_results (started_at);
+create index backtest_results_status on hindsight.backtest_results (status);
 
-create table applied_settings_history (
+create table hindsight.applied_settings_history (
     id text primary key,
-    backtest_id text not null references backtest_results (id),
+    backtest_id text not null references hindsight.backtest_results (id),
     applied_at bigint not null,
     applied_by text not null,
     -- array of the groups
@@ -65,4 +65,4 @@ create table applied_settings_history (
     rolled_back_by text
 );
 
-create index applied_settings_history_applied_at on applied_settings_history (applied_at);
+create index applied_settings_history_applied_at on hindsight.applied_settings_history (applied_at);

@@ -1,5 +1,5 @@
 -- The weights that the trading system reads: those of the row that is active. Runs only where the
--- table is missing; one that is there is used as it is.
+-- table is missing and applying settings is told to make it; one that is there is used as it is.
 
 create table scoring_weights (
     id bigint generated always as identity primary key,

@@ -1,5 +1,5 @@
 -- The other settings that the trading system reads, each a JSON value under its key. Runs only where
--- the table is missing; one that is there is used as it is.
+-- the table is missing and applying settings is told to make it; one that is there is used as it is.
 
 create table system_config (
     key text primary key,

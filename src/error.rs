@@ -306,6 +306,17 @@ impl Error {
                         problem: problem.clone(),
                     };
                 }
+                Some(Self::Database {
+                    database,
+                    problem,
+                    hint,
+                }) => {
+                    return Self::Database {
+                        database: database.clone(),
+                        problem: problem.clone(),
+                        hint: hint.clone(),
+                    };
+                }
                 _ => {}
             }
         }

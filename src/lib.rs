@@ -34,6 +34,7 @@
 //! | [`state_table`] | tables whose rows are fetched from the state when they are scanned |
 //! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
 //! | [`store::source`] | a live PostgreSQL to load from, as streams of text |
+//! | `store::server` | how a PostgreSQL is reached, and why not: URL, environment, encryption, poolers |
 //! | `migrations/` | the tables of the state, as they came to be |
 //! | [`catalog`] | what PostgreSQL's clients ask of `pg_catalog` and `information_schema` |
 //! | [`session`] | one client's statements, settings, temporary tables and views |

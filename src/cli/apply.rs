@@ -36,6 +36,10 @@ pub struct ApplyArgs {
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    /// Make the tables scoring_weights and system_config in the PostgreSQL of --state where they are
+    /// missing; otherwise they are the trading system's to make
+    #[arg(long)]
+    create_settings: bool,
 }
 
 fn group(text: &str) -> Result<Group, String> {
@@ -77,6 +81,7 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
         &id,
         &groups,
         &text(&preview, "settings_version", 0),
+        arguments.create_settings,
     )
     .await
 }
@@ -102,14 +107,21 @@ fn changes(preview: &[RecordBatch], groups: &[Group]) -> Vec<Change> {
     changes
 }
 
-async fn apply(engine: &Engine, id: &str, groups: &[Group], version: &str) -> Result<(), Failure> {
+async fn apply(
+    engine: &Engine,
+    id: &str,
+    groups: &[Group],
+    version: &str,
+    create_settings: bool,
+) -> Result<(), Failure> {
     let left_out = Group::ALL.iter().filter(|group| !groups.contains(group));
     let left_out: Vec<String> = left_out
         .map(|g| format!(", {} => false", g.name()))
         .collect();
     let done = engine
         .sql(&format!(
-            "select * from apply_settings({}, confirm => true, settings_version => {}{})",
+            "select * from apply_settings({}, confirm => true, settings_version => {}, \
+             create_settings => {create_settings}{})",
             quoted(id),
             quoted(version),
             left_out.concat()

@@ -30,13 +30,20 @@ use super::workspace::Url;
                   new: days of signals and prices are counted, and left out where the workspace \
                   holds as many rows of them, so that rows that came late are found too; the last \
                   day held and all trades are always read. What counting cannot find, a row that \
-                  took the place of another of that day, --full does.",
+                  took the place of another of that day, --full does.\n\n\
+                  Rows that row-level security might hide are refused, never left out. The load asks \
+                  for one connection, one processor and no lock that others wait for; a pooler will \
+                  do. Tables and columns with other names are read by --query.",
     after_help = "Examples:\n  \
                   hindsight load --signals signals.csv --prices 'prices/*.parquet' --trades trades.csv\n  \
                   hindsight load --prices prices-today.ndjson\n  \
-                  hindsight load --from postgres://reader@db.example/trading --since 2025-01-01\n\n\
-                  A password is taken from the URL, percent-encoded, from PGPASSWORD or from \
-                  ~/.pgpass; the last two keep it out of the list of processes."
+                  hindsight load --from postgres://reader@db.example/trading --since 2025-01-01\n  \
+                  hindsight load --from 'postgres:///?service=trading' --query \
+                  \"prices=select mint as token_address, at as timestamp, close as price from candles\"\n\n\
+                  A password is taken from the URL, percent-encoded, from PGPASSWORD, a service or \
+                  ~/.pgpass; the last three keep it out of the list of processes. The other variables \
+                  PG… and several hosts, sslmode, sslrootcert and target_session_attrs in the URL are \
+                  as for psql."
 )]
 pub struct LoadArgs {
     /// Files, directories or glob patterns of signals
@@ -70,6 +77,10 @@ pub struct LoadArgs {
         value_parser = ["signals", "token_prices", "trade_outcomes"]
     )]
     only: Vec<String>,
+    /// Read signals, prices or trades by a query that gives the columns their names, as in
+    /// signals='select call_id as id, …'
+    #[arg(long, value_name = "TABLE=SELECT", requires = "from")]
+    query: Vec<String>,
 }
 
 pub async fn execute(
@@ -83,6 +94,7 @@ pub async fn execute(
             period: Period::parse(arguments.since.as_deref(), arguments.until.as_deref())?,
             full: arguments.full,
             only: arguments.only,
+            queries: DatabaseRequest::read_queries(&arguments.query)?,
         };
         return load(workspace, interrupt, move |workspace, progress| {
             ingest::load_database(workspace, &request, progress)
@@ -175,12 +187,8 @@ fn print_summary(summary: &LoadSummary) {
         ]);
     }
     remark(tables);
-    if summary.unread > 0 {
-        aside(format_args!(
-            "{} more rows are of days that were loaded before and have gained none; --full reads \
-             them again",
-            grouped(summary.unread)
-        ));
+    for window in &summary.windows {
+        aside(window);
     }
     if summary.findings.is_empty() {
         return;

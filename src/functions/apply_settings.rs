@@ -70,6 +70,7 @@ pub async fn apply_settings(client: Arc<Client>, arguments: Arguments) -> Result
             groups: &groups,
             applied_by: &client.user,
             settings_version: version.as_deref(),
+            create_settings: arguments.boolean("create_settings")? == Some(true),
         })
         .await?;
     let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();

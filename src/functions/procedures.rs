@@ -91,6 +91,7 @@ pub static PROCEDURES: [Procedure; 4] = [
             switch("position_sizing"),
             switch("exit_strategy"),
             optional("settings_version"),
+            switch("create_settings"),
         ],
         columns: apply_settings::columns,
         act: |client, arguments| apply_settings::apply_settings(client, arguments).boxed(),

@@ -42,7 +42,7 @@ use std::path::Path;
 use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
-pub use postgres::{DatabaseRequest, Period};
+pub use postgres::{DatabaseRequest, Period, Window};
 
 use flow::Flow;
 use input::Inputs;
@@ -71,6 +71,8 @@ pub struct LoadSummary {
     pub findings: Vec<Finding>,
     /// Rows of a database that were not read, since the dataset holds as many of their days.
     pub unread: u64,
+    /// Which days of a database were read, where not all were.
+    pub windows: Vec<Window>,
 }
 
 /// Rows of one table.
@@ -183,6 +185,7 @@ pub fn load_database(
     let summary = write(generation, &selected.inputs, progress, PRICES_MEMORY_BYTES)?;
     Ok(LoadSummary {
         unread: selected.unread,
+        windows: selected.windows,
         ..summary
     })
 }
@@ -254,5 +257,6 @@ fn write(
         trade_outcomes: outcomes.rows,
         findings,
         unread: 0,
+        windows: Vec::new(),
     })
 }

@@ -1,122 +1,140 @@
 //! `migrations/*.sql`: brings a database up to this version, each file once and all or none.
 //!
-//! What was run is noted in a table of our own, beside whatever the trading system keeps there.
+//! What was run is noted in a table of our own. In PostgreSQL nothing is made outside of the schema
+//! `hindsight`: the tables of live settings are the trading system's (see [`super::live`]).
 
 use std::time::Duration;
 
-use sqlx::{Any, AssertSqlSafe, Executor, Transaction};
+use sqlx::Executor;
 
-use super::{Database, Dialect, now};
+use super::client::{Statement, Transaction};
+use super::{Database, Dialect, Pool, now};
 use crate::error::Result;
 
-/// One step; where the databases differ, each has its file.
+/// One step; a database for which there is no statement has nothing to do.
 struct Migration {
     version: i64,
     name: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
-    /// A table of the trading system, which is made only where it is missing.
-    live_table: Option<&'static str>,
+    sqlite: Option<&'static str>,
+    postgres: Option<&'static str>,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "state",
-        sqlite: include_str!("../../migrations/0001_state.sql"),
-        postgres: include_str!("../../migrations/0001_state.sql"),
-        live_table: None,
+        sqlite: Some(include_str!("../../migrations/0001_state.sql")),
+        postgres: Some(include_str!("../../migrations/0001_state.sql")),
     },
     Migration {
         version: 2,
         name: "scoring_weights",
-        sqlite: include_str!("../../migrations/0002_scoring_weights.sqlite.sql"),
-        postgres: include_str!("../../migrations/0002_scoring_weights.postgres.sql"),
-        live_table: Some("scoring_weights"),
+        sqlite: Some(include_str!(
+            "../../migrations/0002_scoring_weights.sqlite.sql"
+        )),
+        postgres: None,
     },
     Migration {
         version: 3,
         name: "system_config",
-        sqlite: include_str!("../../migrations/0003_system_config.sqlite.sql"),
-        postgres: include_str!("../../migrations/0003_system_config.postgres.sql"),
-        live_table: Some("system_config"),
+        sqlite: Some(include_str!(
+            "../../migrations/0003_system_config.sqlite.sql"
+        )),
+        postgres: None,
+    },
+    Migration {
+        version: 4,
+        name: "heartbeat",
+        sqlite: None,
+        postgres: Some(include_str!("../../migrations/0004_heartbeat.postgres.sql")),
     },
 ];
 
-const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
-const NOTES: &str = "hindsight_migrations";
+/// The newest version that this program knows.
+pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+const NOTES: &str = "hindsight.hindsight_migrations";
 /// Says to PostgreSQL which lock is meant: "hindsight" in ASCII, as far as it fits.
 const LOCK: i64 = 0x6869_6e64_7369_6768;
 
 /// Runs what has not been run yet.
 pub(super) async fn run(database: &Database) -> Result<()> {
-    if version(database).await? == NEWEST {
+    let found = version(database).await?;
+    if found >= newest_of(database.dialect()) {
         return Ok(());
     }
-    if database.dialect == Dialect::Sqlite {
-        keep_log(database).await?;
+    match &database.pool {
+        Pool::Sqlite(_) => keep_log(database).await?,
+        Pool::Postgres(_) if found == 0 => check_makable(database).await?,
+        Pool::Postgres(_) => {}
     }
     let mut transaction = database.transaction().await?;
-    prepare(database, &mut transaction)
+    prepare(&mut transaction)
         .await
         .map_err(|error| database.failed(error))?;
     // Another process may have been faster.
-    let done = noted(database, &mut transaction).await?;
+    let done = known(database, noted(&mut transaction).await)?;
     for migration in MIGRATIONS.iter().filter(|step| step.version > done) {
-        apply(database, &mut transaction, migration)
-            .await
-            .map_err(|error| database.failed(error))?;
+        if let Some(sql) = migration.of(database.dialect()) {
+            apply(&mut transaction, migration, sql)
+                .await
+                .map_err(|error| database.failed(error))?;
+        }
     }
-    transaction
-        .commit()
-        .await
-        .map_err(|error| database.failed(error))
+    database.commit(transaction).await
 }
 
 /// Refuses a database that this version cannot read as it is.
 pub(super) async fn check(database: &Database) -> Result<()> {
-    match version(database).await? {
-        NEWEST => Ok(()),
-        _ => Err(database.error(
+    match version(database).await? >= newest_of(database.dialect()) {
+        true => Ok(()),
+        false => Err(database.error(
             "was written by an older version, and cannot be brought up to date since it is read-only",
             "open the workspace once where it can be written",
         )),
     }
 }
 
+/// The version that a database needs.
+fn newest_of(dialect: Dialect) -> i64 {
+    let needed = MIGRATIONS.iter().filter(|step| step.of(dialect).is_some());
+    needed.map(|step| step.version).max().unwrap_or(0)
+}
+
+impl Migration {
+    fn of(&self, dialect: Dialect) -> Option<&'static str> {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
 /// The newest migration that was run; a newer one than ours is refused.
-async fn version(database: &Database) -> Result<i64> {
-    let exists = match database.dialect {
+pub(super) async fn version(database: &Database) -> Result<i64> {
+    let exists = match database.dialect() {
         Dialect::Sqlite => "select count(*) from sqlite_master where name = 'hindsight_migrations'",
         Dialect::Postgres => {
-            "select count(*) from pg_tables \
+            "select count(*) from pg_catalog.pg_tables \
              where schemaname = 'hindsight' and tablename = 'hindsight_migrations'"
         }
     };
-    let tables: i64 = sqlx::query_scalar(exists)
-        .fetch_one(&database.pool)
-        .await
-        .map_err(|error| database.failed(error))?;
-    if tables == 0 {
-        return Ok(0);
-    }
-    let mut connection = database
-        .pool
-        .acquire()
-        .await
-        .map_err(|error| database.failed(error))?;
-    known(database, newest_noted(&mut connection).await)
+    let mut transaction = database.snapshot().await?;
+    let version = async {
+        let found = Statement::new(exists).row(&mut transaction).await?;
+        match found.map(|row| row.get::<i64>(0)).transpose()? {
+            None | Some(0) => Ok(0),
+            Some(_) => noted(&mut transaction).await,
+        }
+    };
+    let version = known(database, version.await)?;
+    database.commit(transaction).await?;
+    Ok(version)
 }
 
-async fn noted(database: &Database, transaction: &mut Transaction<'static, Any>) -> Result<i64> {
-    known(database, newest_noted(transaction).await)
-}
-
-async fn newest_noted(connection: &mut sqlx::AnyConnection) -> sqlx::Result<i64> {
+async fn noted(transaction: &mut Transaction) -> sqlx::Result<i64> {
     let newest = format!("select coalesce(max(version), 0) from {NOTES}");
-    sqlx::query_scalar(AssertSqlSafe(newest))
-        .fetch_one(connection)
-        .await
+    let row = Statement::new(newest).row(transaction).await?;
+    row.map_or(Ok(0), |row| row.get(0))
 }
 
 fn known(database: &Database, version: sqlx::Result<i64>) -> Result<i64> {
@@ -130,12 +148,47 @@ fn known(database: &Database, version: sqlx::Result<i64>) -> Result<i64> {
     }
 }
 
+/// Refuses a PostgreSQL that has no state and in which we may not make one.
+pub(super) async fn check_makable(database: &Database) -> Result<()> {
+    let may = "select case when pg_is_in_recovery() then 0 \
+               when to_regnamespace('hindsight') is null \
+               then has_database_privilege(current_database(), 'create')::int \
+               else has_schema_privilege('hindsight', 'create')::int end::bigint";
+    if is_true(database, may).await? {
+        return Ok(());
+    }
+    let user = database.server.as_ref().map_or("", |server| &server.user);
+    Err(database.error(
+        format!("has no state of hindsight yet, and user {user} may not make one"),
+        "a user who may make schemas makes it with the first thing that is stored, such as hindsight \
+         run; or create schema hindsight authorization USER makes room for it",
+    ))
+}
+
+/// Whether we may write the state that is there.
+pub(super) async fn may_write(database: &Database) -> Result<bool> {
+    let may = "select case when pg_is_in_recovery() \
+               then 0 else (has_schema_privilege('hindsight', 'usage') \
+               and has_table_privilege('hindsight.backtest_results', 'insert, update') \
+               and has_table_privilege('hindsight.scenarios', 'insert, update'))::int end::bigint";
+    is_true(database, may).await
+}
+
+async fn is_true(database: &Database, sql: &'static str) -> Result<bool> {
+    let rows = database.rows(Statement::new(sql)).await?;
+    let first = rows.first().map(|row| row.get::<i64>(0)).transpose();
+    Ok(first.map_err(|error| database.failed(error))? == Some(1))
+}
+
 /// A log that is written ahead lets readers go on beside a writer. SQLite does not wait for this
 /// lock by itself.
 async fn keep_log(database: &Database) -> Result<()> {
+    let Pool::Sqlite(pool) = &database.pool else {
+        return Ok(());
+    };
     let mut tries = 0;
     loop {
-        let switched = database.pool.execute("pragma journal_mode = wal").await;
+        let switched = pool.execute("pragma journal_mode = wal").await;
         match switched {
             Ok(_) => return Ok(()),
             Err(error) if tries == 100 => return Err(database.failed(error)),
@@ -146,80 +199,34 @@ async fn keep_log(database: &Database) -> Result<()> {
 }
 
 /// Where the notes are, and nobody else beside us.
-async fn prepare(
-    database: &Database,
-    transaction: &mut Transaction<'static, Any>,
-) -> sqlx::Result<()> {
-    if database.dialect == Dialect::Postgres {
+async fn prepare(transaction: &mut Transaction) -> sqlx::Result<()> {
+    if transaction.dialect() == Dialect::Postgres {
         let lock = format!("select pg_advisory_xact_lock({LOCK})");
-        transaction
-            .execute(sqlx::raw_sql(AssertSqlSafe(lock)))
-            .await?;
-        let schema = "create schema if not exists hindsight";
-        transaction.execute(sqlx::raw_sql(schema)).await?;
+        transaction.run(&lock).await?;
+        // One that is there may be ours in a database in which we may make no other.
+        let schema = "do $$ begin if to_regnamespace('hindsight') is null \
+                      then create schema hindsight; end if; end $$";
+        transaction.run(schema).await?;
     }
     let notes = format!(
-        "create table if not exists {}{NOTES} \
-         (version bigint primary key, name text not null, applied_at bigint not null)",
-        own_schema(database.dialect)
+        "create table if not exists {NOTES} \
+         (version bigint primary key, name text not null, applied_at bigint not null)"
     );
-    transaction
-        .execute(sqlx::raw_sql(AssertSqlSafe(notes)))
-        .await?;
-    Ok(())
+    transaction.run(&notes).await
 }
 
 async fn apply(
-    database: &Database,
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Transaction,
     migration: &Migration,
+    sql: &str,
 ) -> sqlx::Result<()> {
-    let sql = match database.dialect {
-        Dialect::Sqlite => migration.sqlite,
-        Dialect::Postgres => migration.postgres,
-    };
-    match (migration.live_table, database.dialect) {
-        (Some(table), Dialect::Postgres) => {
-            if !is_there(transaction, table).await? {
-                // Where the trading system would make it, and not in our schema.
-                let path = "select set_config('search_path', \
-                            regexp_replace(current_setting('search_path'), '^hindsight, *', ''), \
-                            true)";
-                transaction.execute(sqlx::raw_sql(path)).await?;
-                transaction.execute(sqlx::raw_sql(sql)).await?;
-                let path = "select set_config('search_path', \
-                            'hindsight, ' || current_setting('search_path'), true)";
-                transaction.execute(sqlx::raw_sql(path)).await?;
-            }
-        }
-        _ => {
-            transaction.execute(sqlx::raw_sql(sql)).await?;
-        }
-    }
-    let note = format!(
-        "insert into {}{NOTES} (version, name, applied_at) values ($1, $2, $3)",
-        own_schema(database.dialect)
-    );
-    sqlx::query(AssertSqlSafe(note))
+    transaction.run(sql).await?;
+    let note = format!("insert into {NOTES} (version, name, applied_at) values ($1, $2, $3)");
+    Statement::new(note)
         .bind(migration.version)
         .bind(migration.name)
         .bind(now())
-        .execute(&mut **transaction)
+        .execute(transaction)
         .await?;
     Ok(())
-}
-
-async fn is_there(transaction: &mut Transaction<'static, Any>, table: &str) -> sqlx::Result<bool> {
-    let found: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
-        .bind(table)
-        .fetch_one(&mut **transaction)
-        .await?;
-    Ok(found.is_some())
-}
-
-fn own_schema(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "hindsight.",
-    }
 }

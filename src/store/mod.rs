@@ -1,17 +1,22 @@
 //! The state store: users, scenarios, runs and live settings, in SQLite or PostgreSQL.
 //!
 //! By default the state is `state.sqlite` in the workspace, made when something is first written;
-//! until then, reading finds what a new store would hold. A store is opened when it is first asked,
-//! so that statements which need none do not pay for it.
+//! until then, reading finds what a new store would hold. At a PostgreSQL it is the schema
+//! `hindsight`, made likewise, beside the tables of live settings, which are the trading system's and
+//! never made unless that is asked for. A store is opened when it is first asked, so that statements
+//! which need none do not pay for it.
 //!
 //! Only this module knows sqlx, so [`source`] is here too, which reads a history out of a live
-//! PostgreSQL and has nothing to do with the state.
+//! PostgreSQL and has nothing to do with the state; both reach it through [`Server`].
 
+mod client;
+mod live;
 mod migrations;
 mod open;
 mod running;
 mod runs;
 mod scenarios;
+mod server;
 mod settings;
 pub mod source;
 mod users;
@@ -21,12 +26,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
+use client::{Pool, Row, Statement, Transaction};
 pub use runs::BegunRun;
+pub use server::Server;
 pub use settings::{Application, Applied};
 pub use users::User;
 
@@ -39,14 +45,25 @@ pub enum Place {
     Memory,
     /// `state.sqlite` in this workspace.
     Workspace(PathBuf),
-    /// `postgres://…`
-    Postgres(String),
+    /// In a PostgreSQL; the rows of runs are in the workspace nevertheless.
+    Postgres {
+        server: Box<Server>,
+        workspace: PathBuf,
+    },
 }
 
 /// The state of a workspace.
 pub struct Store {
     place: Place,
-    opened: Mutex<Option<Opened>>,
+    opened: Mutex<Connected>,
+}
+
+/// What has been opened so far.
+#[derive(Default)]
+struct Connected {
+    state: Option<Opened>,
+    /// The PostgreSQL, whether or not it has our tables.
+    server: Option<Database>,
 }
 
 /// A database that has our tables.
@@ -59,7 +76,7 @@ struct Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     ReadWrite,
-    /// The workspace cannot be written.
+    /// It cannot be written, or not by us.
     ReadOnly,
     /// Nothing is stored yet: an empty store in memory stands for it.
     StandIn,
@@ -68,12 +85,13 @@ enum Access {
 /// Connections to a database, and how it is spoken to.
 #[derive(Debug, Clone)]
 struct Database {
-    pool: AnyPool,
-    dialect: Dialect,
+    pool: Pool,
     /// For people; without a password.
     name: String,
+    /// Where it is, if it is a PostgreSQL.
+    server: Option<Arc<Server>>,
     /// Keeps what is only in memory.
-    anchor: Option<Arc<Lock<AnyConnection>>>,
+    anchor: Option<Arc<Lock<SqliteConnection>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +107,10 @@ impl Place {
             return Ok(Self::Workspace(workspace.to_owned()));
         };
         match url.split_once("://") {
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres {
+                server: Box::new(Server::read(url)?),
+                workspace: workspace.to_owned(),
+            }),
             _ => Err(Error::Usage(
                 "the state is in the workspace or at a URL such as \
                  postgres://user@host:5432/database"
@@ -104,7 +125,7 @@ impl fmt::Display for Place {
         match self {
             Self::Memory => f.write_str("state in memory"),
             Self::Workspace(workspace) => write!(f, "{}", workspace.join(STATE_FILE).display()),
-            Self::Postgres(url) => f.write_str(&without_password(url)),
+            Self::Postgres { server, .. } => f.write_str(&server.name),
         }
     }
 }
@@ -126,7 +147,7 @@ impl Store {
     pub fn new(place: Place) -> Self {
         Self {
             place,
-            opened: Mutex::new(None),
+            opened: Mutex::default(),
         }
     }
 
@@ -143,37 +164,54 @@ impl Store {
     /// The database to read from.
     async fn reading(&self) -> Result<Database> {
         let mut opened = self.opened.lock().await;
-        if let Some(Opened { database, access }) = &*opened
+        if let Some(Opened { database, access }) = &opened.state
             && (*access != Access::StandIn || !self.is_made())
         {
             return Ok(database.clone());
         }
         let fresh = match (&self.place, self.is_made()) {
             (Place::Memory, _) | (_, false) => open::in_memory(&self.place).await?,
+            (Place::Postgres { server, .. }, true) => {
+                let database = opened.server(server).await?;
+                open::to_read(&database, &self.place).await?
+            }
             (place, true) => open::existing(place).await?,
         };
-        Ok(opened.insert(fresh).database.clone())
+        Ok(opened.state.insert(fresh).database.clone())
     }
 
     /// The database to write to, made if it is not there.
     async fn writing(&self) -> Result<Database> {
         let mut opened = self.opened.lock().await;
-        if let Some(Opened { database, access }) = &*opened
+        if let Some(Opened { database, access }) = &opened.state
             && *access == Access::ReadWrite
         {
             return Ok(database.clone());
         }
         let fresh = match &self.place {
             Place::Memory => open::in_memory(&self.place).await?,
+            Place::Postgres { server, .. } => {
+                let database = opened.server(server).await?;
+                open::to_write(database).await?
+            }
             place => open::or_make(place).await?,
         };
-        Ok(opened.insert(fresh).database.clone())
+        Ok(opened.state.insert(fresh).database.clone())
+    }
+
+    /// The database that the trading system reads its settings from.
+    async fn live(&self) -> Result<Database> {
+        match &self.place {
+            Place::Postgres { server, .. } => self.opened.lock().await.server(server).await,
+            _ => self.reading().await,
+        }
     }
 
     /// Closes its connections, so that SQLite leaves one file with everything in it.
     pub async fn close(&self) {
-        let opened = self.opened.lock().await.take();
-        if let Some(Opened { database, .. }) = opened {
+        let mut opened = self.opened.lock().await;
+        let Connected { state, server } = std::mem::take(&mut *opened);
+        for database in state.map(|state| state.database).into_iter().chain(server) {
             database.pool.close().await;
         }
     }
@@ -183,46 +221,100 @@ impl Store {
         match &self.place {
             Place::Memory => false,
             Place::Workspace(workspace) => workspace.join(STATE_FILE).exists(),
-            Place::Postgres(_) => true,
+            Place::Postgres { .. } => true,
+        }
+    }
+
+    /// The workspace in which runs hold their locks.
+    fn workspace(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Memory => None,
+            Place::Workspace(workspace) | Place::Postgres { workspace, .. } => Some(workspace),
         }
     }
 }
 
+impl Connected {
+    /// The PostgreSQL, connected to when it is first asked.
+    async fn server(&mut self, server: &Server) -> Result<Database> {
+        if let Some(database) = &self.server {
+            return Ok(database.clone());
+        }
+        let database = open::server(server).await?;
+        Ok(self.server.insert(database).clone())
+    }
+}
+
+/// How long a statement may take, and a lock or a client may keep others waiting.
+const POSTGRES_LIMITS: [(&str, &str); 5] = [
+    ("statement_timeout", "'60s'"),
+    ("lock_timeout", "'5s'"),
+    ("idle_in_transaction_session_timeout", "'60s'"),
+    ("extra_float_digits", "1"),
+    // Rows that a policy hides are refused, never taken for rows that are not there.
+    ("row_security", "off"),
+];
+
 impl Database {
-    async fn connection(&self) -> Result<PoolConnection<Any>> {
-        let connection = self.pool.acquire().await;
-        connection.map_err(|error| self.failed(error))
+    fn dialect(&self) -> Dialect {
+        match self.pool {
+            Pool::Sqlite(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// A transaction that no other writer runs beside: what it reads stays so until it commits.
-    async fn transaction(&self) -> Result<Transaction<'static, Any>> {
-        let begun = match self.dialect {
-            // SQLite would take the lock at the first write, when it may be too late to wait for it.
-            Dialect::Sqlite => self.pool.begin_with("begin immediate").await,
-            Dialect::Postgres => self.pool.begin().await,
-        };
-        begun.map_err(|error| self.failed(error))
+    async fn transaction(&self) -> Result<Transaction> {
+        // SQLite would take the lock at the first write, when it may be too late to wait for it.
+        let begun = self.begin("begin immediate", "begin isolation level read committed");
+        begun.await
     }
 
     /// A transaction that reads, and sees one state of everything.
-    async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
-        let begun = match self.dialect {
-            Dialect::Sqlite => self.pool.begin().await,
-            Dialect::Postgres => {
-                let begin = "begin isolation level repeatable read read only";
-                self.pool.begin_with(begin).await
+    async fn snapshot(&self) -> Result<Transaction> {
+        let begun = self.begin("begin", "begin isolation level repeatable read read only");
+        begun.await
+    }
+
+    async fn begin(&self, sqlite: &str, postgres: &str) -> Result<Transaction> {
+        let begun = match &self.server {
+            None => self.pool.begin(sqlite).await,
+            Some(server) => {
+                let settings = server.local_settings(&POSTGRES_LIMITS);
+                self.pool.begin(&format!("{postgres}; {settings}")).await
             }
         };
         begun.map_err(|error| self.failed(error))
     }
 
-    async fn commit(&self, transaction: Transaction<'static, Any>) -> Result<()> {
+    async fn commit(&self, transaction: Transaction) -> Result<()> {
         let committed = transaction.commit().await;
         committed.map_err(|error| self.failed(error))
     }
 
+    /// Runs one statement that writes; the number of rows that it changed.
+    async fn execute(&self, statement: Statement) -> Result<u64> {
+        let mut transaction = self.transaction().await?;
+        let done = statement.execute(&mut transaction).await;
+        let done = done.map_err(|error| self.failed(error))?;
+        self.commit(transaction).await?;
+        Ok(done)
+    }
+
+    /// The rows of one statement that reads.
+    async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
+        let mut transaction = self.snapshot().await?;
+        let rows = statement.rows(&mut transaction).await;
+        let rows = rows.map_err(|error| self.failed(error))?;
+        self.commit(transaction).await?;
+        Ok(rows)
+    }
+
     /// What the database says, in one sentence.
     fn failed(&self, error: sqlx::Error) -> Error {
+        if let Some(server) = &self.server {
+            return server.of_state(&error);
+        }
         let hint = match &error {
             sqlx::Error::PoolTimedOut => "it did not answer in time; is it busy or out of reach?",
             sqlx::Error::Database(said) if said.message().contains("locked") => {
@@ -244,19 +336,6 @@ impl Database {
             problem: problem.into(),
             hint: hint.into(),
         }
-    }
-}
-
-/// The URL without the password and what follows the database.
-fn without_password(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let rest = rest.split('?').next().unwrap_or(rest);
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or(user);
-            format!("{scheme}://{user}@{host}")
-        }
-        None => format!("{scheme}://{rest}"),
     }
 }
 

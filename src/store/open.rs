@@ -6,15 +6,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
-use super::{Access, Database, Dialect, Opened, Place, STATE_FILE, migrations};
+use super::{Access, Database, Opened, Place, Pool, STATE_FILE, Server, migrations};
 use crate::error::{Error, Result};
 
 /// How long a writer waits for another, and anyone for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: u32 = 8;
+/// A trading system needs its connections for itself.
+const SERVER_CONNECTIONS_MAX: u32 = 4;
 
 /// Of every connection to SQLite: committed is on the disk, and writers take turns.
 const SQLITE_SETTINGS: &str =
@@ -22,12 +25,6 @@ const SQLITE_SETTINGS: &str =
 /// Of every connection to a SQLite that nobody writes to, ahead of all else: what its log says is
 /// kept in memory, for want of a file beside it.
 const SQLITE_ALONE_SETTINGS: &str = "pragma locking_mode = exclusive; pragma query_only = on";
-/// Of every connection to PostgreSQL: our tables are in a schema of our own, before all others, so
-/// that they are never those of the trading system.
-const POSTGRES_SETTINGS: &str = "select set_config('search_path', 'hindsight, ' || \
-     current_setting('search_path'), false); set client_min_messages to warning; \
-     set extra_float_digits to 1; set timezone to 'UTC'; set datestyle to 'ISO'";
-
 /// An empty store that is gone with the process; it stands for one that nobody has written to.
 pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
     // A connection whose statement is given up may be closed; with another to the same memory, what
@@ -35,8 +32,8 @@ pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
     // SQLite shares memory between connections only under a name that is a URI.
     let name = uuid::Uuid::new_v4();
     let url = format!("sqlite:file:hindsight-{name}?mode=memory&cache=shared");
-    let mut database = connect(&url, Dialect::Sqlite, SQLITE_SETTINGS, place, 1).await?;
-    let anchor = AnyConnection::connect(&url).await;
+    let mut database = connect(&url, SQLITE_SETTINGS, place, 1).await?;
+    let anchor = SqliteConnection::connect(&url).await;
     let anchor = anchor.map_err(|error| database.failed(error))?;
     database.anchor = Some(Arc::new(Mutex::new(anchor)));
     migrations::run(&database).await?;
@@ -50,7 +47,7 @@ pub(super) async fn in_memory(place: &Place) -> Result<Opened> {
 /// The database that is there.
 pub(super) async fn existing(place: &Place) -> Result<Opened> {
     let Place::Workspace(workspace) = place else {
-        return or_make(place).await;
+        return in_memory(place).await;
     };
     match try_to_write(workspace) {
         Ok(()) => or_make(place).await,
@@ -58,31 +55,79 @@ pub(super) async fn existing(place: &Place) -> Result<Opened> {
     }
 }
 
-/// The database, made if it is not there.
+/// The database of a workspace, made if it is not there.
 pub(super) async fn or_make(place: &Place) -> Result<Opened> {
-    let database = match place {
-        Place::Memory => return in_memory(place).await,
-        Place::Postgres(url) => {
-            let settings = POSTGRES_SETTINGS;
-            connect(url, Dialect::Postgres, settings, place, CONNECTIONS_MAX).await?
-        }
-        Place::Workspace(workspace) => {
-            let unwritable = |problem: String| Error::Workspace {
-                path: workspace.clone(),
-                problem,
-            };
-            std::fs::create_dir_all(workspace)
-                .and_then(|()| try_to_write(workspace))
-                .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
-            let url = sqlite_url(workspace, "mode=rwc")?;
-            let settings = SQLITE_SETTINGS;
-            connect(&url, Dialect::Sqlite, settings, place, CONNECTIONS_MAX).await?
-        }
+    let Place::Workspace(workspace) = place else {
+        return in_memory(place).await;
     };
+    let unwritable = |problem: String| Error::Workspace {
+        path: workspace.clone(),
+        problem,
+    };
+    std::fs::create_dir_all(workspace)
+        .and_then(|()| try_to_write(workspace))
+        .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
+    let url = sqlite_url(workspace, "mode=rwc")?;
+    let database = connect(&url, SQLITE_SETTINGS, place, CONNECTIONS_MAX).await?;
     migrations::run(&database).await?;
     Ok(Opened {
         database,
         access: Access::ReadWrite,
+    })
+}
+
+/// The state in a PostgreSQL, as far as it is there and may be read.
+pub(super) async fn to_read(database: &Database, place: &Place) -> Result<Opened> {
+    let version = migrations::version(database).await?;
+    if version == 0 {
+        // As in a workspace: until something is written, there is nothing to read.
+        migrations::check_makable(database).await?;
+        return in_memory(place).await;
+    }
+    if version < migrations::NEWEST {
+        return to_write(database.clone()).await;
+    }
+    let access = match migrations::may_write(database).await? {
+        true => Access::ReadWrite,
+        false => Access::ReadOnly,
+    };
+    let database = database.clone();
+    Ok(Opened { database, access })
+}
+
+/// The state in a PostgreSQL, made if it is not there.
+pub(super) async fn to_write(database: Database) -> Result<Opened> {
+    migrations::run(&database).await?;
+    if !migrations::may_write(&database).await? {
+        let user = database.server.as_ref().map_or("", |server| &server.user);
+        return Err(database.error(
+            format!("user {user} may read the state and not write it"),
+            "its owner may grant insert, update and delete on all tables in schema hindsight",
+        ));
+    }
+    Ok(Opened {
+        database,
+        access: Access::ReadWrite,
+    })
+}
+
+/// Connections to a PostgreSQL. One is tried first: a pool would try what cannot be had again and
+/// again, and not say why.
+pub(super) async fn server(server: &Server) -> Result<Database> {
+    let (first, options) = server.connect().await?;
+    // Whether it says goodbye in order is its own business.
+    let _ = first.close().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(SERVER_CONNECTIONS_MAX)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options);
+    Ok(Database {
+        pool: Pool::Postgres(pool),
+        name: server.name.clone(),
+        server: Some(Arc::new(server.clone())),
+        anchor: None,
     })
 }
 
@@ -97,7 +142,7 @@ async fn read_only(place: &Place, workspace: &Path) -> Result<Opened> {
         _ => ("mode=ro&immutable=true", SQLITE_SETTINGS),
     };
     let url = sqlite_url(workspace, options)?;
-    let database = connect(&url, Dialect::Sqlite, settings, place, CONNECTIONS_MAX).await?;
+    let database = connect(&url, settings, place, CONNECTIONS_MAX).await?;
     migrations::check(&database).await?;
     Ok(Opened {
         database,
@@ -147,12 +192,10 @@ fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
 
 async fn connect(
     url: &str,
-    dialect: Dialect,
     settings: &'static str,
     place: &Place,
     connections: u32,
 ) -> Result<Database> {
-    sqlx::any::install_default_drivers();
     let name = place.to_string();
     let unreachable = |error: sqlx::Error| {
         let problem = match &error {
@@ -162,17 +205,14 @@ async fn connect(
         Error::Database {
             database: name.clone(),
             problem: format!("cannot be opened: {problem}"),
-            hint: match dialect {
-                Dialect::Sqlite => String::new(),
-                Dialect::Postgres => "are host, database, user and password right?".into(),
-            },
+            hint: String::new(),
         }
     };
-    let options: AnyConnectOptions = url.parse().map_err(unreachable)?;
+    let options: SqliteConnectOptions = url.parse().map_err(unreachable)?;
     let options = options.disable_statement_logging();
     // A pool would try what cannot be had again and again, and not say why.
     let first = async {
-        let mut first = AnyConnection::connect_with(&options).await?;
+        let mut first = SqliteConnection::connect_with(&options).await?;
         first.execute(sqlx::raw_sql(settings)).await?;
         Ok(first)
     };
@@ -180,7 +220,7 @@ async fn connect(
     let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     // Whether it says goodbye in order is its own business.
     let _ = first.map_err(unreachable)?.close().await;
-    let pool = AnyPoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(u32::from(connections == 1))
         .acquire_timeout(PATIENCE)
@@ -196,9 +236,9 @@ async fn connect(
         .await
         .map_err(unreachable)?;
     Ok(Database {
-        pool,
-        dialect,
+        pool: Pool::Sqlite(pool),
         name: place.to_string(),
+        server: None,
         anchor: None,
     })
 }

@@ -1,86 +1,105 @@
-//! Tells a run that is under way from one whose process has ended: whoever runs it holds a lock
-//! that nobody can forget to let go.
+//! Tells a run that is under way from one whose process has ended.
+//!
+//! Whoever runs it holds a lock on a file of the workspace, which nobody can forget to let go. From
+//! another machine that lock is not seen: with the state in a PostgreSQL the run says so often enough
+//! there that it is under way. A lock of the database would not do, since behind a pooler a
+//! connection is somebody else's after every transaction.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::time::Duration;
 
-use sqlx::{AnyConnection, ConnectOptions};
+use tokio::task::JoinHandle;
 
+use super::client::Statement;
 use super::{Database, Dialect};
 use crate::error::{Error, Result};
 
 const LOCK_FILE: &str = "lock";
+/// How often a run says that it is under way, and how long it may be silent.
+const BEAT: Duration = Duration::from_secs(5);
+const SILENCE_MICROS: i64 = 30_000_000;
+/// Microseconds since 1970 UTC by the clock that all who look have in common.
+const DATABASE_NOW: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 /// The lock of one run.
-pub(super) enum Running {
-    /// Held on a file as long as it is open.
-    File { _file: File, path: PathBuf },
-    /// Held by a connection of its own as long as it lasts.
-    Connection(#[expect(dead_code, reason = "held, not used")] Mutex<AnyConnection>),
+pub(super) struct Running {
+    _file: File,
+    path: PathBuf,
+    beats: Option<JoinHandle<()>>,
 }
 
 impl Running {
     /// Takes the lock of a new run.
-    pub(super) async fn begin(database: &Database, workspace: &Path, id: &str) -> Result<Self> {
-        match database.dialect {
-            Dialect::Sqlite => {
-                let path = lock_path(workspace, id);
-                let file = lock_file(&path).map_err(|error| Error::Workspace {
-                    path: path.clone(),
-                    problem: format!("cannot be written: {error}"),
-                })?;
-                Ok(Self::File { _file: file, path })
-            }
-            Dialect::Postgres => {
-                let connection = async {
-                    let mut connection = database.pool.connect_options().connect().await?;
-                    sqlx::query("select pg_advisory_lock($1)")
-                        .bind(key(id))
-                        .execute(&mut connection)
-                        .await?;
-                    Ok(connection)
-                };
-                let connection = connection.await.map_err(|error| database.failed(error))?;
-                Ok(Self::Connection(Mutex::new(connection)))
-            }
+    pub(super) fn begin(workspace: &Path, id: &str) -> Result<Self> {
+        let path = lock_path(workspace, id);
+        let file = lock_file(&path).map_err(|error| Error::Workspace {
+            path: path.clone(),
+            problem: format!("cannot be written: {error}"),
+        })?;
+        Ok(Self {
+            _file: file,
+            path,
+            beats: None,
+        })
+    }
+
+    /// Says in the database, from now on, that the run is under way.
+    pub(super) fn beat(&mut self, database: &Database, id: &str) {
+        if database.dialect() == Dialect::Postgres {
+            let (database, id) = (database.clone(), id.to_owned());
+            self.beats = Some(tokio::spawn(async move {
+                loop {
+                    // What cannot be said now can be said the next time; how it ends is told apart.
+                    let _ = beat(&database, &id).await;
+                    tokio::time::sleep(BEAT).await;
+                }
+            }));
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Self::File { path, .. } = self {
-            // A lock file that stays does no harm.
-            let _ = fs::remove_file(path);
+        if let Some(beats) = &self.beats {
+            beats.abort();
         }
+        // A lock file that stays does no harm.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Whether somebody holds the lock of a run.
+/// Says that a run is under way.
+async fn beat(database: &Database, id: &str) -> Result<u64> {
+    let update = format!(
+        "update hindsight.backtest_results set heartbeat_at = {DATABASE_NOW} \
+         where id = $1 and status = 'running'"
+    );
+    database.execute(Statement::new(update).bind(id)).await
+}
+
+/// Whether somebody runs this.
 pub(super) async fn is_alive(
     database: &Database,
     workspace: Option<&Path>,
     id: &str,
 ) -> Result<bool> {
-    match (database.dialect, workspace) {
-        (Dialect::Sqlite, None) => Ok(false),
-        (Dialect::Sqlite, Some(workspace)) => {
-            let Ok(file) = File::open(lock_path(workspace, id)) else {
-                return Ok(false);
-            };
-            Ok(matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-        }
-        (Dialect::Postgres, _) => {
-            // Let go at the end of the statement.
-            let taken: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
-                .bind(key(id))
-                .fetch_one(&database.pool)
-                .await
-                .map_err(|error| database.failed(error))?;
-            Ok(!taken)
-        }
+    if let Some(workspace) = workspace
+        && let Ok(file) = File::open(lock_path(workspace, id))
+    {
+        return Ok(matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
     }
+    if database.dialect() == Dialect::Sqlite {
+        return Ok(false);
+    }
+    let select = format!(
+        "select ({DATABASE_NOW} - coalesce(heartbeat_at, started_at))::bigint \
+         from hindsight.backtest_results where id = $1"
+    );
+    let rows = database.rows(Statement::new(select).bind(id)).await?;
+    let silent = rows.first().map(|row| row.get::<i64>(0)).transpose();
+    let silent = silent.map_err(|error| database.failed(error))?;
+    Ok(silent.is_some_and(|micros| micros < SILENCE_MICROS))
 }
 
 fn lock_path(workspace: &Path, id: &str) -> PathBuf {
@@ -94,9 +113,4 @@ fn lock_file(path: &Path) -> std::io::Result<File> {
     let file = File::create(path)?;
     file.try_lock()?;
     Ok(file)
-}
-
-/// The random half of the id.
-fn key(id: &str) -> i64 {
-    uuid::Uuid::parse_str(id).map_or(0, |id| id.as_u64_pair().1 as i64)
 }

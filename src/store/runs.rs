@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
+use super::client::{Row, Statement};
 use super::running::{self, Running};
 use super::scenarios::{from_json, to_json};
-use super::{Access, Database, Place, Store, now};
+use super::{Access, Database, Store, now};
 use crate::error::{Error, Result};
 use crate::runs::{Run, Status, Texts};
 
@@ -29,27 +27,25 @@ impl Store {
     /// Stores that a run has begun.
     pub async fn begin_run(&self, run: &Run, workspace: &Path) -> Result<BegunRun> {
         let database = self.writing().await?;
-        let running = Running::begin(&database, workspace, &run.id).await?;
-        let insert = async {
-            sqlx::query(
-                "insert into backtest_results (id, scenario, label, status, started_by, \
-                 started_at, dataset, engine_version, parameters, phase, signals_processed, \
-                 total_signals) values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, 0, $10)",
-            )
-            .bind(run.id.as_str())
-            .bind(run.scenario.as_deref())
-            .bind(run.label.as_deref())
-            .bind(run.started_by.as_str())
-            .bind(run.started_at)
-            .bind(run.dataset.as_str())
-            .bind(run.engine_version.as_str())
-            .bind(to_json(&run.parameters)?)
-            .bind(run.phase.as_deref())
-            .bind(run.total_signals)
-            .execute(&database.pool)
-            .await
-        };
-        insert.await.map_err(|error| database.failed(error))?;
+        let mut running = Running::begin(workspace, &run.id)?;
+        let parameters = to_json(&run.parameters).map_err(|error| database.failed(error))?;
+        let insert = Statement::new(
+            "insert into hindsight.backtest_results (id, scenario, label, status, started_by, \
+             started_at, dataset, engine_version, parameters, phase, signals_processed, \
+             total_signals) values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, 0, $10)",
+        )
+        .bind(run.id.as_str())
+        .bind(run.scenario.as_deref())
+        .bind(run.label.as_deref())
+        .bind(run.started_by.as_str())
+        .bind(run.started_at)
+        .bind(run.dataset.as_str())
+        .bind(run.engine_version.as_str())
+        .bind(parameters)
+        .bind(run.phase.as_deref())
+        .bind(run.total_signals);
+        database.execute(insert).await?;
+        running.beat(&database, &run.id);
         Ok(BegunRun {
             id: run.id.clone(),
             database,
@@ -62,10 +58,7 @@ impl Store {
     pub async fn runs(&self, ids: Option<&[String]>) -> Result<Vec<Run>> {
         let database = self.reading().await?;
         let mut runs = read_runs(&database, ids).await?;
-        let workspace = match &self.place {
-            Place::Workspace(workspace) => Some(workspace.as_path()),
-            _ => None,
-        };
+        let workspace = self.workspace();
         let mut dead = Vec::new();
         for run in runs.iter().filter(|run| run.status == Status::Running) {
             if !running::is_alive(&database, workspace, &run.id).await? {
@@ -97,9 +90,9 @@ impl Store {
     /// The runs that are under way, here and in other processes.
     pub async fn runs_under_way(&self) -> Result<Vec<Run>> {
         let database = self.reading().await?;
-        let select = "select id from backtest_results where status = 'running'";
-        let rows = database.fetch(select, &[]).await?;
-        let ids: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.try_get(0)).collect();
+        let select = "select id from hindsight.backtest_results where status = 'running'";
+        let rows = database.rows(Statement::new(select)).await?;
+        let ids: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.get(0)).collect();
         let ids = ids.map_err(|error| database.failed(error))?;
         let mut runs = self.runs(Some(&ids)).await?;
         runs.retain(|run| run.status == Status::Running);
@@ -109,18 +102,18 @@ impl Store {
     /// The ids of the runs that have completed, among these or all, the oldest first.
     pub async fn completed_runs(&self, ids: Option<&[String]>) -> Result<Vec<String>> {
         let database = self.reading().await?;
-        let select = "select id from backtest_results where status = 'completed'";
+        let select = "select id from hindsight.backtest_results where status = 'completed'";
         let mut rows = Vec::new();
         match ids {
-            None => rows = database.fetch(select, &[]).await?,
+            None => rows = database.rows(Statement::new(select)).await?,
             Some(ids) => {
                 for ids in ids.chunks(IDS_MAX) {
                     let select = format!("{select} and {}", is_in(ids.len()));
-                    rows.extend(database.fetch(&select, ids).await?);
+                    rows.extend(database.rows(with_ids(select, ids)).await?);
                 }
             }
         }
-        let ids = rows.iter().map(|row| row.try_get(0));
+        let ids = rows.iter().map(|row| row.get(0));
         let ids: sqlx::Result<Vec<String>> = ids.collect();
         let mut ids = ids.map_err(|error| database.failed(error))?;
         // Ids rise with the time they were made at.
@@ -132,15 +125,11 @@ impl Store {
     /// Asks a run of another process to stop; whether there is one.
     pub async fn request_cancel(&self, id: &str) -> Result<bool> {
         let database = self.writing().await?;
-        let asked = sqlx::query(
-            "update backtest_results set cancel_requested = 1 \
+        let ask = Statement::new(
+            "update hindsight.backtest_results set cancel_requested = 1 \
              where id = $1 and status = 'running'",
-        )
-        .bind(id)
-        .execute(&database.pool)
-        .await;
-        let asked = asked.map_err(|error| database.failed(error))?;
-        Ok(asked.rows_affected() > 0)
+        );
+        Ok(database.execute(ask.bind(id)).await? > 0)
     }
 
     /// Whether somebody has asked a run to stop.
@@ -150,24 +139,25 @@ impl Store {
 
     async fn can_write(&self) -> bool {
         let opened = self.opened.lock().await;
-        matches!(&*opened, Some(opened) if opened.access == Access::ReadWrite)
+        matches!(&opened.state, Some(opened) if opened.access == Access::ReadWrite)
     }
 }
 
 impl BegunRun {
     /// Stores how far it is; whether somebody has asked it to stop.
     pub async fn report(&self, phase: &str, processed: i64) -> Result<bool> {
-        let asked: Option<i64> = sqlx::query_scalar(
-            "update backtest_results set phase = $2, signals_processed = $3 \
+        let database = &self.database;
+        let mut transaction = database.transaction().await?;
+        let update = Statement::new(
+            "update hindsight.backtest_results set phase = $2, signals_processed = $3 \
              where id = $1 returning cancel_requested",
-        )
-        .bind(self.id.as_str())
-        .bind(phase)
-        .bind(processed)
-        .fetch_optional(&self.database.pool)
-        .await
-        .map_err(|error| self.database.failed(error))?;
-        Ok(asked == Some(1))
+        );
+        let update = update.bind(self.id.as_str()).bind(phase).bind(processed);
+        let row = update.row(&mut transaction).await;
+        let row = row.map_err(|error| database.failed(error))?;
+        database.commit(transaction).await?;
+        let asked = row.map(|row| row.get::<i64>(0)).transpose();
+        Ok(asked.map_err(|error| database.failed(error))? == Some(1))
     }
 
     /// Whether somebody has asked it to stop.
@@ -186,19 +176,16 @@ impl BegunRun {
         let results = results
             .transpose()
             .map_err(|error| database.failed(error))?;
-        let ended = sqlx::query(
-            "update backtest_results set status = $2, completed_at = $3, error_message = $4, \
-             results = $5, phase = null where id = $1 and status = 'running'",
+        let end = Statement::new(
+            "update hindsight.backtest_results set status = $2, completed_at = $3, \
+             error_message = $4, results = $5, phase = null where id = $1 and status = 'running'",
         )
         .bind(self.id.as_str())
         .bind(status.name())
         .bind(completed_at)
         .bind(message)
-        .bind(results)
-        .execute(&database.pool)
-        .await
-        .map_err(|error| database.failed(error))?;
-        match ended.rows_affected() {
+        .bind(results);
+        match database.execute(end).await? {
             0 => Err(Error::Conflict(format!(
                 "backtest {} lost its connection, and was taken for interrupted meanwhile; run it \
                  again",
@@ -210,38 +197,33 @@ impl BegunRun {
 }
 
 async fn is_cancel_requested(database: &Database, id: &str) -> Result<bool> {
-    let select = "select cancel_requested from backtest_results where id = $1";
-    let asked = sqlx::query_scalar(select).bind(id);
-    let asked = asked.fetch_optional(&database.pool).await;
-    let asked: Option<i64> = asked.map_err(|error| database.failed(error))?;
-    Ok(asked == Some(1))
+    let select = "select cancel_requested from hindsight.backtest_results where id = $1";
+    let rows = database.rows(Statement::new(select).bind(id)).await?;
+    let asked = rows.first().map(|row| row.get::<i64>(0)).transpose();
+    Ok(asked.map_err(|error| database.failed(error))? == Some(1))
 }
 
 const INTERRUPTED: &str = "the process that ran it ended before it did";
 
 async fn mark_interrupted(database: &Database, id: &str) -> Result<()> {
-    sqlx::query(
-        "update backtest_results set status = 'interrupted', completed_at = $2, \
+    let mark = Statement::new(
+        "update hindsight.backtest_results set status = 'interrupted', completed_at = $2, \
          error_message = $3, phase = null where id = $1 and status = 'running'",
-    )
-    .bind(id)
-    .bind(now())
-    .bind(INTERRUPTED)
-    .execute(&database.pool)
-    .await
-    .map_err(|error| database.failed(error))?;
+    );
+    let mark = mark.bind(id).bind(now()).bind(INTERRUPTED);
+    database.execute(mark).await?;
     Ok(())
 }
 
 async fn read_runs(database: &Database, ids: Option<&[String]>) -> Result<Vec<Run>> {
-    let select = format!("select {COLUMNS} from backtest_results");
+    let select = format!("select {COLUMNS} from hindsight.backtest_results");
     let mut rows = Vec::new();
     match ids {
-        None => rows = database.fetch(&select, &[]).await?,
+        None => rows = database.rows(Statement::new(select)).await?,
         Some(ids) => {
             for ids in ids.chunks(IDS_MAX) {
                 let select = format!("{select} where {}", is_in(ids.len()));
-                rows.extend(database.fetch(&select, ids).await?);
+                rows.extend(database.rows(with_ids(select, ids)).await?);
             }
         }
     }
@@ -257,40 +239,35 @@ fn is_in(count: usize) -> String {
     format!("id in ({})", places.join(", "))
 }
 
-impl Database {
-    async fn fetch(&self, select: &str, ids: &[String]) -> Result<Vec<AnyRow>> {
-        let mut query = sqlx::query(AssertSqlSafe(select.to_owned()));
-        for id in ids {
-            query = query.bind(id.as_str());
-        }
-        let rows = query.fetch_all(&self.pool).await;
-        rows.map_err(|error| self.failed(error))
-    }
+fn with_ids(select: String, ids: &[String]) -> Statement {
+    let select = Statement::new(select);
+    ids.iter()
+        .fold(select, |select, id| select.bind(id.as_str()))
 }
 
-fn read(row: &AnyRow) -> sqlx::Result<Run> {
-    let status: String = row.try_get(3)?;
+fn read(row: &Row) -> sqlx::Result<Run> {
+    let status: String = row.get(3)?;
     let texts = |column: usize| -> sqlx::Result<Texts> {
-        let json: Option<String> = row.try_get(column)?;
+        let json: Option<String> = row.get(column)?;
         json.map_or_else(|| Ok(Texts::new()), |json| from_json(&json))
     };
     Ok(Run {
-        id: row.try_get(0)?,
-        scenario: row.try_get(1)?,
-        label: row.try_get(2)?,
+        id: row.get(0)?,
+        scenario: row.get(1)?,
+        label: row.get(2)?,
         status: Status::named(&status).ok_or_else(|| {
             sqlx::Error::Decode(format!("this version knows no status {status}").into())
         })?,
-        started_by: row.try_get(4)?,
-        started_at: row.try_get(5)?,
-        completed_at: row.try_get(6)?,
-        error_message: row.try_get(7)?,
-        dataset: row.try_get(8)?,
-        engine_version: row.try_get(9)?,
+        started_by: row.get(4)?,
+        started_at: row.get(5)?,
+        completed_at: row.get(6)?,
+        error_message: row.get(7)?,
+        dataset: row.get(8)?,
+        engine_version: row.get(9)?,
         parameters: texts(10)?,
         results: texts(11)?,
-        phase: row.try_get(12)?,
-        signals_processed: row.try_get(13)?,
-        total_signals: row.try_get(14)?,
+        phase: row.get(12)?,
+        signals_processed: row.get(13)?,
+        total_signals: row.get(14)?,
     })
 }

@@ -4,32 +4,33 @@ use std::collections::BTreeMap;
 
 use datafusion::common::ScalarValue;
 use serde::de::DeserializeOwned;
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Executor, Row};
 
+use super::client::{Row, Statement, Transaction};
 use super::{Database, Dialect, Store};
 use crate::error::Result;
 use crate::parameters::{PARAMETERS, Parameter};
 use crate::scenarios::{Change, Scenario, Scenarios};
 
-const SELECT: &str =
-    "select name, description, tags, parameters, created_at, updated_at from scenarios";
+const SELECT: &str = "select name, description, tags, parameters, created_at, updated_at \
+     from hindsight.scenarios";
 
 impl Store {
     /// Every scenario.
     pub async fn scenarios(&self) -> Result<Scenarios> {
         let database = self.reading().await?;
-        let mut connection = database.connection().await?;
-        read_all(&database, &mut connection).await
+        let mut snapshot = database.snapshot().await?;
+        let scenarios = read_all(&database, &mut snapshot).await?;
+        database.commit(snapshot).await?;
+        Ok(scenarios)
     }
 
     /// Makes all of these changes or none, over what is stored by then.
     pub async fn change_scenarios(&self, changes: &[Change]) -> Result<()> {
         let database = self.writing().await?;
         let mut transaction = database.transaction().await?;
-        if database.dialect == Dialect::Postgres {
-            let lock = sqlx::raw_sql("lock table scenarios in exclusive mode");
-            let locked = transaction.execute(lock).await;
+        if database.dialect() == Dialect::Postgres {
+            let lock = "lock table hindsight.scenarios in exclusive mode";
+            let locked = transaction.run(lock).await;
             locked.map_err(|error| database.failed(error))?;
         }
         let before = read_all(&database, &mut transaction).await?;
@@ -39,13 +40,12 @@ impl Store {
         }
         let written = write(&mut transaction, &before, &after).await;
         written.map_err(|error| database.failed(error))?;
-        let committed = transaction.commit().await;
-        committed.map_err(|error| database.failed(error))
+        database.commit(transaction).await
     }
 }
 
-async fn read_all(database: &Database, connection: &mut AnyConnection) -> Result<Scenarios> {
-    let rows = sqlx::query(SELECT).fetch_all(connection).await;
+async fn read_all(database: &Database, transaction: &mut Transaction) -> Result<Scenarios> {
+    let rows = Statement::new(SELECT).rows(transaction).await;
     let rows = rows.map_err(|error| database.failed(error))?;
     let mut scenarios = Scenarios::new();
     for row in &rows {
@@ -55,29 +55,29 @@ async fn read_all(database: &Database, connection: &mut AnyConnection) -> Result
     Ok(scenarios)
 }
 
-fn read(row: &AnyRow) -> sqlx::Result<Scenario> {
-    let tags: Option<String> = row.try_get(2)?;
-    let parameters: String = row.try_get(3)?;
+fn read(row: &Row) -> sqlx::Result<Scenario> {
+    let tags: Option<String> = row.get(2)?;
+    let parameters: String = row.get(3)?;
     Ok(Scenario {
-        name: row.try_get(0)?,
-        description: row.try_get(1)?,
+        name: row.get(0)?,
+        description: row.get(1)?,
         tags: tags.map(|tags| from_json(&tags)).transpose()?,
         values: values(&parameters)?,
-        created_at: row.try_get(4)?,
-        updated_at: row.try_get(5)?,
+        created_at: row.get(4)?,
+        updated_at: row.get(5)?,
     })
 }
 
 /// Writes what differs.
 async fn write(
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction,
     before: &Scenarios,
     after: &Scenarios,
 ) -> sqlx::Result<()> {
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
-        sqlx::query("delete from scenarios where name = $1")
+        Statement::new("delete from hindsight.scenarios where name = $1")
             .bind(name.as_str())
-            .execute(&mut *connection)
+            .execute(transaction)
             .await?;
     }
     for (name, scenario) in after {
@@ -85,8 +85,9 @@ async fn write(
             continue;
         }
         let tags = scenario.tags.as_ref().map(to_json);
-        sqlx::query(
-            "insert into scenarios (name, description, tags, parameters, created_at, updated_at) \
+        Statement::new(
+            "insert into hindsight.scenarios \
+             (name, description, tags, parameters, created_at, updated_at) \
              values ($1, $2, $3, $4, $5, $6) \
              on conflict (name) do update set description = excluded.description, \
              tags = excluded.tags, parameters = excluded.parameters, \
@@ -98,7 +99,7 @@ async fn write(
         .bind(to_json(&texts(&scenario.values)?)?)
         .bind(scenario.created_at)
         .bind(scenario.updated_at)
-        .execute(&mut *connection)
+        .execute(transaction)
         .await?;
     }
     Ok(())

@@ -1,20 +1,20 @@
-//! The live settings where they are stored, and the history of what was applied.
-//!
-//! The tables may be the trading system's own: their columns and types are looked up, values are
-//! cast to them, and nothing but the settings applied is changed (and `updated_at`, where there is
-//! such a column).
+//! Settings applied to the live system and put back, each with its row in the history.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row, Transaction};
-
+use super::client::{Row, Statement, Transaction};
+use super::live::Live;
 use super::scenarios::{from_json, to_json};
-use super::{Database, Dialect, Store, now};
+use super::{Database, Store, now};
 use crate::error::{Error, Result};
 use crate::functions::unknown_history as unknown;
 use crate::runs::Texts;
 use crate::settings::{Group, Stored};
+
+/// How long settings are tried to be written while somebody else has a lock on them.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What was applied once.
 #[derive(Debug, Clone)]
@@ -40,27 +40,28 @@ pub struct Application<'a> {
     pub applied_by: &'a str,
     /// What the settings must still be.
     pub settings_version: Option<&'a str>,
+    /// Whether the tables that the trading system reads are made where they are missing.
+    pub create_settings: bool,
 }
 
-/// Columns of the tables of settings by name, with their types.
-type Columns = BTreeMap<String, String>;
-
 impl Store {
-    /// The settings in force.
+    /// The settings in force; none where the trading system has no tables of them.
     pub async fn live_settings(&self) -> Result<Stored> {
-        let database = self.reading().await?;
+        let database = self.live().await?;
         let mut snapshot = database.snapshot().await?;
-        let live = Live::look_up(&database, &mut snapshot).await?;
-        live.read(&mut snapshot).await
+        let stored = match Live::look_up(&database, &mut snapshot).await? {
+            Some(live) => live.read(&mut snapshot).await?,
+            None => Stored::default(),
+        };
+        database.commit(snapshot).await?;
+        Ok(stored)
     }
 
     /// Applies settings, all or none, with their row in the history. Returns it, and the version of
     /// the settings from now on.
     pub async fn apply_settings(&self, wanted: &Application<'_>) -> Result<(Applied, String)> {
         let database = self.writing().await?;
-        let mut transaction = database.transaction().await?;
-        let live = Live::look_up(&database, &mut transaction).await?;
-        live.lock(&mut transaction).await?;
+        let (mut transaction, live) = alone(&database, wanted.create_settings).await?;
         let before = live.read(&mut transaction).await?;
         let version = before.version();
         if wanted
@@ -99,12 +100,10 @@ impl Store {
     /// where the settings have changed since.
     pub async fn rollback_settings(&self, id: &str, by: &str) -> Result<Applied> {
         let database = self.writing().await?;
-        let mut transaction = database.transaction().await?;
-        let live = Live::look_up(&database, &mut transaction).await?;
-        live.lock(&mut transaction).await?;
-        let history = sqlx::query(AssertSqlSafe(format!("{SELECT} where id = $1")))
+        let (mut transaction, live) = alone(&database, false).await?;
+        let history = Statement::new(format!("{SELECT} where id = $1"))
             .bind(id)
-            .fetch_optional(&mut *transaction)
+            .row(&mut transaction)
             .await
             .map_err(|error| database.failed(error))?;
         let Some(row) = history else {
@@ -131,14 +130,14 @@ impl Store {
                 .await?;
         }
         let rolled_back_at = now();
-        sqlx::query(
-            "update applied_settings_history set rolled_back_at = $2, rolled_back_by = $3 \
+        Statement::new(
+            "update hindsight.applied_settings_history set rolled_back_at = $2, rolled_back_by = $3 \
              where id = $1",
         )
         .bind(id)
         .bind(rolled_back_at)
         .bind(by)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(|error| database.failed(error))?;
         database.commit(transaction).await?;
@@ -149,8 +148,7 @@ impl Store {
     /// What was applied, the oldest first.
     pub async fn settings_history(&self) -> Result<Vec<Applied>> {
         let database = self.reading().await?;
-        let rows = sqlx::query(SELECT).fetch_all(&database.pool).await;
-        let rows = rows.map_err(|error| database.failed(error))?;
+        let rows = database.rows(Statement::new(SELECT)).await?;
         let history: sqlx::Result<Vec<Applied>> = rows.iter().map(read).collect();
         let mut history = history.map_err(|error| database.failed(error))?;
         history.sort_by(|a, b| (a.applied_at, &a.id).cmp(&(b.applied_at, &b.id)));
@@ -158,277 +156,40 @@ impl Store {
     }
 }
 
-/// The tables of settings as they are.
-struct Live<'a> {
+/// A transaction in which nobody else writes the live settings. A lock that another session has is
+/// not waited for, since everybody who came later would wait behind us: it is tried again and again,
+/// for a few seconds.
+async fn alone<'a>(
     database: &'a Database,
-    weights: Columns,
-    config: Columns,
-}
-
-impl<'a> Live<'a> {
-    async fn look_up(database: &'a Database, connection: &mut AnyConnection) -> Result<Self> {
-        let weights = columns(database, connection, WEIGHTS).await?;
-        let config = columns(database, connection, CONFIG).await?;
-        let needed = Group::ScoringWeights
-            .parameters()
-            .map(|p| (WEIGHTS, &weights, p.name));
-        let needed = needed.chain([
-            (WEIGHTS, &weights, "is_active"),
-            (CONFIG, &config, "key"),
-            (CONFIG, &config, "value"),
-        ]);
-        for (table, columns, column) in needed {
-            if !columns.contains_key(column) {
-                let problem = format!("the table {table} of live settings has no column {column}");
-                return Err(database.error(problem, ""));
-            }
+    create_settings: bool,
+) -> Result<(Transaction, Live<'a>)> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut transaction = database.transaction().await?;
+        if create_settings {
+            Live::create(database, &mut transaction).await?;
         }
-        Ok(Self {
-            database,
-            weights,
-            config,
-        })
-    }
-
-    fn failed(&self, error: sqlx::Error) -> Error {
-        self.database.failed(error)
-    }
-
-    /// Lets nobody else write them until the end of the transaction.
-    async fn lock(&self, connection: &mut AnyConnection) -> Result<()> {
-        if self.database.dialect == Dialect::Sqlite {
-            return Ok(());
-        }
-        // In this order everywhere: ours take turns, and the trading system waits for us.
-        let lock = "lock table hindsight.applied_settings_history in exclusive mode; \
-                    lock table scoring_weights in share row exclusive mode; \
-                    lock table system_config in share row exclusive mode";
-        let locked = connection.execute(sqlx::raw_sql(lock)).await;
-        locked.map(|_| ()).map_err(|error| self.failed(error))
-    }
-
-    async fn read(&self, connection: &mut AnyConnection) -> Result<Stored> {
-        let mut stored = Stored::default();
-        let names: Vec<&str> = Group::ScoringWeights.parameters().map(|p| p.name).collect();
-        let texts: Vec<String> = names.iter().map(|name| self.as_text(name)).collect();
-        let select = format!(
-            "select {} from {WEIGHTS} where {}",
-            texts.join(", "),
-            self.is_active()
-        );
-        let rows = sqlx::query(AssertSqlSafe(select))
-            .fetch_all(&mut *connection)
-            .await;
-        let rows = rows.map_err(|error| self.failed(error))?;
-        if rows.len() > 1 {
-            let problem = format!(
-                "{WEIGHTS} has {} active rows, and one was expected",
-                rows.len()
-            );
-            return Err(self
-                .database
-                .error(problem, "set is_active of all but one to false"));
-        }
-        if let Some(row) = rows.first() {
-            let mut members = Vec::with_capacity(names.len());
-            for (position, name) in names.iter().enumerate() {
-                let weight: Option<String> =
-                    row.try_get(position).map_err(|error| self.failed(error))?;
-                let weight = serde_json::Value::from(weight);
-                members.push(format!("\"{name}\": {weight}"));
-            }
-            let object = format!("{{{}}}", members.join(", "));
-            stored.0.insert(Group::ScoringWeights.name(), object);
-        }
-        let select = format!(
-            "select {}, {} from {CONFIG}",
-            self.as_text("\"key\""),
-            self.as_text("\"value\"")
-        );
-        let rows = sqlx::query(AssertSqlSafe(select))
-            .fetch_all(&mut *connection)
-            .await;
-        for row in rows.map_err(|error| self.failed(error))? {
-            let member = || -> sqlx::Result<(Option<String>, Option<String>)> {
-                Ok((row.try_get(0)?, row.try_get(1)?))
-            };
-            let (key, value) = member().map_err(|error| self.failed(error))?;
-            let group = key.as_deref().and_then(Group::named);
-            if let (Some(group), Some(value)) = (group, value)
-                && group != Group::ScoringWeights
-            {
-                stored.0.insert(group.name(), value);
-            }
-        }
-        Ok(stored)
-    }
-
-    /// Writes a group as it shall be stored; `None` takes it away.
-    async fn write(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        group: Group,
-        text: Option<&String>,
-    ) -> Result<()> {
-        let written = match group {
-            Group::ScoringWeights => self.write_weights(transaction, text).await,
-            _ => self.write_config(transaction, group, text).await,
+        let Some(live) = Live::look_up(database, &mut transaction).await? else {
+            return Err(Live::missing(database));
         };
-        written.map_err(|error| self.failed(error))
-    }
-
-    async fn write_weights(
-        &self,
-        connection: &mut AnyConnection,
-        text: Option<&String>,
-    ) -> sqlx::Result<()> {
-        let is_active = self.is_active();
-        let Some(text) = text else {
-            let delete = format!("delete from {WEIGHTS} where {is_active}");
-            sqlx::query(AssertSqlSafe(delete))
-                .execute(connection)
-                .await?;
-            return Ok(());
-        };
-        let weights: BTreeMap<String, Option<String>> = from_json(text)?;
-        let mut columns = Vec::with_capacity(weights.len());
-        let mut values = Vec::with_capacity(weights.len());
-        for (position, name) in weights.keys().enumerate() {
-            columns.push(name.clone());
-            values.push(self.cast(&self.weights, name, position + 1));
-        }
-        let set = columns
-            .iter()
-            .zip(&values)
-            .map(|(name, value)| format!("{name} = {value}"));
-        let mut set: Vec<String> = set.collect();
-        set.extend(self.touched(&self.weights));
-        let update = format!("update {WEIGHTS} set {} where {is_active}", set.join(", "));
-        let mut query = sqlx::query(AssertSqlSafe(update));
-        for weight in weights.values() {
-            query = query.bind(weight.as_deref());
-        }
-        if query.execute(&mut *connection).await?.rows_affected() > 0 {
-            return Ok(());
-        }
-        let active = match (self.database.dialect, self.weights.get("is_active")) {
-            (Dialect::Postgres, Some(kind)) if kind == "boolean" => "true",
-            _ => "1",
-        };
-        let insert = format!(
-            "insert into {WEIGHTS} ({}, is_active) values ({}, {active})",
-            columns.join(", "),
-            values.join(", ")
-        );
-        let mut query = sqlx::query(AssertSqlSafe(insert));
-        for weight in weights.values() {
-            query = query.bind(weight.as_deref());
-        }
-        query.execute(connection).await?;
-        Ok(())
-    }
-
-    async fn write_config(
-        &self,
-        connection: &mut AnyConnection,
-        group: Group,
-        text: Option<&String>,
-    ) -> sqlx::Result<()> {
-        let is_key = format!("{} = $1", self.as_text("\"key\""));
-        let Some(text) = text else {
-            let delete = format!("delete from {CONFIG} where {is_key}");
-            let query = sqlx::query(AssertSqlSafe(delete)).bind(group.name());
-            query.execute(connection).await?;
-            return Ok(());
-        };
-        let value = self.cast(&self.config, "value", 2);
-        let mut set = vec![format!("\"value\" = {value}")];
-        set.extend(self.touched(&self.config));
-        let update = format!("update {CONFIG} set {} where {is_key}", set.join(", "));
-        let query = sqlx::query(AssertSqlSafe(update))
-            .bind(group.name())
-            .bind(text.as_str());
-        if query.execute(&mut *connection).await?.rows_affected() > 0 {
-            return Ok(());
-        }
-        let key = self.cast(&self.config, "key", 1);
-        let insert = format!("insert into {CONFIG} (\"key\", \"value\") values ({key}, {value})");
-        let query = sqlx::query(AssertSqlSafe(insert))
-            .bind(group.name())
-            .bind(text.as_str());
-        query.execute(connection).await?;
-        Ok(())
-    }
-
-    fn is_active(&self) -> &'static str {
-        match (self.database.dialect, self.weights.get("is_active")) {
-            (Dialect::Postgres, Some(kind)) if kind == "boolean" => "is_active",
-            _ => "is_active = 1",
-        }
-    }
-
-    fn as_text(&self, column: &str) -> String {
-        match self.database.dialect {
-            Dialect::Sqlite => column.to_owned(),
-            Dialect::Postgres => format!("{column}::text"),
-        }
-    }
-
-    /// A parameter as a value of a column.
-    fn cast(&self, columns: &Columns, column: &str, place: usize) -> String {
-        match (self.database.dialect, columns.get(column)) {
-            // The text first, so that the parameter is one.
-            (Dialect::Postgres, Some(kind)) => format!("${place}::text::{kind}"),
-            _ => format!("${place}"),
-        }
-    }
-
-    /// What tells the trading system that there is something new.
-    fn touched(&self, columns: &Columns) -> Option<String> {
-        let kind = columns.get("updated_at")?;
-        match self.database.dialect {
-            Dialect::Sqlite => {
-                Some("updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')".to_owned())
+        match live.lock(&mut transaction).await {
+            Ok(()) => return Ok((transaction, live)),
+            Err(error) if Live::is_locked(&error) && Instant::now() < deadline => {
+                let ended = transaction.rollback().await;
+                ended.map_err(|error| database.failed(error))?;
+                tokio::time::sleep(PAUSE).await;
             }
-            Dialect::Postgres if kind.starts_with("timestamp") => {
-                Some("updated_at = now()".to_owned())
-            }
-            Dialect::Postgres => None,
+            Err(error) => return Err(database.failed(error)),
         }
     }
-}
-
-const WEIGHTS: &str = "scoring_weights";
-const CONFIG: &str = "system_config";
-
-/// The columns of a table with their types as they are written in SQL.
-async fn columns(
-    database: &Database,
-    connection: &mut AnyConnection,
-    table: &'static str,
-) -> Result<Columns> {
-    let select = match database.dialect {
-        Dialect::Sqlite => "select name, type from pragma_table_info($1)",
-        Dialect::Postgres => {
-            "select attname::text, format_type(atttypid, atttypmod) from pg_attribute \
-             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
-        }
-    };
-    let rows = sqlx::query(select).bind(table).fetch_all(connection).await;
-    let rows = rows.map_err(|error| database.failed(error))?;
-    let columns = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    let columns: sqlx::Result<Columns> = columns.collect();
-    columns.map_err(|error| database.failed(error))
 }
 
 const SELECT: &str = "select id, backtest_id, applied_at, applied_by, changes_applied, \
                       previous_values, new_values, rolled_back_at, previous_stored, new_stored \
-                      from applied_settings_history";
+                      from hindsight.applied_settings_history";
 
 async fn insert(
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction,
     applied: &Applied,
     before: &Stored,
     after: &Stored,
@@ -440,8 +201,8 @@ async fn insert(
         let texts: BTreeMap<&str, String> = groups.iter().filter_map(of_group).collect();
         to_json(&texts)
     };
-    sqlx::query(
-        "insert into applied_settings_history (id, backtest_id, applied_at, applied_by, \
+    Statement::new(
+        "insert into hindsight.applied_settings_history (id, backtest_id, applied_at, applied_by, \
          changes_applied, previous_values, new_values, previous_stored, new_stored) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
@@ -454,28 +215,28 @@ async fn insert(
     .bind(applied.new_values.as_str())
     .bind(of_groups(before)?)
     .bind(of_groups(after)?)
-    .execute(connection)
+    .execute(transaction)
     .await?;
     Ok(())
 }
 
-fn read(row: &AnyRow) -> sqlx::Result<Applied> {
-    let names: String = row.try_get(4)?;
+fn read(row: &Row) -> sqlx::Result<Applied> {
+    let names: String = row.get(4)?;
     let names: Vec<String> = from_json(&names)?;
     Ok(Applied {
-        id: row.try_get(0)?,
-        backtest_id: row.try_get(1)?,
-        applied_at: row.try_get(2)?,
-        applied_by: row.try_get(3)?,
+        id: row.get(0)?,
+        backtest_id: row.get(1)?,
+        applied_at: row.get(2)?,
+        applied_by: row.get(3)?,
         groups: names.iter().filter_map(|name| Group::named(name)).collect(),
-        previous_values: row.try_get(5)?,
-        new_values: row.try_get(6)?,
-        rolled_back_at: row.try_get(7)?,
+        previous_values: row.get(5)?,
+        new_values: row.get(6)?,
+        rolled_back_at: row.get(7)?,
     })
 }
 
-fn stored(row: &AnyRow, column: usize) -> sqlx::Result<Stored> {
-    let json: String = row.try_get(column)?;
+fn stored(row: &Row, column: usize) -> sqlx::Result<Stored> {
+    let json: String = row.get(column)?;
     let texts: BTreeMap<String, String> = from_json(&json)?;
     let named = texts
         .into_iter()

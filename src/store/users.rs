@@ -1,9 +1,7 @@
 //! The users that the server lets in: name, role, and a verifier that a password is checked
 //! against. No password is stored, nor can one be found from a verifier other than by guessing.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-
+use super::client::{Row, Statement};
 use super::{Database, Store, now};
 use crate::error::Result;
 use crate::session::Role;
@@ -23,10 +21,8 @@ impl Store {
     /// Every user, by name.
     pub async fn users(&self) -> Result<Vec<User>> {
         let database = self.reading().await?;
-        let rows = sqlx::query("select name, role, verifier, created_at from users")
-            .fetch_all(&database.pool)
-            .await
-            .map_err(|error| database.failed(error))?;
+        let select = "select name, role, verifier, created_at from hindsight.users";
+        let rows = database.rows(Statement::new(select)).await?;
         let users = rows.iter().map(|row| read(&database, row));
         let mut users = users.collect::<Result<Vec<User>>>()?;
         // Databases differ in what they take for the order of text.
@@ -37,51 +33,36 @@ impl Store {
     /// The user of this name.
     pub async fn user(&self, name: &str) -> Result<Option<User>> {
         let database = self.reading().await?;
-        let row = sqlx::query("select name, role, verifier, created_at from users where name = $1")
-            .bind(name)
-            .fetch_optional(&database.pool)
-            .await
-            .map_err(|error| database.failed(error))?;
-        row.map(|row| read(&database, &row)).transpose()
+        let select = "select name, role, verifier, created_at from hindsight.users where name = $1";
+        let rows = database.rows(Statement::new(select).bind(name)).await?;
+        let row = rows.first();
+        row.map(|row| read(&database, row)).transpose()
     }
 
     /// Adds a user, or gives the one of this name another role and verifier.
     pub async fn put_user(&self, name: &str, role: Role, verifier: &str) -> Result<()> {
         let database = self.writing().await?;
-        sqlx::query(
-            "insert into users (name, role, verifier, created_at) values ($1, $2, $3, $4) \
+        let put = Statement::new(
+            "insert into hindsight.users (name, role, verifier, created_at) \
+             values ($1, $2, $3, $4) \
              on conflict (name) do update set role = excluded.role, verifier = excluded.verifier",
-        )
-        .bind(name)
-        .bind(role.name())
-        .bind(verifier)
-        .bind(now())
-        .execute(&database.pool)
-        .await
-        .map_err(|error| database.failed(error))?;
+        );
+        let put = put.bind(name).bind(role.name()).bind(verifier).bind(now());
+        database.execute(put).await?;
         Ok(())
     }
 
     /// Removes a user; whether there was one.
     pub async fn remove_user(&self, name: &str) -> Result<bool> {
         let database = self.writing().await?;
-        let removed = sqlx::query("delete from users where name = $1")
-            .bind(name)
-            .execute(&database.pool)
-            .await
-            .map_err(|error| database.failed(error))?;
-        Ok(removed.rows_affected() > 0)
+        let remove = Statement::new("delete from hindsight.users where name = $1");
+        Ok(database.execute(remove.bind(name)).await? > 0)
     }
 }
 
-fn read(database: &Database, row: &AnyRow) -> Result<User> {
+fn read(database: &Database, row: &Row) -> Result<User> {
     let read = || -> sqlx::Result<(String, String, String, i64)> {
-        Ok((
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-        ))
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     };
     let (name, role, verifier, created_at) = read().map_err(|error| database.failed(error))?;
     let role = Role::named(&role).ok_or_else(|| {

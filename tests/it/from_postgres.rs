@@ -44,7 +44,7 @@ fn empty(name: &str) -> Database {
 }
 
 /// A database with the history of `tests/data/tiny`.
-fn tiny(name: &str) -> Database {
+pub fn tiny(name: &str) -> Database {
     let database = empty(name);
     for table in ["signals", "token_prices", "trade_outcomes"] {
         let path = test_data().join(format!("tiny/{table}.parquet"));
@@ -80,7 +80,7 @@ fn csv_of(path: &Path) -> String {
 }
 
 /// The fingerprint of `tests/data/tiny` loaded from its files.
-fn tiny_fingerprint() -> String {
+pub fn tiny_fingerprint() -> String {
     let workspace = tempfile::tempdir().unwrap();
     let file = |table: &str| {
         let path = test_data().join(format!("tiny/{table}.parquet"));
@@ -96,7 +96,7 @@ fn tiny_fingerprint() -> String {
         .fingerprint
 }
 
-fn request(url: String) -> DatabaseRequest {
+pub fn request(url: String) -> DatabaseRequest {
     DatabaseRequest {
         url,
         ..DatabaseRequest::default()

@@ -16,14 +16,17 @@
 mod catalog;
 mod cli;
 mod cli_state;
+mod connections;
 mod crash;
 mod dataset;
 mod engine;
 mod engine_golden;
 mod files;
 mod from_postgres;
+mod from_queries;
 mod golden;
 mod histories;
+mod pooler;
 mod postgres;
 mod price_book;
 mod properties;

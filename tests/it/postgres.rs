@@ -34,6 +34,12 @@ const USERS: &str = "create role reader login; \
                      create role with_password login superuser password 'open sesame'; \
                      create role only_tls login superuser";
 
+/// The tables that a trading system reads its settings from, with the defaults in them.
+pub const TRADING_TABLES: &str = concat!(
+    include_str!("../../migrations/0002_scoring_weights.postgres.sql"),
+    include_str!("../../migrations/0003_system_config.postgres.sql"),
+);
+
 /// Whether a commit is on the disk when it is acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fsync {
@@ -118,6 +124,13 @@ impl Postgres {
         self.database_of(&name)
     }
 
+    /// A new database of a trading system, with the tables of its settings.
+    pub fn trading_database(&self, name: &str) -> Database {
+        let database = self.database(name);
+        database.execute(TRADING_TABLES);
+        database
+    }
+
     fn database_of(&self, name: &str) -> Database {
         Database {
             name: name.to_owned(),
@@ -153,6 +166,10 @@ impl Drop for Postgres {
 }
 
 impl Database {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// For `postgres`, without TLS.
     pub fn url(&self) -> String {
         self.url_of("postgres", "sslmode=disable")
@@ -264,7 +281,7 @@ fn serve(programs: &Path, user: &User, directory: &Path, port: u16, fsync: Fsync
         .unwrap()
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -300,14 +317,14 @@ fn programs() -> PathBuf {
 }
 
 /// Who the server runs as: PostgreSQL refuses to run as root.
-struct User {
+pub struct User {
     /// What runs a command as that user; empty for ourselves.
     prefix: Vec<String>,
     ids: Option<(u32, u32)>,
 }
 
 impl User {
-    fn of_server() -> Self {
+    pub fn of_server() -> Self {
         let id = |arguments: &[&str]| -> u32 {
             let output = Command::new("id").args(arguments).output().unwrap();
             String::from_utf8_lossy(&output.stdout)
@@ -343,13 +360,13 @@ impl User {
         }
     }
 
-    fn own(&self, path: &Path) {
+    pub fn own(&self, path: &Path) {
         if let Some((user, group)) = self.ids {
             chown(path, Some(user), Some(group)).unwrap();
         }
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub fn command(&self, program: &Path) -> Command {
         let mut words = self
             .prefix
             .iter()

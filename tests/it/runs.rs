@@ -61,7 +61,9 @@ impl State {
 
 fn in_both(test: impl Fn(&State)) {
     test(&State::new(None));
-    test(&State::new(Some(Postgres::shared().database("runs").url())));
+    test(&State::new(Some(
+        Postgres::shared().trading_database("runs").url(),
+    )));
 }
 
 fn rows(engine: &Engine, sql: &str) -> Vec<Row> {

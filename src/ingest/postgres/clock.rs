@@ -33,9 +33,10 @@ pub(super) enum ClockKind {
 }
 
 /// A time column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Clock {
-    pub(super) column: &'static str,
+    /// Its name, quoted.
+    pub(super) column: String,
     pub(super) kind: ClockKind,
 }
 
@@ -86,7 +87,7 @@ impl Clock {
 
     /// Whether a row is inside any of the spans, or has a time that must be refused.
     pub(super) fn with_unreadable(&self, spans: &[Span]) -> String {
-        let name = self.quoted();
+        let name = &self.column;
         let mut condition = match self.kind {
             ClockKind::Zoned | ClockKind::Naive => {
                 format!("{name} is null or {name} = 'infinity' or {name} = '-infinity'")
@@ -107,7 +108,7 @@ impl Clock {
     pub(super) fn day(&self) -> String {
         match self.kind {
             ClockKind::Epoch { whole } => {
-                let name = self.quoted();
+                let name = &self.column;
                 let mut cases = "case".to_owned();
                 for unit in &UNITS {
                     let per_day = i128::from(DAY_MICROS) * unit.per / unit.micros;
@@ -143,7 +144,7 @@ impl Clock {
     }
 
     fn numbers_within(&self, span: Span, whole: bool) -> String {
-        let name = self.quoted();
+        let name = &self.column;
         let mut parts = Vec::new();
         let mut begin = EPOCH_BEGIN;
         for unit in &UNITS {
@@ -168,13 +169,9 @@ impl Clock {
 
     fn time(&self) -> String {
         match self.kind {
-            ClockKind::Text => format!("{}::timestamptz", self.quoted()),
-            _ => self.quoted(),
+            ClockKind::Text => format!("{}::timestamptz", self.column),
+            _ => self.column.clone(),
         }
-    }
-
-    fn quoted(&self) -> String {
-        format!("\"{}\"", self.column)
     }
 }
 
@@ -190,7 +187,7 @@ mod tests {
     #[test]
     fn numbers_are_compared_in_every_unit() {
         let clock = |whole| Clock {
-            column: "timestamp",
+            column: "\"timestamp\"".into(),
             kind: ClockKind::Epoch { whole },
         };
         assert_eq!(
@@ -210,7 +207,7 @@ mod tests {
     #[test]
     fn times_are_compared_in_their_own_type() {
         let within = |kind| {
-            let column = "timestamp";
+            let column = "\"timestamp\"".into();
             Clock { column, kind }.within(YEAR)
         };
         assert_eq!(

@@ -23,6 +23,10 @@ const SPANS_MAX: usize = 64;
 pub(super) struct NewDays {
     pub(super) spans: Vec<Span>,
     pub(super) unread: u64,
+    /// The days that have gained rows, or lost some; and the last held, where that is another.
+    pub(super) gained: Vec<i64>,
+    pub(super) lost: Vec<i64>,
+    pub(super) last: Option<i64>,
 }
 
 pub(super) fn of_signals(stored: &Dataset, span: Span) -> Days {
@@ -94,7 +98,17 @@ pub(super) fn to_read(held: &Days, found: &Days, span: Span) -> NewDays {
             .any(|(from, to)| (*from..*to).contains(&day))
     };
     let unread = found.iter().filter(|(day, _)| !is_read(**day));
+    let number = |day: &i64| held.get(day).copied().unwrap_or(0);
+    let days = |differ: fn(u64, u64) -> bool| {
+        let days = found
+            .iter()
+            .filter(|(day, rows)| differ(number(day), **rows));
+        days.map(|(day, _)| *day).collect::<Vec<_>>()
+    };
     NewDays {
+        gained: days(|held, found| found > held),
+        lost: days(|held, found| found < held),
+        last: last.filter(|day| found.get(day) == Some(&number(day))),
         unread: unread.map(|(_, rows)| rows).sum(),
         spans: stretches
             .iter()
@@ -130,7 +144,10 @@ mod tests {
             to_read(&held, &found, OPEN),
             NewDays {
                 spans: vec![span(9, 10), span(11, 16)],
-                unread: 5
+                unread: 5,
+                gained: vec![9, 11, 15],
+                lost: vec![12],
+                last: Some(14),
             }
         );
         // A day that the database has no more is no reason to read.
@@ -138,7 +155,10 @@ mod tests {
             to_read(&held, &Days::from([(10, 5), (11, 5)]), OPEN),
             NewDays {
                 spans: vec![],
-                unread: 10
+                unread: 10,
+                gained: vec![],
+                lost: vec![],
+                last: None,
             }
         );
         let within = Span {

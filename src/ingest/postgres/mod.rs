@@ -7,7 +7,9 @@
 mod clock;
 mod days;
 mod tables;
+mod window;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
@@ -20,7 +22,8 @@ use crate::store::source::{Copy, Source};
 
 use clock::Span;
 use days::Days;
-use tables::{SourceTable, describe};
+use tables::{SourceTable, describe, describe_query};
+pub use window::Window;
 
 /// What to load from a live PostgreSQL. It has no `Debug`, since the URL may hold a password.
 #[derive(Clone, Default)]
@@ -32,6 +35,41 @@ pub struct DatabaseRequest {
     pub full: bool,
     /// The tables to load by their names; all where there is none.
     pub only: Vec<String>,
+    /// Queries that stand for tables, by the names of the tables.
+    pub queries: BTreeMap<&'static str, String>,
+}
+
+impl DatabaseRequest {
+    /// Reads queries such as `signals=select …`; prices and trades are also called so.
+    pub fn read_queries(queries: &[String]) -> Result<BTreeMap<&'static str, String>> {
+        let mut read = BTreeMap::new();
+        for text in queries {
+            let (name, query) = text.split_once('=').unwrap_or((text, ""));
+            let table = match name.trim() {
+                "signals" => SIGNALS.name,
+                "prices" | "token_prices" => TOKEN_PRICES.name,
+                "trades" | "trade_outcomes" => TRADE_OUTCOMES.name,
+                _ => {
+                    return Err(Error::Usage(format!(
+                        "a query is given for signals, prices or trades, as in \
+                         signals='select …', found {text}"
+                    )));
+                }
+            };
+            let first = query.split_whitespace().next().unwrap_or_default();
+            let reads = ["select", "with", "values", "table"];
+            if !reads.iter().any(|word| first.eq_ignore_ascii_case(word)) && !first.starts_with('(')
+            {
+                return Err(Error::Usage(format!(
+                    "the query of {table} must be a select, found {text}"
+                )));
+            }
+            if read.insert(table, query.trim().to_owned()).is_some() {
+                return Err(Error::Usage(format!("{table} has two queries")));
+            }
+        }
+        Ok(read)
+    }
 }
 
 /// The time that signals are loaded of, in microseconds since 1970 UTC.
@@ -102,6 +140,7 @@ pub(super) struct Query {
     /// For errors: the table and its database.
     pub(super) place: String,
     statement: String,
+    by_policy: bool,
     /// The columns of the table that are binary floats in the database.
     pub(super) floats: Vec<usize>,
     /// The columns by which people find a row, since rows of a database have no number.
@@ -112,7 +151,8 @@ pub(super) struct Query {
 
 impl Query {
     pub(super) fn run(&self) -> Copy {
-        self.source.copy(&self.place, &self.statement)
+        self.source
+            .copy(&self.place, &self.statement, self.by_policy)
     }
 }
 
@@ -126,10 +166,18 @@ pub(super) struct Database {
     full: bool,
 }
 
-/// What to read, and the rows of the days that are left out.
+/// What to read, the rows of the days that are left out, and what was looked at to tell.
 pub(super) struct Selected {
     pub(super) inputs: Inputs,
     pub(super) unread: u64,
+    pub(super) windows: Vec<Window>,
+}
+
+/// What was looked at to tell what is new.
+#[derive(Default)]
+struct NewRows {
+    unread: u64,
+    windows: Vec<Window>,
 }
 
 impl Database {
@@ -141,8 +189,13 @@ impl Database {
         let mut wanted = |table: &'static Table| {
             let all = request.only.is_empty();
             let wanted = all || request.only.iter().any(|name| name == table.name);
-            let columns = found.remove(table.name).unwrap_or_default();
-            let read = || SourceTable::new(table, &columns, &source);
+            let read = || {
+                let found = match request.queries.get(table.name) {
+                    Some(query) => describe_query(&source, table, query, &should_stop)?,
+                    None => found.remove(table.name).unwrap_or_default(),
+                };
+                SourceTable::new(table, &found, &source)
+            };
             wanted.then(read).transpose()
         };
         Ok(Self {
@@ -158,7 +211,7 @@ impl Database {
     /// What of it the workspace does not hold.
     pub(super) fn select(&self, stored: &Dataset, progress: &dyn Progress) -> Result<Selected> {
         progress.begin(Phase::Comparing, 0);
-        let mut unread = 0;
+        let mut windows = NewRows::default();
         let mut inputs = Inputs {
             signals: Vec::new(),
             prices: Vec::new(),
@@ -167,20 +220,24 @@ impl Database {
         if let Some(table) = &self.signals {
             let span = self.period.span(0);
             let held = || days::of_signals(stored, span);
-            let condition = self.new_days(table, span, held, &mut unread, progress)?;
+            let condition = self.new_days(table, span, held, &mut windows, progress)?;
             inputs.signals = self.query(table, condition, progress)?;
         }
         if let Some(table) = &self.prices {
             let span = self.period.span(beyond_until_micros());
             let held = || days::of_prices(stored, span);
-            let condition = self.new_days(table, span, held, &mut unread, progress)?;
+            let condition = self.new_days(table, span, held, &mut windows, progress)?;
             inputs.prices = self.query(table, condition, progress)?;
         }
         if let Some(table) = &self.outcomes {
             let condition = self.entered(table);
             inputs.outcomes = self.query(table, condition, progress)?;
         }
-        Ok(Selected { inputs, unread })
+        Ok(Selected {
+            inputs,
+            unread: windows.unread,
+            windows: windows.windows,
+        })
     }
 
     /// The rows of the days in the span of which the workspace holds another number.
@@ -189,7 +246,7 @@ impl Database {
         table: &SourceTable,
         span: Span,
         held: impl FnOnce() -> Days,
-        unread: &mut u64,
+        looked_at: &mut NewRows,
         progress: &dyn Progress,
     ) -> Result<Option<String>> {
         let whole = || (!span.is_open()).then(|| table.clock.with_unreadable(&[span]));
@@ -197,13 +254,15 @@ impl Database {
         if held.is_empty() {
             return Ok(whole());
         }
-        let counted = self
-            .source
-            .rows(&table.place, table.count_by_day(span), &|| {
-                progress.should_stop()
-            })?;
+        let counted = self.source.rows_of(
+            &table.place,
+            table.count_by_day(span),
+            table.by_policy,
+            &|| progress.should_stop(),
+        )?;
         let new = days::to_read(&held, &days::counted(&counted), span);
-        *unread += new.unread;
+        looked_at.unread += new.unread;
+        looked_at.windows.push(Window::new(table.name, &new));
         Ok(Some(table.clock.with_unreadable(&new.spans)))
     }
 
@@ -216,8 +275,10 @@ impl Database {
         let mut condition = table.clock.with_unreadable(&[span]);
         if let Some(signals) = &self.signals {
             condition = format!(
-                "({condition}) or \"signal_id\"::text in \
-                 (select \"id\"::text from \"signals\" where {})",
+                "({condition}) or {}::text in (select {}::text from {} where {})",
+                table.first,
+                signals.first,
+                signals.relation,
                 signals.clock.within(span)
             );
         }
@@ -231,15 +292,17 @@ impl Database {
         progress: &dyn Progress,
     ) -> Result<Vec<Input>> {
         let statement = table.select(condition.as_deref());
-        let plan = self
-            .source
-            .rows(&table.place, format!("explain {statement}"), &|| {
-                progress.should_stop()
-            })?;
+        let plan = self.source.rows_of(
+            &table.place,
+            format!("explain {statement}"),
+            table.by_policy,
+            &|| progress.should_stop(),
+        )?;
         Ok(vec![Input::Query(Query {
             source: Arc::clone(&self.source),
             place: table.place.clone(),
             statement,
+            by_policy: table.by_policy,
             floats: table.floats.clone(),
             keys: table.keys,
             expected_rows: expected_rows(&plan).unwrap_or(0),

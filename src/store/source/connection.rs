@@ -1,51 +1,53 @@
 //! The thread of a source: connects, takes the snapshot, answers one request after the other.
 
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
 
 use futures::TryStreamExt;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::postgres::{PgColumn, PgConnection};
+use sqlx::{AssertSqlSafe, Column, Connection, Row};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::Piece;
-use super::problem::Problems;
+use super::{Piece, Server};
 use crate::error::{Error, Result};
 
-/// How long a server may take to let us in.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// Rows are handed over in pieces of about this size.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// One snapshot for every statement, nothing written, no limit of the role's on how long it takes, and numbers
-/// and times as text that says them whole.
-const BEGIN: &str = "begin isolation level repeatable read read only; \
-                     set local statement_timeout = 0; \
-                     set local lock_timeout = 0; \
-                     set local idle_in_transaction_session_timeout = 0; \
-                     set local extra_float_digits = 2; \
-                     set local datestyle = 'ISO'; \
-                     set local timezone = 'UTC'";
+/// One snapshot for every statement, nothing written, and numbers and times as text that says them
+/// whole. The trading system comes first: one processor at a time, an end to waiting for a lock, to a
+/// statement and to a client that sleeps. Rows that a policy hides are refused, never left out.
+const SETTINGS: [(&str, &str); 8] = [
+    ("statement_timeout", "'60min'"),
+    ("lock_timeout", "'30s'"),
+    ("idle_in_transaction_session_timeout", "'5min'"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("row_security", "off"),
+    ("extra_float_digits", "2"),
+    ("datestyle", "'ISO'"),
+    ("timezone", "'UTC'"),
+];
 
 /// What the thread is asked for.
-pub(super) enum Request {
-    Rows {
-        place: String,
-        statement: String,
-        answer: SyncSender<Result<Vec<Vec<Option<String>>>>>,
-    },
-    Copy {
-        place: String,
-        statement: String,
-        pieces: SyncSender<Result<Option<Piece>>>,
-    },
+pub(super) struct Request {
+    /// What a failure is about.
+    pub(super) place: String,
+    pub(super) statement: String,
+    /// Whether a policy lets us see every row, so that row-level security may stay on.
+    pub(super) by_policy: bool,
+    pub(super) answer: Answer,
+}
+
+/// Where the answer goes.
+pub(super) enum Answer {
+    Rows(SyncSender<Result<Vec<Vec<Option<String>>>>>),
+    Columns(SyncSender<Result<Vec<(String, u32)>>>),
+    Pieces(SyncSender<Result<Option<Piece>>>),
 }
 
 /// Works until nobody asks any more, or it is told to stop.
 pub(super) fn run(
-    options: &PgConnectOptions,
-    problems: &Problems,
+    server: &Server,
     inbox: UnboundedReceiver<Request>,
     connected: &SyncSender<Result<()>>,
     stopped: &CancellationToken,
@@ -65,7 +67,7 @@ pub(super) fn run(
         tokio::select! {
             biased;
             () = stopped.cancelled() => {}
-            () = serve(options, problems, inbox, connected) => {}
+            () = serve(server, inbox, connected) => {}
         }
     });
     // A host name may still be looked up.
@@ -74,12 +76,11 @@ pub(super) fn run(
 
 /// Answers requests; one that nobody waits for any more is no failure.
 async fn serve(
-    options: &PgConnectOptions,
-    problems: &Problems,
+    server: &Server,
     mut inbox: UnboundedReceiver<Request>,
     connected: &SyncSender<Result<()>>,
 ) {
-    let mut connection = match begin(options, problems).await {
+    let mut connection = match begin(server).await {
         Ok(connection) => connection,
         Err(error) => {
             let _ = connected.send(Err(error));
@@ -87,50 +88,87 @@ async fn serve(
         }
     };
     let _ = connected.send(Ok(()));
+    let mut by_policy = false;
     while let Some(request) = inbox.recv().await {
-        match request {
-            Request::Rows {
-                place,
-                statement,
-                answer,
-            } => {
-                let rows = rows(&mut connection, statement).await;
-                let _ = answer.send(rows.map_err(|error| problems.of_statement(&place, error)));
+        let Request {
+            place,
+            statement,
+            by_policy: wanted,
+            answer,
+        } = request;
+        let changed = wanted != by_policy;
+        by_policy = wanted;
+        let security = changed.then_some(match by_policy {
+            true => "set local row_security = on",
+            false => "set local row_security = off",
+        });
+        let ready = async {
+            if let Some(security) = security {
+                sqlx::raw_sql(security).execute(&mut connection).await?;
             }
-            Request::Copy {
-                place,
-                statement,
-                pieces,
-            } => {
-                let end = copy(&mut connection, &statement, &pieces).await;
-                let end = end.map_err(|error| problems.of_statement(&place, error));
-                let _ = pieces.send(end.map(|()| None));
+            Ok(())
+        };
+        let ready: sqlx::Result<()> = ready.await;
+        let failed = |error| server.of_statement(&place, error);
+        match answer {
+            Answer::Rows(answer) => {
+                let rows = match ready {
+                    Ok(()) => rows(&mut connection, &statement).await,
+                    Err(error) => Err(error),
+                };
+                let _ = answer.send(rows.map_err(failed));
+            }
+            Answer::Columns(answer) => {
+                let columns = columns(&mut connection, &statement).await;
+                let _ = answer.send(columns.map_err(failed));
+            }
+            Answer::Pieces(pieces) => {
+                let end = match ready {
+                    Ok(()) => copy(&mut connection, &statement, &pieces).await,
+                    Err(error) => Err(error),
+                };
+                let _ = pieces.send(end.map_err(failed).map(|()| None));
             }
         }
     }
-    let _ = tokio::time::timeout(super::FAREWELL, connection.close()).await;
+    let farewell = async {
+        // A pooler can give its connection to somebody else.
+        sqlx::raw_sql("rollback").execute(&mut connection).await?;
+        connection.close().await
+    };
+    let _ = tokio::time::timeout(super::FAREWELL, farewell).await;
 }
 
-async fn begin(options: &PgConnectOptions, problems: &Problems) -> Result<PgConnection> {
-    // Poolers refuse settings they do not know when a connection begins: this one comes later.
-    let mut options = options.clone().extra_float_digits(None);
-    if options.get_application_name().is_none() {
-        options = options.application_name("hindsight");
-    }
-    let connect = async {
-        let mut connection = PgConnection::connect_with(&options).await?;
-        sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
-        Ok(connection)
-    };
-    match tokio::time::timeout(PATIENCE, connect).await {
-        Ok(connected) => connected.map_err(|error| problems.of_connecting(error)),
-        Err(_) => Err(problems.silent(PATIENCE)),
-    }
+async fn begin(server: &Server) -> Result<PgConnection> {
+    let (mut connection, _) = server.connect().await?;
+    let begin = format!(
+        "begin isolation level repeatable read read only; {}",
+        server.local_settings(&SETTINGS)
+    );
+    let begun = sqlx::raw_sql(AssertSqlSafe(begin))
+        .execute(&mut connection)
+        .await;
+    begun.map_err(|error| server.of_state(&error))?;
+    Ok(connection)
+}
+
+async fn columns(
+    connection: &mut PgConnection,
+    statement: &str,
+) -> sqlx::Result<Vec<(String, u32)>> {
+    let row = sqlx::raw_sql(AssertSqlSafe(statement))
+        .fetch_one(connection)
+        .await?;
+    let columns = row.columns().iter();
+    let oid = |column: &PgColumn| column.type_info().oid().map_or(0, |oid| oid.0);
+    Ok(columns
+        .map(|column| (column.name().to_owned(), oid(column)))
+        .collect())
 }
 
 async fn rows(
     connection: &mut PgConnection,
-    statement: String,
+    statement: &str,
 ) -> sqlx::Result<Vec<Vec<Option<String>>>> {
     let rows = sqlx::raw_sql(AssertSqlSafe(statement))
         .fetch_all(connection)

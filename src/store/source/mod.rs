@@ -11,13 +11,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use super::Server;
 use crate::error::{Error, Result};
-use connection::Request;
-use problem::Problems;
+use connection::{Answer, Request};
+pub use problem::SEES_ALL;
 
 /// How often who waits asks whether to stop.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -31,7 +31,7 @@ pub type ShouldStop<'s> = &'s (dyn Fn() -> bool + Sync);
 
 /// A connection with its snapshot.
 pub struct Source {
-    problems: Problems,
+    server: Server,
     requests: Option<UnboundedSender<Request>>,
     stopped: CancellationToken,
     /// Disconnected once the connection is closed.
@@ -40,7 +40,7 @@ pub struct Source {
 
 /// The rows of one statement as CSV with a header, while they arrive.
 pub struct Copy {
-    problems: Problems,
+    server: Server,
     pieces: Receiver<Result<Option<Piece>>>,
     ended: bool,
 }
@@ -56,13 +56,12 @@ impl Source {
     /// Connects to a `postgres://` URL and takes the snapshot. What the URL leaves out comes from
     /// `PGPASSWORD` and its like and from `~/.pgpass`.
     pub fn connect(url: &str, should_stop: ShouldStop<'_>) -> Result<Self> {
-        let options = read_url(url)?;
-        let problems = Problems::new(&options);
+        let server = Server::read(url)?;
         let (requests, inbox) = unbounded_channel();
         let (connected, answer) = sync_channel(1);
         let (closing, open) = sync_channel(0);
         let source = Self {
-            problems: problems.clone(),
+            server: server.clone(),
             requests: Some(requests),
             stopped: CancellationToken::new(),
             open: Mutex::new(open),
@@ -71,7 +70,7 @@ impl Source {
         std::thread::Builder::new()
             .name("postgres".into())
             .spawn(move || {
-                connection::run(&options, &problems, inbox, &connected, &stopped);
+                connection::run(&server, inbox, &connected, &stopped);
                 drop(closing);
             })
             .map_err(|source| Error::Io {
@@ -84,12 +83,12 @@ impl Source {
 
     /// The database for messages: its URL without a password.
     pub fn name(&self) -> &str {
-        &self.problems.name
+        &self.server.name
     }
 
     /// The user of the connection.
     pub fn user(&self) -> &str {
-        &self.problems.user
+        &self.server.user
     }
 
     /// The few rows of a statement whose columns are text; `place` is what a failure is about.
@@ -99,28 +98,65 @@ impl Source {
         statement: String,
         should_stop: ShouldStop<'_>,
     ) -> Result<Vec<Vec<Option<String>>>> {
+        self.rows_of(place, statement, false, should_stop)
+    }
+
+    /// [`Self::rows`] of a table of which `by_policy` we see every row, though row-level security
+    /// is on; otherwise rows that it might hide are refused.
+    pub fn rows_of(
+        &self,
+        place: &str,
+        statement: String,
+        by_policy: bool,
+        should_stop: ShouldStop<'_>,
+    ) -> Result<Vec<Vec<Option<String>>>> {
         let (answer, rows) = sync_channel(1);
-        self.ask(Request::Rows {
+        self.ask(Request {
             place: place.to_owned(),
             statement,
-            answer,
+            by_policy,
+            answer: Answer::Rows(answer),
         });
         self.wait(&rows, should_stop)
     }
 
-    /// Begins to read the rows of a query; `place` is what a failure is about.
-    pub fn copy(&self, place: &str, query: &str) -> Copy {
+    /// The names of the columns of a statement that has a row, and the OIDs of their types.
+    pub fn columns(
+        &self,
+        place: &str,
+        statement: String,
+        should_stop: ShouldStop<'_>,
+    ) -> Result<Vec<(String, u32)>> {
+        let (answer, columns) = sync_channel(1);
+        self.ask(Request {
+            place: place.to_owned(),
+            statement,
+            by_policy: false,
+            answer: Answer::Columns(answer),
+        });
+        self.wait(&columns, should_stop)
+    }
+
+    /// Begins to read the rows of a query; `place` is what a failure is about, and `by_policy` as
+    /// for [`Self::rows_of`].
+    pub fn copy(&self, place: &str, query: &str, by_policy: bool) -> Copy {
         let (answer, pieces) = sync_channel(PIECES_AHEAD);
-        self.ask(Request::Copy {
+        self.ask(Request {
             place: place.to_owned(),
             statement: format!("copy ({query}) to stdout (format csv, header true)"),
-            pieces: answer,
+            by_policy,
+            answer: Answer::Pieces(answer),
         });
         Copy {
-            problems: self.problems.clone(),
+            server: self.server.clone(),
             pieces,
             ended: false,
         }
+    }
+
+    /// That row-level security may hide rows from us.
+    pub fn hidden(&self) -> String {
+        self.server.hidden("")
     }
 
     /// A request to a thread that has ended is answered by its closed channel.
@@ -131,7 +167,7 @@ impl Source {
     }
 
     fn wait<T>(&self, answer: &Receiver<Result<T>>, should_stop: ShouldStop<'_>) -> Result<T> {
-        let answer = wait(answer, &self.problems, should_stop);
+        let answer = wait(answer, &self.server, should_stop);
         if matches!(answer, Err(Error::Cancelled)) {
             self.stopped.cancel();
         }
@@ -157,7 +193,7 @@ impl Copy {
         if self.ended {
             return Ok(None);
         }
-        let piece = wait(&self.pieces, &self.problems, should_stop)?;
+        let piece = wait(&self.pieces, &self.server, should_stop)?;
         self.ended = piece.is_none();
         Ok(piece)
     }
@@ -165,7 +201,7 @@ impl Copy {
 
 fn wait<T>(
     answer: &Receiver<Result<T>>,
-    problems: &Problems,
+    server: &Server,
     should_stop: ShouldStop<'_>,
 ) -> Result<T> {
     loop {
@@ -173,91 +209,7 @@ fn wait<T>(
             Ok(answer) => return answer,
             Err(RecvTimeoutError::Timeout) if should_stop() => return Err(Error::Cancelled),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(problems.lost()),
-        }
-    }
-}
-
-/// Reads a URL; its errors repeat nothing of it, for it may hold a password.
-fn read_url(url: &str) -> Result<PgConnectOptions> {
-    let refuse = |problem: &str| Err(Error::Usage(problem.to_owned()));
-    let scheme_end = url.find("://").filter(|end| {
-        let scheme = &url[..*end];
-        scheme == "postgres" || scheme == "postgresql"
-    });
-    let Some(scheme_end) = scheme_end else {
-        return refuse("a database is named by a URL such as postgres://user@host:5432/database");
-    };
-    // Else a part of the password would be taken for a host, a port or a database, and be shown.
-    let rest = &url[scheme_end + 3..];
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    if rest[authority_end..].contains(['@', '#']) {
-        return refuse(
-            "the URL of the database has a / ? # or @ where none can be: in a password these are \
-             written %2F %3F %23 and %40; or leave it out and set PGPASSWORD",
-        );
-    }
-    // A user without a host is at home: sqlx wants that said.
-    let mut whole = url.to_owned();
-    if rest[..authority_end].ends_with('@') {
-        whole.insert_str(scheme_end + 3 + authority_end, "localhost");
-    }
-    match whole.parse::<PgConnectOptions>() {
-        Ok(options) => Ok(options),
-        Err(sqlx::Error::Configuration(problem)) => refuse(&format!(
-            "the URL of the database cannot be read: {problem}; it looks like \
-             postgres://user@host:5432/database"
-        )),
-        Err(_) => refuse("the URL of the database cannot be read"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        reason = "a test may stop at what it did not expect"
-    )]
-
-    use super::*;
-
-    #[test]
-    fn a_url_that_cannot_be_read_is_not_repeated() {
-        for url in [
-            "hunter2",
-            "mysql://bot:hunter2@db/trading",
-            "postgres://bot:hunter2#x@db/trading",
-            "postgres://bot:1234/hunter2@db/trading",
-            "postgres://bot:1234?hunter2@db/trading",
-            "postgres://bot:1234#hunter2",
-            "postgres://bot:hunter2@db:port/trading",
-            "postgres://bot:hunter2@/trading:x?port=hunter2",
-            "postgres://bot:hunter2@db/trading?sslmode=perhaps",
-        ] {
-            let error = read_url(url).unwrap_err();
-            assert_eq!(error.exit_code(), 2, "{url}");
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_database_is_named_without_its_password() {
-        for (url, name) in [
-            (
-                "postgres://bot:hunter2@db.example:6543/trading",
-                "postgres://bot@db.example:6543/trading",
-            ),
-            (
-                "postgresql://bot@db/trading?password=hunter2&sslmode=require",
-                "postgres://bot@db:5432/trading",
-            ),
-            (
-                "postgres://bot:hunter2@%2Ftmp%2Fsockets/trading",
-                "postgres://bot@/trading?host=/tmp/sockets",
-            ),
-            ("postgres://bot:hunter2@db", "postgres://bot@db:5432/bot"),
-        ] {
-            assert_eq!(Problems::new(&read_url(url).unwrap()).name, name);
+            Err(RecvTimeoutError::Disconnected) => return Err(server.lost()),
         }
     }
 }

@@ -23,7 +23,7 @@ impl State {
     pub(super) fn in_postgres() -> Self {
         let state = Self {
             workspace: tempfile::tempdir().unwrap(),
-            url: Some(Postgres::shared().database("state").url()),
+            url: Some(Postgres::shared().trading_database("state").url()),
         };
         done(&mut state.command(&["query", &insert("first")]));
         assert!(!state.workspace.path().join("state.sqlite").exists());
