@@ -2,7 +2,8 @@
 //! made of it.
 //!
 //! A note beside the history says which one it is, so that a second demo finds it loaded and
-//! neither demo nor data of the user's is ever mixed with the other.
+//! neither demo nor data of the user's is ever mixed with the other. It is there before the files
+//! are: a folder of that name without it is not ours, and is left alone.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -27,6 +28,11 @@ use super::workspace::Workspace;
 
 const DIRECTORY: &str = "demo";
 const NOTE: &str = "history.json";
+const FILES: [&str; 3] = [
+    "signals.parquet",
+    "token_prices.parquet",
+    "trade_outcomes.parquet",
+];
 
 /// Make a synthetic history, load it and backtest the defaults over it
 #[derive(Debug, Args)]
@@ -45,7 +51,7 @@ pub struct DemoArgs {
     days: u32,
 }
 
-/// Which history was made, and the dataset that loading it gave.
+/// Which history was made, and the dataset that loading it gave; no fingerprint until it has.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Note {
     seed: u64,
@@ -114,6 +120,9 @@ fn is_loaded(workspace: &Path, history: SyntheticHistory) -> std::result::Result
     let note = fs::read(workspace.join(DIRECTORY).join(NOTE)).ok();
     let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
     match note {
+        Some(note) if note.fingerprint.is_empty() => Err(refuse(
+            "holds a history already, which a demo would mix with".into(),
+        )),
         Some(note) if note.fingerprint != dataset.fingerprint => Err(refuse(
             "holds more than a demo, which would mix with it".into(),
         )),
@@ -131,15 +140,22 @@ fn is_loaded(workspace: &Path, history: SyntheticHistory) -> std::result::Result
 /// Makes and loads the history; whatever fails leaves the workspace as it was. Returns its prices.
 fn make(workspace: &Path, history: SyntheticHistory, interrupt: &Interrupt) -> Result<u64> {
     let directory = workspace.join(DIRECTORY);
-    let begun = match (workspace.exists(), directory.exists()) {
-        (false, _) => Some(workspace.to_owned()),
-        (true, false) => Some(directory.clone()),
-        (true, true) => None,
-    };
-    let undo = move || {
-        if let Some(begun) = begun {
+    refuse_others(&directory)?;
+    let (makes_workspace, makes_directory) = (!workspace.exists(), !directory.exists());
+    let undo = {
+        let (workspace, directory) = (workspace.to_owned(), directory.clone());
+        move || {
             // What cannot be removed does no harm, and there is another error to report.
-            let _ = fs::remove_dir_all(begun);
+            for file in FILES.iter().chain(&[NOTE]) {
+                let _ = fs::remove_file(directory.join(file));
+            }
+            if makes_directory {
+                let _ = fs::remove_dir(&directory);
+            }
+            if makes_workspace {
+                Dataset::remove(&workspace);
+                let _ = fs::remove_dir(&workspace);
+            }
         }
     };
     interrupt.set_undo(undo.clone());
@@ -148,6 +164,42 @@ fn make(workspace: &Path, history: SyntheticHistory, interrupt: &Interrupt) -> R
         undo();
     }
     made
+}
+
+/// Refuses a folder in which something lies that no demo has put there.
+fn refuse_others(directory: &Path) -> Result<()> {
+    let note = directory.join(NOTE);
+    let is_file = fs::symlink_metadata(&note).is_ok_and(|metadata| metadata.is_file());
+    let note = fs::read(&note).ok().filter(|_| is_file);
+    let is_ours = note.is_some_and(|note| serde_json::from_slice::<Note>(&note).is_ok());
+    let is_empty = match fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    match is_ours || is_empty {
+        true => Ok(()),
+        false => Err(Error::Workspace {
+            path: directory.to_owned(),
+            problem: "is in the way: a demo puts its files there, and it holds something else. \
+                      Nothing in it was touched; give the demo a workspace of its own, as in \
+                      --data ./demo-data"
+                .into(),
+        }),
+    }
+}
+
+/// A directory that only its user may look into, and those above it.
+fn make_directories(workspace: &Path, directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if let Some(above) = workspace.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let workspace = fs::DirBuilder::new().mode(0o700).create(workspace);
+    match workspace {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    fs::create_dir_all(directory)
 }
 
 fn make_in(
@@ -163,7 +215,19 @@ fn make_in(
             problem: format!("cannot be written: {error}"),
         }
     };
-    fs::create_dir_all(directory).map_err(unwritable(directory))?;
+    let path = directory.join(NOTE);
+    let note = |fingerprint: String| {
+        let note = Note {
+            seed: history.seed,
+            days: history.days,
+            fingerprint,
+        };
+        let text = serde_json::to_vec(&note).map_err(std::io::Error::from);
+        text.and_then(|text| fs::write(&path, text))
+            .map_err(unwritable(&path))
+    };
+    make_directories(workspace, directory).map_err(unwritable(directory))?;
+    note(String::new())?;
     let bar = Bar::new("making a history", 0);
     let files = history.write(directory, &|done, total| {
         bar.set(done, total);
@@ -178,17 +242,10 @@ fn make_in(
         signals: literal(files.signals),
         prices: literal(files.prices),
         trades: literal(files.trades),
+        ..LoadRequest::default()
     };
     let summary = ingest::load(workspace, &request, &LoadProgress::new(interrupt))?;
-    let note = Note {
-        seed: history.seed,
-        days: history.days,
-        fingerprint: summary.fingerprint,
-    };
-    let path = directory.join(NOTE);
-    let text = serde_json::to_vec(&note).map_err(std::io::Error::from);
-    text.and_then(|text| fs::write(&path, text))
-        .map_err(unwritable(&path))?;
+    note(summary.fingerprint)?;
     Ok(summary.prices.total)
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hindsight::ingest::{
-    self, DatabaseRequest, LoadRequest, LoadSummary, Period, RowCounts, Severity,
+    self, DatabaseRequest, LoadRequest, LoadSummary, OnConflict, Period, RowCounts, Severity,
 };
 
 use super::failure::Failure;
@@ -23,8 +23,9 @@ use super::workspace::Url;
     long_about = "Load a history of signals, prices and trades from files: Parquet, CSV or NDJSON, \
                   also gzip or zstd compressed; or with --from out of a live PostgreSQL.\n\n\
                   Rows merge with what the workspace holds: the same rows change nothing, new rows \
-                  are added, a row that contradicts the stored history is refused. One wrong value \
-                  and nothing is loaded.\n\n\
+                  are added, a row that contradicts the stored history is refused, unless \
+                  --on-conflict says which of the two holds. One wrong value and nothing is \
+                  loaded.\n\n\
                   From a database the tables signals, token_prices and trade_outcomes are read in \
                   one consistent snapshot that changes nothing there. Loading again reads what is \
                   new: days of signals and prices are counted, and left out where the workspace \
@@ -81,6 +82,15 @@ pub struct LoadArgs {
     /// signals='select call_id as id, …'
     #[arg(long, value_name = "TABLE=SELECT", requires = "from")]
     query: Vec<String>,
+    /// Where a row contradicts a stored one, or an earlier one of this load: refuse the load, keep
+    /// the earlier row, or replace it with the later one
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "refuse",
+        value_parser = OnConflict::NAMES
+    )]
+    on_conflict: String,
 }
 
 pub async fn execute(
@@ -88,6 +98,7 @@ pub async fn execute(
     arguments: LoadArgs,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    let on_conflict = OnConflict::named(&arguments.on_conflict).unwrap_or_default();
     if let Some(Url(url)) = arguments.from {
         let request = DatabaseRequest {
             url,
@@ -95,6 +106,7 @@ pub async fn execute(
             full: arguments.full,
             only: arguments.only,
             queries: DatabaseRequest::read_queries(&arguments.query)?,
+            on_conflict,
         };
         return load(workspace, interrupt, move |workspace, progress| {
             ingest::load_database(workspace, &request, progress)
@@ -105,6 +117,7 @@ pub async fn execute(
         signals: arguments.signals,
         prices: arguments.prices,
         trades: arguments.trades,
+        on_conflict,
     };
     if request.signals.is_empty() && request.prices.is_empty() && request.trades.is_empty() {
         return Err(Failure::usage(
@@ -150,12 +163,17 @@ async fn load(
     let directory = workspace.to_owned();
     let summary = interrupt.write(move || work(&directory, &progress)).await?;
     print_summary(&summary);
-    remark(format_args!(
-        "Loaded into {} in {}: dataset {}.",
-        workspace.display(),
-        seconds(started.elapsed()),
-        short_fingerprint(&summary.fingerprint)
-    ));
+    let (place, took) = (workspace.display(), seconds(started.elapsed()));
+    let fingerprint = short_fingerprint(&summary.fingerprint);
+    match summary.is_new {
+        true => remark(format_args!(
+            "Loaded into {place} in {took}: dataset {fingerprint}."
+        )),
+        false => remark(format_args!(
+            "Nothing new in {took}: {place} holds all of it, and stays as it was: dataset \
+             {fingerprint}."
+        )),
+    }
     Ok(())
 }
 
@@ -187,6 +205,14 @@ fn print_summary(summary: &LoadSummary) {
         ]);
     }
     remark(tables);
+    for (name, count) in rows {
+        if count.contradicting > 0 {
+            aside(format_args!(
+                "{} rows of {name} contradicted others: data_quality says which holds",
+                grouped(count.contradicting)
+            ));
+        }
+    }
     for window in &summary.windows {
         aside(window);
     }

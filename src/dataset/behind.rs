@@ -1,10 +1,16 @@
 //! A file that is written once and may be larger than the memory.
 //!
 //! The operating system keeps what is written in memory, in place of what others need there. Of a
-//! file beyond [`KEPT_BYTES`] it is told to let go again of what has reached the disk.
+//! file beyond [`KEPT_BYTES`] it is told to let go again of what has reached the disk. What is written
+//! is digested on its way.
 
 use std::fs::File;
+use std::hash::Hasher;
 use std::io::{self, Write};
+
+use twox_hash::XxHash64;
+
+use super::{FileDigest, hexadecimal};
 
 /// So much of the beginning stays in memory, where the next statement finds it.
 const KEPT_BYTES: u64 = 1 << 30;
@@ -18,6 +24,7 @@ pub(super) struct WrittenBehind {
     file: File,
     written: u64,
     told: u64,
+    digest: XxHash64,
 }
 
 impl WrittenBehind {
@@ -26,17 +33,24 @@ impl WrittenBehind {
             file,
             written: 0,
             told: KEPT_BYTES,
+            digest: XxHash64::with_seed(0),
         }
     }
 
-    pub(super) fn into_inner(self) -> File {
-        self.file
+    /// Puts everything on the disk; what that was.
+    pub(super) fn sync(self) -> io::Result<FileDigest> {
+        self.file.sync_all()?;
+        Ok(FileDigest {
+            bytes: self.written,
+            xxh64: hexadecimal(self.digest.finish()),
+        })
     }
 }
 
 impl Write for WrittenBehind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
+        self.digest.write(&bytes[..written]);
         self.written += written as u64;
         if self.written >= self.told + STEP_BYTES {
             let from = self.told.saturating_sub(BEHIND_BYTES).max(KEPT_BYTES);

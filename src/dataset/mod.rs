@@ -8,12 +8,14 @@
 //! history or the new one, and statements under way keep the maps they have.
 
 mod behind;
+mod claim;
 mod fingerprint;
 mod map;
 mod series;
+mod verify;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -24,11 +26,13 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash64;
 
 use crate::error::{Error, Result};
 use crate::schema::{DATA_QUALITY, SIGNALS, TRADE_OUTCOMES};
 
 pub(crate) use series::Series;
+pub use verify::{Damage, Verified};
 pub(crate) use write::{GenerationWriter, NO_VOLUME, PricesWriter, SortedToken};
 
 /// One generation of a loaded history, open for reading; clones share the mapped memory.
@@ -100,6 +104,16 @@ impl Dataset {
         })
     }
 
+    /// Removes the dataset of a workspace that was made for it and is given up again.
+    pub fn remove(workspace: &Path) {
+        claim::remove(workspace);
+    }
+
+    /// Whether a directory holds a dataset that was loaded.
+    pub fn is_in(workspace: &Path) -> bool {
+        Manifest::is_ours(&dataset_directory(workspace))
+    }
+
     fn open_generation(workspace: &Path, manifest: &Manifest) -> Result<Self> {
         let directory = generation_directory(workspace, manifest.generation);
         let table = |file: &str, schema: &SchemaRef| -> Result<RecordBatch> {
@@ -141,6 +155,14 @@ const TRADE_OUTCOMES_FILE: &str = "trade_outcomes.arrow";
 const DATA_QUALITY_FILE: &str = "data_quality.arrow";
 const PRICES_FILE: &str = "prices.arrow";
 const TOKENS_FILE: &str = "tokens.arrow";
+/// The files of a generation.
+const GENERATION_FILES: [&str; 5] = [
+    SIGNALS_FILE,
+    TRADE_OUTCOMES_FILE,
+    DATA_QUALITY_FILE,
+    PRICES_FILE,
+    TOKENS_FILE,
+];
 const MANIFEST_FILE: &str = "manifest.json";
 
 /// The layout this version reads and writes; another number in a manifest is refused.
@@ -153,7 +175,21 @@ struct Manifest {
     generation: u64,
     fingerprint: String,
     /// Rows by table, for people who look into the directory.
-    rows: HashMap<String, u64>,
+    rows: BTreeMap<String, u64>,
+    /// What was written of each file; earlier versions did not say.
+    #[serde(default)]
+    files: BTreeMap<String, FileDigest>,
+    /// Of this text as it is without this.
+    #[serde(default)]
+    digest: String,
+}
+
+/// The bytes of a file as they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct FileDigest {
+    bytes: u64,
+    /// In hexadecimal.
+    xxh64: String,
 }
 
 impl Manifest {
@@ -164,8 +200,13 @@ impl Manifest {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(&path, error)),
         };
-        let manifest: Self =
-            serde_json::from_slice(&text).map_err(|error| damaged(&path, error))?;
+        let mut manifest: Self =
+            serde_json::from_slice(&text).map_err(|error| {
+                match claim::check(&dataset_directory(workspace)) {
+                    Ok(_) => damaged(&path, error),
+                    Err(not_ours) => not_ours,
+                }
+            })?;
         if manifest.format != FORMAT {
             return Err(Error::Workspace {
                 path,
@@ -176,8 +217,31 @@ impl Manifest {
                 ),
             });
         }
+        let is_whole = manifest.digest.is_empty() && manifest.files.is_empty()
+            || manifest.to_text().is_ok_and(|again| again == text);
+        if !is_whole {
+            return Err(damaged(&path, "it is not as it was written"));
+        }
         Ok(Some(manifest))
     }
+
+    /// Whether there is one that only we write, whatever its format.
+    fn is_ours(root: &Path) -> bool {
+        let text = std::fs::read(root.join(MANIFEST_FILE)).unwrap_or_default();
+        serde_json::from_slice::<Self>(&text).is_ok()
+    }
+
+    /// The text of the file, for which the digest is set.
+    fn to_text(&mut self) -> serde_json::Result<Vec<u8>> {
+        self.digest.clear();
+        let text = serde_json::to_vec_pretty(self)?;
+        self.digest = hexadecimal(XxHash64::oneshot(0, &text));
+        serde_json::to_vec_pretty(self)
+    }
+}
+
+fn hexadecimal(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 fn dataset_directory(workspace: &Path) -> PathBuf {

@@ -1,10 +1,12 @@
 //! Writes the next generation: everything beside the old one, synced, then one rename.
 //!
 //! Killed at any instant, the manifest names the old generation or the new one, both whole. What a
-//! killed writer leaves behind is removed by the next; a writer that fails removes it itself.
+//! killed writer leaves behind is removed by the next; a writer that fails removes it itself. What
+//! may be removed at all, [`super::claim`] says.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{BufWriter, Write};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,17 +20,16 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::FileWriter;
 
 use super::behind::WrittenBehind;
+use super::claim::{Claim, remove_generation};
 use super::fingerprint::{Fingerprint, token_digest};
 use super::map::{prices_schema, tokens_schema};
 use super::series::Series;
 use super::{
-    DATA_QUALITY_FILE, Dataset, FORMAT, MANIFEST_FILE, Manifest, PRICES_FILE, SIGNALS_FILE,
-    TOKENS_FILE, TRADE_OUTCOMES_FILE, dataset_directory, generation_directory, unwritable,
+    DATA_QUALITY_FILE, Dataset, FORMAT, FileDigest, MANIFEST_FILE, Manifest, PRICES_FILE,
+    SIGNALS_FILE, TOKENS_FILE, TRADE_OUTCOMES_FILE, dataset_directory, unwritable,
 };
 use crate::error::{Error, Result};
 use crate::schema::VOLUME;
-
-const LOCK_FILE: &str = "lock";
 
 /// The one writer of a workspace, from [`Self::begin`] to [`Self::commit`]; dropped without a
 /// commit, it leaves the workspace as it was.
@@ -38,40 +39,33 @@ pub(crate) struct GenerationWriter {
     generation: u64,
     directory: PathBuf,
     previous: Dataset,
-    committed: bool,
-    /// Held as long as the file is open.
-    _lock: File,
+    /// Held to the end.
+    _claim: Claim,
+}
+
+/// What a commit made the current generation.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) generation: u64,
+    pub(crate) fingerprint: String,
+    /// False where its rows are those of the previous one, which then stays.
+    pub(crate) is_new: bool,
 }
 
 impl GenerationWriter {
     /// Takes the workspace for writing, makes it if it is not there, and clears what a killed
     /// writer left.
     pub(crate) fn begin(workspace: &Path) -> Result<Self> {
-        let root = dataset_directory(workspace);
-        fs::create_dir_all(&root).map_err(|error| unwritable(&root, error))?;
-        let lock = lock(workspace, &root.join(LOCK_FILE))?;
+        let mut claim = Claim::take(workspace)?;
         let previous = Dataset::open(workspace)?;
-        let current = generation_directory(workspace, previous.generation);
-        for entry in fs::read_dir(&root).map_err(|error| unwritable(&root, error))? {
-            let path = entry.map_err(|error| unwritable(&root, error))?.path();
-            if path.is_dir() {
-                if path != current {
-                    fs::remove_dir_all(&path).map_err(|error| unwritable(&path, error))?;
-                }
-            } else if path.extension().is_some_and(|extension| extension == "tmp") {
-                fs::remove_file(&path).map_err(|error| unwritable(&path, error))?;
-            }
-        }
-        let generation = previous.generation + 1;
-        let directory = generation_directory(workspace, generation);
-        fs::create_dir(&directory).map_err(|error| unwritable(&directory, error))?;
+        claim.clear(previous.generation);
+        let (generation, directory) = claim.next(previous.generation)?;
         Ok(Self {
             workspace: workspace.to_owned(),
             generation,
             directory,
             previous,
-            committed: false,
-            _lock: lock,
+            _claim: claim,
         })
     }
 
@@ -99,27 +93,35 @@ impl GenerationWriter {
         })
     }
 
-    /// Makes the new generation the current one: returns its number and fingerprint.
+    /// Makes the new generation the current one, unless it says the same as the one before.
     pub(crate) fn commit(
-        mut self,
-        prices: PricesWriter,
+        self,
+        mut prices: PricesWriter,
         signals: &RecordBatch,
         trade_outcomes: &RecordBatch,
         data_quality: &RecordBatch,
-    ) -> Result<(u64, String)> {
+    ) -> Result<Committed> {
         let price_count = prices.price_count;
-        let fingerprint = prices
-            .finish(&self.directory)?
-            .finish(signals, trade_outcomes);
+        let fingerprint = std::mem::take(&mut prices.fingerprint).finish(signals, trade_outcomes);
+        if self.previous.generation > 0 && self.previous.fingerprint == fingerprint {
+            // It may have been named by a load that could not sync what it did.
+            sync_directory(&dataset_directory(&self.workspace))?;
+            return Ok(Committed {
+                generation: self.previous.generation,
+                fingerprint,
+                is_new: false,
+            });
+        }
+        let mut files = prices.finish(&self.directory)?;
         for (file, table) in [
             (SIGNALS_FILE, signals),
             (TRADE_OUTCOMES_FILE, trade_outcomes),
             (DATA_QUALITY_FILE, data_quality),
         ] {
-            write_table(&self.directory.join(file), table)?;
+            let digest = write_table(&self.directory.join(file), table)?;
+            files.insert(file.to_owned(), digest);
         }
-        sync_directory(&self.directory)?;
-        let manifest = Manifest {
+        self.publish(Manifest {
             format: FORMAT,
             generation: self.generation,
             fingerprint: fingerprint.clone(),
@@ -130,39 +132,50 @@ impl GenerationWriter {
             ]
             .map(|(table, rows)| (table.to_owned(), rows))
             .into(),
-        };
-        self.publish(&manifest)?;
-        self.committed = true;
+            files,
+            digest: String::new(),
+        })?;
         // From here on the load has succeeded; what cannot be removed now, the next one removes.
-        let old = generation_directory(&self.workspace, self.previous.generation);
-        let _ = fs::remove_dir_all(old);
-        Ok((self.generation, fingerprint))
+        remove_generation(&self.workspace, self.previous.generation);
+        Ok(Committed {
+            generation: self.generation,
+            fingerprint,
+            is_new: true,
+        })
     }
 
-    fn publish(&self, manifest: &Manifest) -> Result<()> {
+    /// Everything is on the disk before the manifest names it. An error before the rename leaves the
+    /// old manifest; one after it leaves the new one, and both generations, since either may be
+    /// found after a power failure.
+    fn publish(&self, mut manifest: Manifest) -> Result<()> {
         let root = dataset_directory(&self.workspace);
-        sync_directory(&root)?;
         let path = root.join(MANIFEST_FILE);
-        let temporary = root.join(format!("{MANIFEST_FILE}.tmp"));
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
+        let written = self.directory.join(MANIFEST_FILE);
+        let mut write = || -> io::Result<()> {
+            let mut file = File::create_new(&written)?;
+            file.write_all(&manifest.to_text()?)?;
+            file.sync_all()
         };
-        if let Err(error) = write() {
-            let _ = fs::remove_file(&temporary);
-            return Err(unwritable(&path, error));
-        }
-        sync_directory(&root)
+        write().map_err(|error| unwritable(&path, error))?;
+        sync_directory(&self.directory)?;
+        sync_directory(&root)?;
+        fs::rename(&written, &path).map_err(|error| unwritable(&path, error))?;
+        sync_directory(&root).map_err(|_| Error::Workspace {
+            path: root,
+            problem: "the new history is in force, but the disk failed to confirm that it would \
+                      outlast a power failure; load again to make sure"
+                .into(),
+        })
     }
 }
 
 impl Drop for GenerationWriter {
     fn drop(&mut self) {
-        if !self.committed {
-            // The error that brought us here is the one to report.
-            let _ = fs::remove_dir_all(&self.directory);
+        // Whatever was done and whatever failed, what the manifest names stays; and where nobody can
+        // say what it names, everything does.
+        let current = Dataset::current_generation(&self.workspace);
+        if current.is_ok_and(|current| current != self.generation) {
+            remove_generation(&self.workspace, self.generation);
         }
     }
 }
@@ -283,8 +296,9 @@ impl PricesWriter {
         Ok(())
     }
 
-    fn finish(self, directory: &Path) -> Result<Fingerprint> {
-        close(self.writer, &self.path)?;
+    /// Closes the files of the prices.
+    fn finish(self, directory: &Path) -> Result<BTreeMap<String, FileDigest>> {
+        let prices = close(self.writer, &self.path)?;
         let path = directory.join(TOKENS_FILE);
         let addresses = StringArray::from_iter_values(self.tokens.addresses.iter());
         let columns: Vec<ArrayRef> = vec![
@@ -296,8 +310,10 @@ impl PricesWriter {
         ];
         let table = RecordBatch::try_new(tokens_schema(), columns)
             .map_err(|error| unwritable(&path, error))?;
-        write_table(&path, &table)?;
-        Ok(self.fingerprint)
+        let tokens = write_table(&path, &table)?;
+        Ok([(PRICES_FILE, prices), (TOKENS_FILE, tokens)]
+            .map(|(file, digest)| (file.to_owned(), digest))
+            .into())
     }
 }
 
@@ -324,24 +340,7 @@ fn concat_volumes(tokens: &[SortedToken]) -> Decimal128Array {
     Decimal128Array::new(values, nulls).with_data_type(VOLUME)
 }
 
-fn lock(workspace: &Path, path: &Path) -> Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(|error| unwritable(path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Workspace {
-            path: workspace.to_owned(),
-            problem: "another process is loading into it; try again when it has finished".into(),
-        }),
-        Err(TryLockError::Error(error)) => Err(unwritable(path, error)),
-    }
-}
-
-fn write_table(path: &Path, table: &RecordBatch) -> Result<()> {
+fn write_table(path: &Path, table: &RecordBatch) -> Result<FileDigest> {
     let mut writer = arrow_writer(path, table.schema_ref())?;
     writer
         .write(table)
@@ -350,21 +349,20 @@ fn write_table(path: &Path, table: &RecordBatch) -> Result<()> {
 }
 
 fn arrow_writer(path: &Path, schema: &SchemaRef) -> Result<FileWriter<BufWriter<WrittenBehind>>> {
-    let file = File::create(path).map_err(|error| unwritable(path, error))?;
+    let file = File::create_new(path).map_err(|error| unwritable(path, error))?;
     let schema: &Schema = schema;
     FileWriter::try_new(BufWriter::new(WrittenBehind::new(file)), schema)
         .map_err(|error| unwritable(path, io_message(error)))
 }
 
-fn close(mut writer: FileWriter<BufWriter<WrittenBehind>>, path: &Path) -> Result<()> {
+fn close(mut writer: FileWriter<BufWriter<WrittenBehind>>, path: &Path) -> Result<FileDigest> {
     writer
         .finish()
         .and_then(|()| writer.into_inner())
         .map_err(|error| unwritable(path, io_message(error)))?
         .into_inner()
         .map_err(|error| unwritable(path, error.error()))?
-        .into_inner()
-        .sync_all()
+        .sync()
         .map_err(|error| unwritable(path, error))
 }
 

@@ -6,14 +6,73 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{Decimal128Type, DecimalType};
 
-use super::Progress;
 use super::chunk::Chunk;
 use super::columns::TOKEN_PRICES;
 use super::input::Input;
 use super::prices::PriceRows;
 use super::read::{self, Failure, Place, Sink};
-use super::timestamp;
+use super::{Finding, Progress, Severity, timestamp};
 use crate::error::{Error, Result};
+
+/// What shall hold where two rows contradict each other: what was stored or read before, or what is
+/// read later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Neither: the load is refused as a whole.
+    #[default]
+    Refuse,
+    /// The earlier row.
+    Keep,
+    /// The later row.
+    Replace,
+}
+
+/// How to go on where a load was refused.
+pub(super) const WAYS_OUT: &str =
+    "--on-conflict replace takes the later value, --on-conflict keep the earlier one";
+
+impl OnConflict {
+    /// The words for it.
+    pub const NAMES: [&str; 3] = ["refuse", "keep", "replace"];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "refuse" => Some(Self::Refuse),
+            "keep" => Some(Self::Keep),
+            "replace" => Some(Self::Replace),
+            _ => None,
+        }
+    }
+
+    /// What was done about rows that contradict others, the first of them `at` a place.
+    pub(super) fn finding(
+        self,
+        table_name: &'static str,
+        row_count: u64,
+        at: &str,
+        earlier: &str,
+        later: &str,
+    ) -> Finding {
+        let (check_name, example) = match self {
+            Self::Replace => (
+                "replaced_rows",
+                format!("{at}: {later} took the place of {earlier}"),
+            ),
+            _ => (
+                "kept_rows",
+                format!("{at}: {later} was left out, {earlier} was kept"),
+            ),
+        };
+        Finding {
+            table_name,
+            check_name,
+            severity: Severity::Info,
+            row_count,
+            example,
+        }
+    }
+}
 
 /// One instant of one token with two values.
 #[derive(Debug, Clone)]
@@ -34,7 +93,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    fn column(self) -> &'static str {
+    pub(super) fn column(self) -> &'static str {
         match self {
             Self::Price(..) => "price",
             Self::Volume(_) => "volume_24h",
@@ -96,7 +155,7 @@ fn try_locate(conflict: &Conflict, files: &[Input], progress: &dyn Progress) -> 
         (
             place,
             text,
-            format!("{stored}, which the stored history holds for that instant"),
+            format!("{stored}, which the stored history holds for that instant; {WAYS_OUT}"),
         )
     } else {
         let Some((first, first_text)) = texts.first() else {
@@ -109,7 +168,7 @@ fn try_locate(conflict: &Conflict, files: &[Input], progress: &dyn Progress) -> 
         (
             place,
             text,
-            format!("{first_text} as in {file}, row {row}: one value for each instant"),
+            format!("{first_text} as in {file}, row {row}: one value for each instant; {WAYS_OUT}"),
         )
     };
     let (file, row) = reading.locate(*place);

@@ -8,7 +8,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Progress;
 use super::chunk::Chunk;
 use super::columns::TOKEN_PRICES;
 use super::files::Format;
@@ -18,6 +17,7 @@ use super::parquet::ParquetFile;
 use super::prices::PriceCollector;
 use super::read::{Failure, Place, Sink};
 use super::spill::Spill;
+use super::{OnConflict, Progress};
 use crate::dataset::GenerationWriter;
 use crate::error::Result;
 
@@ -25,6 +25,7 @@ use crate::error::Result;
 pub(super) struct Flow<'g> {
     generation: &'g GenerationWriter,
     progress: &'g dyn Progress,
+    on_conflict: OnConflict,
     memory_bytes: usize,
     /// One for each thread.
     collectors: Mutex<Vec<Arc<Mutex<PriceCollector>>>>,
@@ -47,11 +48,12 @@ impl<'g> Flow<'g> {
         inputs: &[Input],
         generation: &'g GenerationWriter,
         memory_bytes: usize,
+        on_conflict: OnConflict,
         progress: &'g dyn Progress,
     ) -> Result<Self> {
         let early = match RowGroups::of(inputs) {
             Some(groups) => Some(Early {
-                merger: Mutex::new(Merger::new(generation, groups.with_volumes)?),
+                merger: Mutex::new(Merger::new(generation, groups.with_volumes, on_conflict)?),
                 unread: Mutex::new(groups.least_tokens),
                 conflict: Mutex::new(None),
                 stopped: AtomicBool::new(false),
@@ -61,6 +63,7 @@ impl<'g> Flow<'g> {
         Ok(Self {
             generation,
             progress,
+            on_conflict,
             memory_bytes: memory_bytes / rayon::current_num_threads(),
             collectors: Mutex::default(),
             early,
@@ -71,8 +74,11 @@ impl<'g> Flow<'g> {
     pub(super) fn sink(&self) -> PriceSink<'_, 'g> {
         let mut collectors = lock(&self.collectors);
         let file = format!("prices-{}.tmp", collectors.len());
-        let collector =
-            PriceCollector::new(self.memory_bytes, self.generation.directory().join(file));
+        let collector = PriceCollector::new(
+            self.memory_bytes,
+            self.generation.directory().join(file),
+            self.on_conflict != OnConflict::Refuse,
+        );
         let collector = Arc::new(Mutex::new(collector));
         collectors.push(Arc::clone(&collector));
         PriceSink {
@@ -144,7 +150,7 @@ impl<'g> Flow<'g> {
                     .into_inner()
                     .unwrap_or_else(PoisonError::into_inner)
             }
-            None => Merger::new(self.generation, with_volumes)?,
+            None => Merger::new(self.generation, with_volumes, self.on_conflict)?,
         };
         merger.write(rest, None, self.progress)?;
         Ok(merger.finish())
@@ -158,8 +164,8 @@ pub(super) struct PriceSink<'f, 'g> {
 }
 
 impl Sink for PriceSink<'_, '_> {
-    fn take(&mut self, chunk: &Chunk, _: Place) -> Result<(), Failure> {
-        lock(&self.collector).take(chunk)
+    fn take(&mut self, chunk: &Chunk, place: Place) -> Result<(), Failure> {
+        lock(&self.collector).take(chunk, place)
     }
 
     fn unit_read(&mut self, unit: u64) -> Result<(), Failure> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::conflict::{Conflict, Value};
+use super::conflict::Conflict;
 use super::mantissas::{DoesNotFit, Mantissas};
 use super::prices::{CollectedToken, Piece, does_not_fit, volume_values};
 use super::quality::PriceChecks;
 use super::spill::Spill;
-use super::{Phase, Progress};
-use crate::dataset::{Dataset, GenerationWriter, NO_VOLUME, PricesWriter, Series, SortedToken};
+use super::unite::{Corrections, Different, STORED, sort_and_unite};
+use super::{OnConflict, Phase, Progress};
+use crate::dataset::{Dataset, GenerationWriter, PricesWriter, Series, SortedToken};
 use crate::error::{Error, Result};
 
 /// Prices written together: enough for both cores to share, few enough to hold several times.
@@ -25,6 +26,7 @@ pub(super) struct Written {
     pub(super) checks: PriceChecks,
     /// Every token with its last price's timestamp, by address.
     pub(super) last_timestamps: Vec<(Arc<str>, i64)>,
+    pub(super) corrections: Corrections,
 }
 
 /// Why prices could not be written.
@@ -43,17 +45,23 @@ impl From<Error> for MergeError {
 /// Writes whole tokens, merged with what is stored of them, in the order of their addresses.
 pub(super) struct Merger<'g> {
     stored: &'g Dataset,
+    on_conflict: OnConflict,
     /// Of the stored tokens, how many are written.
     stored_written: usize,
     written: Written,
 }
 
 impl<'g> Merger<'g> {
-    pub(super) fn new(generation: &'g GenerationWriter, with_volumes: bool) -> Result<Self> {
+    pub(super) fn new(
+        generation: &'g GenerationWriter,
+        with_volumes: bool,
+        on_conflict: OnConflict,
+    ) -> Result<Self> {
         let stored = generation.previous();
         let with_volumes = with_volumes || stored.volumes.iter().any(Option::is_some);
         Ok(Self {
             stored,
+            on_conflict,
             stored_written: 0,
             written: Written {
                 prices: generation.prices(with_volumes)?,
@@ -61,6 +69,7 @@ impl<'g> Merger<'g> {
                 total: 0,
                 checks: PriceChecks::default(),
                 last_timestamps: Vec::new(),
+                corrections: Corrections::default(),
             },
         })
     }
@@ -166,10 +175,10 @@ impl<'g> Merger<'g> {
         if progress.should_stop() {
             return Err(Error::Cancelled.into());
         }
-        let stored = self.stored;
+        let (stored, on_conflict) = (self.stored, self.on_conflict);
         let merged: Vec<_> = batch
             .into_par_iter()
-            .map(|token| merge(token, spills, stored))
+            .map(|token| merge(token, spills, stored, on_conflict))
             .collect();
         let written = &mut self.written;
         let mut tokens = Vec::with_capacity(merged.len());
@@ -181,6 +190,7 @@ impl<'g> Merger<'g> {
             written.added += token.added;
             written.total += token.rows;
             written.checks.add(token.checks);
+            written.corrections.add(token.corrections);
             written
                 .last_timestamps
                 .push((token.address, token.last_timestamp));
@@ -216,11 +226,17 @@ struct Merged {
     added: u64,
     last_timestamp: i64,
     checks: PriceChecks,
+    corrections: Corrections,
     address: Arc<str>,
 }
 
 /// Joins all there is of a token; `None` where that is nothing.
-fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merged>, MergeError> {
+fn merge(
+    token: Token,
+    spills: &[Spill],
+    stored: &Dataset,
+    on_conflict: OnConflict,
+) -> Result<Option<Merged>, MergeError> {
     let address = token.address;
     let mut pieces = Vec::new();
     for (thread, collected) in token.collected {
@@ -233,7 +249,12 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
     };
     let conflict = |stored| {
         let address = Arc::clone(&address);
-        move |(timestamp, value, other)| {
+        move |Different {
+                  timestamp,
+                  value,
+                  other,
+                  ..
+              }| {
             MergeError::Conflict(Conflict {
                 address,
                 timestamp,
@@ -243,8 +264,11 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
             })
         }
     };
+    let mut corrections = Corrections::default();
     let mut all = join(pieces).map_err(does_not_fit)?;
-    let duplicates = sort_and_unite(&mut all).map_err(conflict(false))?;
+    let united = sort_and_unite(&mut all, on_conflict).map_err(conflict(false))?;
+    let duplicates = united.duplicates;
+    corrections.note(&address, united);
     let mut stored_rows = 0;
     if let Some(position) = token.stored {
         let prices = stored.price_book.token(position);
@@ -259,9 +283,15 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
             volumes: volumes.map_or_else(Series::default, |volumes| {
                 Series::shared(&volume_values(volumes), 0, stored_rows)
             }),
+            // What is stored comes before all that is read.
+            places: match all.places.is_empty() {
+                true => Series::default(),
+                false => vec![STORED; stored_rows].into(),
+            },
         };
         all = join(vec![stored, all]).map_err(does_not_fit)?;
-        sort_and_unite(&mut all).map_err(conflict(true))?;
+        let united = sort_and_unite(&mut all, on_conflict).map_err(conflict(true))?;
+        corrections.note(&address, united);
     }
     all.mantissas.minimise();
     let Some(&last_timestamp) = all.timestamps.last() else {
@@ -274,6 +304,7 @@ fn merge(token: Token, spills: &[Spill], stored: &Dataset) -> Result<Option<Merg
         added: (rows - stored_rows) as u64,
         last_timestamp,
         checks,
+        corrections,
         token: SortedToken::new(
             Arc::clone(&address),
             all.mantissas.scale,
@@ -295,71 +326,4 @@ fn join(mut pieces: Vec<Piece>) -> Result<Piece, DoesNotFit> {
         all.append(&piece)?;
     }
     Ok(all)
-}
-
-/// Sorts by time and drops rows that say the same again; returns how many, or the instant with two
-/// different values.
-fn sort_and_unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
-    // A sum, not a search: what is nearly always so is found out without a branch.
-    let pairs = piece.timestamps.windows(2);
-    if pairs.map(|pair| u64::from(pair[0] >= pair[1])).sum::<u64>() == 0 {
-        return Ok(0);
-    }
-    if !piece.timestamps.is_sorted() {
-        let mut order: Vec<(i64, usize)> = piece
-            .timestamps
-            .iter()
-            .enumerate()
-            .map(|(row, t)| (*t, row))
-            .collect();
-        order.sort();
-        let values = &piece.mantissas.values;
-        let values: Vec<_> = order.iter().map(|(_, row)| values[*row]).collect();
-        piece.mantissas.values = values.into();
-        if !piece.volumes.is_empty() {
-            let volumes: Vec<_> = order.iter().map(|(_, row)| piece.volumes[*row]).collect();
-            piece.volumes = volumes.into();
-        }
-        let timestamps: Vec<_> = order.into_iter().map(|(timestamp, _)| timestamp).collect();
-        piece.timestamps = timestamps.into();
-    }
-    unite(piece)
-}
-
-fn unite(piece: &mut Piece) -> Result<u64, (i64, Value, Value)> {
-    let scale = piece.mantissas.scale;
-    let timestamps = piece.timestamps.to_mut();
-    let mantissas = piece.mantissas.values.to_mut();
-    let volumes = piece.volumes.to_mut();
-    let rows = timestamps.len();
-    let mut kept = 0;
-    for row in 1..rows {
-        if timestamps[row] == timestamps[kept] {
-            if mantissas[row] != mantissas[kept] {
-                let price = |row: usize| Value::Price(mantissas[row], scale);
-                return Err((timestamps[row], price(kept), price(row)));
-            }
-            if !volumes.is_empty() && volumes[row] != volumes[kept] {
-                match (volumes[kept], volumes[row]) {
-                    (NO_VOLUME, volume) => volumes[kept] = volume,
-                    (_, NO_VOLUME) => {}
-                    (one, other) => {
-                        return Err((timestamps[row], Value::Volume(one), Value::Volume(other)));
-                    }
-                }
-            }
-            continue;
-        }
-        kept += 1;
-        timestamps[kept] = timestamps[row];
-        mantissas[kept] = mantissas[row];
-        if !volumes.is_empty() {
-            volumes[kept] = volumes[row];
-        }
-    }
-    let rows_kept = if rows == 0 { 0 } else { kept + 1 };
-    timestamps.truncate(rows_kept);
-    mantissas.truncate(rows_kept);
-    volumes.truncate(rows_kept);
-    Ok((rows - rows_kept) as u64)
 }

@@ -2,8 +2,8 @@
 //!
 //! Every value is checked and every number kept exactly; one wrong value and nothing is loaded. Rows
 //! merge with what the workspace holds already: the same rows change nothing, new rows are added, an
-//! outcome that has closed replaces its open self, and a row that contradicts the stored history is
-//! an error. What is odd but usable becomes a row of `data_quality`. The result depends on the rows
+//! outcome that has closed replaces its open self, and a row that contradicts the stored history or
+//! an earlier row is an error, unless the request says which of the two holds. What is odd but usable becomes a row of `data_quality`. The result depends on the rows
 //! alone, not on their order, their files or the number of threads.
 
 pub mod synthetic;
@@ -33,6 +33,7 @@ mod rows;
 mod signals;
 mod spill;
 mod timestamp;
+mod unite;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use std::path::Path;
 use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
+pub use conflict::OnConflict;
 pub use postgres::{DatabaseRequest, Period, Window};
 
 use flow::Flow;
@@ -56,13 +58,17 @@ pub struct LoadRequest {
     pub signals: Vec<String>,
     pub prices: Vec<String>,
     pub trades: Vec<String>,
+    /// What holds where rows contradict each other.
+    pub on_conflict: OnConflict,
 }
 
 /// What a load did.
 #[derive(Debug, Clone)]
 pub struct LoadSummary {
-    /// The generation it made.
+    /// The current generation after it.
     pub generation: u64,
+    /// Whether it made that generation; where it brought nothing new, nothing was written.
+    pub is_new: bool,
     pub fingerprint: String,
     pub signals: RowCounts,
     pub prices: RowCounts,
@@ -84,6 +90,8 @@ pub struct RowCounts {
     pub added: u64,
     /// In the dataset now.
     pub total: u64,
+    /// Those that contradicted a stored or an earlier one, and took its place or were left out.
+    pub contradicting: u64,
 }
 
 /// Something odd but usable: a row of `data_quality`.
@@ -169,7 +177,14 @@ fn load_within(
     let inputs = Inputs::of_files(request)?;
     progress.begin(Phase::Reading, inputs.file_bytes());
     let generation = GenerationWriter::begin(workspace)?;
-    write(generation, &inputs, progress, prices_memory_bytes)
+    let on_conflict = request.on_conflict;
+    write(
+        generation,
+        &inputs,
+        on_conflict,
+        progress,
+        prices_memory_bytes,
+    )
 }
 
 /// Loads the tables of a live PostgreSQL into the workspace, those rows that it does not hold yet.
@@ -182,7 +197,13 @@ pub fn load_database(
     let generation = GenerationWriter::begin(workspace)?;
     let selected = database.select(generation.previous(), progress)?;
     progress.begin(Phase::Receiving, selected.inputs.query_rows());
-    let summary = write(generation, &selected.inputs, progress, PRICES_MEMORY_BYTES)?;
+    let summary = write(
+        generation,
+        &selected.inputs,
+        request.on_conflict,
+        progress,
+        PRICES_MEMORY_BYTES,
+    )?;
     Ok(LoadSummary {
         unread: selected.unread,
         windows: selected.windows,
@@ -194,6 +215,7 @@ pub fn load_database(
 fn write(
     generation: GenerationWriter,
     inputs: &Inputs,
+    on_conflict: OnConflict,
     progress: &dyn Progress,
     prices_memory_bytes: usize,
 ) -> Result<LoadSummary> {
@@ -205,23 +227,29 @@ fn write(
         SignalCollector::default,
         progress,
     )?;
-    let signals = signals::merge(&stored.signals, reading)?;
+    let signals = signals::merge(&stored.signals, reading, on_conflict)?;
     let reading = read::read(
         &inputs.outcomes,
         &columns::TRADE_OUTCOMES,
         OutcomeCollector::default,
         progress,
     )?;
-    let outcomes = outcomes::merge(&stored.trade_outcomes, reading)?;
+    let outcomes = outcomes::merge(&stored.trade_outcomes, reading, on_conflict)?;
 
-    let flow = Flow::new(&inputs.prices, &generation, prices_memory_bytes, progress)?;
+    let flow = Flow::new(
+        &inputs.prices,
+        &generation,
+        prices_memory_bytes,
+        on_conflict,
+        progress,
+    )?;
     let reading = read::read(
         &inputs.prices,
         &columns::TOKEN_PRICES,
         || flow.sink(),
         progress,
-    )?;
-    let (read_rows, rounded) = (reading.rows, reading.rounded);
+    )?
+    .without_sinks();
     let prices = match flow.finish() {
         Ok(prices) => prices,
         Err(MergeError::Conflict(conflict)) => {
@@ -235,7 +263,9 @@ fn write(
         &signals.table,
         &prices.last_timestamps,
     ));
-    findings.extend(rounded);
+    let corrections = &prices.corrections;
+    findings.extend(corrections.finding(on_conflict, |place| reading.locate(place)));
+    findings.extend(reading.rounded);
     findings.extend(prices.checks.findings());
     findings.extend(outcomes.findings);
     findings.extend(quality::check_outcomes(&outcomes.table, &signals.table));
@@ -243,16 +273,17 @@ fn write(
     if progress.should_stop() {
         return Err(Error::Cancelled);
     }
-    let (generation, fingerprint) =
-        generation.commit(prices.prices, &signals.table, &outcomes.table, &quality)?;
+    let committed = generation.commit(prices.prices, &signals.table, &outcomes.table, &quality)?;
     Ok(LoadSummary {
-        generation,
-        fingerprint,
+        generation: committed.generation,
+        is_new: committed.is_new,
+        fingerprint: committed.fingerprint,
         signals: signals.rows,
         prices: RowCounts {
-            read: read_rows,
+            read: reading.rows,
             added: prices.added,
             total: prices.total,
+            contradicting: prices.corrections.rows,
         },
         trade_outcomes: outcomes.rows,
         findings,

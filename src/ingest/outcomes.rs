@@ -1,7 +1,8 @@
 //! Trade outcomes: rows merged by signal and entry, ordered by signal, entry and exit.
 //!
-//! Every distinct row is one actual trade; several of one signal are partial exits. An outcome is
-//! open until it has an exit and a PnL. When a load brings a closed row for a stored open one (same
+//! Every row is one actual trade; several of one signal are partial exits, and two of one file that
+//! say the same are two. In several files, or loaded again, a row is there as often as in the file
+//! that has it most. An outcome is open until it has an exit and a PnL. When a load brings a closed row for a stored open one (same
 //! signal and entry), the open one goes; an open row that comes after it was closed says nothing new
 //! and is left out. A closed row for a stored signal, entry and exit must be the stored row.
 
@@ -16,8 +17,8 @@ use datafusion::arrow::datatypes::DataType;
 use super::chunk::{Chunk, mismatch};
 use super::columns::TRADE_OUTCOMES as COLUMNS;
 use super::read::{Failure, Place, Reading, Sink};
-use super::rows::{Contradiction, Merged, optional};
-use super::timestamp;
+use super::rows::{Contradiction, Contradictions, Earlier, Merged, optional};
+use super::{Finding, OnConflict, Severity, timestamp};
 use crate::error::Result;
 use crate::schema::{PRICE, SOL, TRADE_OUTCOMES};
 
@@ -118,119 +119,202 @@ impl Sink for OutcomeCollector {
 pub(super) fn merge(
     stored: &RecordBatch,
     mut reading: Reading<OutcomeCollector>,
+    on_conflict: OnConflict,
 ) -> Result<Merged> {
     let sinks = std::mem::take(&mut reading.sinks);
     let mut new: Vec<_> = sinks.into_iter().flat_map(|sink| sink.0).collect();
     new.sort();
-    let mut duplicates = 0;
-    let mut duplicate = None;
-    new.dedup_by(|(later, place), (kept, _)| {
-        let same = later == kept;
-        if same {
-            duplicates += 1;
-            duplicate = duplicate.min(Some(*place)).or(Some(*place));
-        }
-        same
-    });
-
     let mut trades: BTreeMap<(Box<str>, Option<i64>), Trade> = BTreeMap::new();
     let chunk = Chunk::of_stored(stored);
     for outcome in (0..chunk.rows).filter_map(|row| Outcome::of(&chunk, row)) {
         let key = (outcome.signal_id.clone(), outcome.entry_timestamp);
         trades.entry(key).or_default().stored.push(outcome);
     }
-    for (outcome, place) in new {
-        let key = (outcome.signal_id.clone(), outcome.entry_timestamp);
-        trades.entry(key).or_default().new.push((outcome, place));
+    let mut duplicates = 0;
+    let mut duplicate = None;
+    let mut identical = Identical::default();
+    for same in new.chunk_by(|(a, _), (b, _)| a == b) {
+        let files: Vec<_> = same.iter().map(|(_, place)| reading.file(*place)).collect();
+        let most = files.chunk_by(|a, b| a == b).map(<[usize]>::len).max();
+        let most = most.unwrap_or(0);
+        identical.note(same, most);
+        for (outcome, place) in &same[..most] {
+            let key = (outcome.signal_id.clone(), outcome.entry_timestamp);
+            let trade = trades.entry(key).or_default();
+            trade.united.push((outcome.clone(), *place));
+        }
+        for (_, place) in &same[most..] {
+            duplicates += 1;
+            duplicate = duplicate.min(Some(*place)).or(Some(*place));
+        }
+        if on_conflict != OnConflict::Refuse {
+            for (outcome, place) in same {
+                let key = (outcome.signal_id.clone(), outcome.entry_timestamp);
+                let files = &mut trades.entry(key).or_default().by_file;
+                let of_file = files.entry(reading.file(*place)).or_default();
+                of_file.push((outcome.clone(), *place));
+            }
+        }
     }
-    let mut contradiction: Option<Contradiction> = None;
+    let mut contradictions = Contradictions::new(on_conflict);
     let mut outcomes = Vec::new();
     let mut added = 0;
     for trade in trades.into_values() {
-        let earlier = contradiction
-            .as_ref()
-            .map(|contradiction| contradiction.place);
-        match trade.contradiction() {
-            Some(found) if earlier.is_none_or(|earlier| found.place < earlier) => {
-                contradiction = Some(found);
-            }
-            _ => {}
-        }
-        let (merged, new_rows) = trade.merge();
-        added += new_rows;
-        outcomes.extend(merged);
+        let before = trade.stored.clone();
+        let after = trade.merge(on_conflict, &mut contradictions);
+        added += without(&after, &before).len() as u64;
+        outcomes.extend(after);
     }
-    if let Some(contradiction) = contradiction {
-        return Err(contradiction.error(&reading));
-    }
+    contradictions.check(&reading)?;
     outcomes.sort();
-    Merged::new(
+    let findings = identical.finding(&reading);
+    let mut merged = Merged::new(
         &COLUMNS,
         table(&outcomes)?,
         added,
         reading,
         (duplicates, duplicate),
-    )
+        contradictions,
+    )?;
+    merged.findings.extend(findings);
+    Ok(merged)
+}
+
+/// Rows of one file that say the same: each is a trade of its own.
+#[derive(Default)]
+struct Identical {
+    rows: u64,
+    first: Option<Place>,
+}
+
+impl Identical {
+    /// Of these rows, which say the same, so many are of one file.
+    fn note(&mut self, same: &[(Outcome, Place)], most: usize) {
+        let again = same.get(1..most).unwrap_or_default();
+        if let Some((_, place)) = again.first() {
+            self.rows += again.len() as u64;
+            self.first = self.first.min(Some(*place)).or(Some(*place));
+        }
+    }
+
+    fn finding<S>(&self, reading: &Reading<S>) -> Option<Finding> {
+        let (file, row) = reading.locate(self.first?);
+        Some(Finding {
+            table_name: COLUMNS.name,
+            check_name: "identical_rows",
+            severity: Severity::Info,
+            row_count: self.rows,
+            example: format!(
+                "{file}: row {row} says the same as another of the file; each is a trade of its own"
+            ),
+        })
+    }
 }
 
 /// The outcomes of one signal and entry.
 #[derive(Default)]
 struct Trade {
     stored: Vec<Outcome>,
-    new: Vec<(Outcome, Place)>,
+    /// Of all files together: of rows that say the same as many as the file has that has most.
+    united: Vec<(Outcome, Place)>,
+    /// File by file, where a later one may contradict an earlier one.
+    by_file: BTreeMap<usize, Vec<(Outcome, Place)>>,
 }
 
 impl Trade {
-    /// A new closed row for a stored exit whose stored rows it does not bring along.
-    fn contradiction(&self) -> Option<Contradiction> {
-        self.new
-            .iter()
-            .filter(|(outcome, _)| !outcome.is_open())
-            .find_map(|(outcome, place)| {
-                let same_exit = |other: &&Outcome| {
-                    !other.is_open() && other.exit_timestamp == outcome.exit_timestamp
-                };
-                if self.stored.contains(outcome) {
-                    return None;
-                }
-                let missing = self
-                    .stored
-                    .iter()
-                    .filter(same_exit)
-                    .find(|stored| !self.new.iter().any(|(new, _)| new == *stored))?;
-                let (column, found, expected) = outcome.difference(missing);
-                Some(Contradiction {
-                    place: *place,
-                    column,
-                    found: format!("{found} for signal {}", outcome.signal_id),
-                    expected: format!("{expected}, which the stored history holds for that exit"),
-                })
-            })
-    }
-
-    /// The rows to keep, and how many of them are new.
-    fn merge(self) -> (Vec<Outcome>, u64) {
-        let Self { mut stored, new } = self;
-        let (mentioned, unknown): (Vec<_>, Vec<_>) = new
-            .into_iter()
-            .map(|(outcome, _)| outcome)
-            .partition(|outcome| stored.contains(outcome));
-        let (new_open, new_closed): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(Outcome::is_open);
-        let was_closed = stored.iter().any(|outcome| !outcome.is_open());
-        // What the new rows say of a trade under way is the later word, unless it was closed before.
-        let replaces_open = !new_closed.is_empty() || (!was_closed && !new_open.is_empty());
-        let keeps_new_open = replaces_open || !was_closed;
-        let mut added = new_closed;
-        if keeps_new_open {
-            added.extend(new_open);
+    fn merge(self, on_conflict: OnConflict, contradictions: &mut Contradictions) -> Vec<Outcome> {
+        let Self {
+            mut stored,
+            united,
+            by_file,
+        } = self;
+        if on_conflict == OnConflict::Refuse {
+            resolve(&mut stored, &united, on_conflict, contradictions);
+            return joined(stored, united);
         }
-        let added_count = added.len() as u64;
+        // As if each file were loaded after the one before.
+        for (_, mut new) in by_file {
+            let left_out = resolve(&mut stored, &new, on_conflict, contradictions);
+            new.retain(|(_, place)| !left_out.contains(place));
+            stored = joined(stored, new);
+        }
         stored
-            .retain(|outcome| !(outcome.is_open() && replaces_open) || mentioned.contains(outcome));
-        added.append(&mut stored);
-        (added, added_count)
     }
+}
+
+/// Looks for new closed rows of a stored exit whose stored rows they do not bring along. Takes the
+/// stored ones away, or returns the places of the new ones, whichever shall not hold.
+fn resolve(
+    stored: &mut Vec<Outcome>,
+    new: &[(Outcome, Place)],
+    on_conflict: OnConflict,
+    contradictions: &mut Contradictions,
+) -> Vec<Place> {
+    let mut left_out = Vec::new();
+    let mut replaced = Vec::new();
+    for (outcome, place) in new.iter().filter(|(outcome, _)| !outcome.is_open()) {
+        if stored.contains(outcome) {
+            continue;
+        }
+        let same_exit =
+            |other: &&Outcome| !other.is_open() && other.exit_timestamp == outcome.exit_timestamp;
+        let is_missing = |stored: &&Outcome| !new.iter().any(|(new, _)| new == *stored);
+        let missing: Vec<_> = stored.iter().filter(same_exit).filter(is_missing).collect();
+        let Some(first) = missing.first() else {
+            continue;
+        };
+        let (column, later, earlier) = outcome.difference(first);
+        contradictions.note(Contradiction {
+            place: *place,
+            column,
+            of: format!(
+                "the exit of signal {} at {}",
+                outcome.signal_id,
+                outcome
+                    .exit_timestamp
+                    .map_or_else(String::new, timestamp::to_text)
+            ),
+            later,
+            earlier: Earlier::Stored(earlier),
+        });
+        match on_conflict {
+            OnConflict::Refuse => {}
+            OnConflict::Keep => left_out.push(*place),
+            OnConflict::Replace => replaced.extend(missing.into_iter().cloned()),
+        }
+    }
+    stored.retain(|outcome| !replaced.contains(outcome));
+    left_out
+}
+
+/// The rows to keep of a trade's stored and new ones, which do not contradict each other.
+fn joined(mut stored: Vec<Outcome>, new: Vec<(Outcome, Place)>) -> Vec<Outcome> {
+    let new: Vec<_> = new.into_iter().map(|(outcome, _)| outcome).collect();
+    let unknown = without(&new, &stored);
+    let (new_open, new_closed): (Vec<_>, Vec<_>) = unknown.into_iter().partition(Outcome::is_open);
+    let was_closed = stored.iter().any(|outcome| !outcome.is_open());
+    // What the new rows say of a trade under way is the later word, unless it was closed before.
+    let replaces_open = !new_closed.is_empty() || (!was_closed && !new_open.is_empty());
+    let keeps_new_open = replaces_open || !was_closed;
+    stored.retain(|outcome| !(outcome.is_open() && replaces_open) || new.contains(outcome));
+    stored.extend(new_closed);
+    if keeps_new_open {
+        stored.extend(new_open);
+    }
+    stored
+}
+
+/// The rows that are there and, one for one, not among the others.
+fn without(rows: &[Outcome], others: &[Outcome]) -> Vec<Outcome> {
+    let mut others: Vec<_> = others.iter().collect();
+    let mut left = Vec::new();
+    for row in rows {
+        match others.iter().position(|other| *other == row) {
+            Some(position) => drop(others.swap_remove(position)),
+            None => left.push(row.clone()),
+        }
+    }
+    left
 }
 
 fn table(outcomes: &[Outcome]) -> Result<RecordBatch> {

@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::Int32Type;
 use super::chunk::{Chunk, Values, mismatch};
 use super::columns::TOKEN_PRICES;
 use super::mantissas::{DoesNotFit, Mantissas};
-use super::read::Failure;
+use super::read::{Failure, Place};
 use super::spill::{Segment, Spill};
 use crate::dataset::{NO_VOLUME, Series};
 use crate::error::Result;
@@ -28,6 +28,8 @@ pub(super) struct Piece {
     pub(super) mantissas: Mantissas,
     /// Empty where all are null.
     pub(super) volumes: Series<i128>,
+    /// Where each comes from, as [`Place::packed`] has it; empty where nobody asks which is later.
+    pub(super) places: Series<u64>,
 }
 
 impl Piece {
@@ -44,6 +46,10 @@ impl Piece {
                 values: Series::shared(&columns.mantissas, start, rows),
             },
             volumes,
+            places: match columns.places.is_empty() {
+                true => Series::default(),
+                false => Series::shared(&columns.places, start, rows),
+            },
         }
     }
 
@@ -58,11 +64,12 @@ impl Piece {
             volumes.resize(rows, NO_VOLUME);
         }
         self.timestamps.append_run(&other.timestamps);
+        self.places.append_run(&other.places);
         Ok(())
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.timestamps.len() * 16 + self.volumes.len() * 16
+        self.timestamps.len() * 16 + self.volumes.len() * 16 + self.places.len() * 8
     }
 }
 
@@ -70,6 +77,7 @@ impl Piece {
 pub(super) struct PriceCollector {
     pub(super) tokens: Vec<CollectedToken>,
     pub(super) with_volumes: bool,
+    with_places: bool,
     by_address: HashMap<Arc<str>, u32>,
     dictionary: Dictionary,
     bytes: usize,
@@ -112,10 +120,12 @@ struct Dictionary {
 }
 
 impl PriceCollector {
-    pub(super) fn new(budget_bytes: usize, spill_path: PathBuf) -> Self {
+    /// `with_places` where it matters which of two rows is the later one.
+    pub(super) fn new(budget_bytes: usize, spill_path: PathBuf, with_places: bool) -> Self {
         Self {
             tokens: Vec::new(),
             with_volumes: false,
+            with_places,
             by_address: HashMap::new(),
             dictionary: Dictionary::default(),
             bytes: 0,
@@ -125,9 +135,9 @@ impl PriceCollector {
     }
 
     /// Takes chunks of prices.
-    pub(super) fn take(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, chunk: &Chunk, place: Place) -> Result<(), Failure> {
         match PriceRows::of(chunk) {
-            Some(rows) => self.collect(&rows),
+            Some(rows) => self.collect(&rows, place),
             None => Ok(()),
         }
     }
@@ -203,7 +213,7 @@ impl PriceCollector {
         Some(position as usize)
     }
 
-    fn collect(&mut self, rows: &PriceRows<'_>) -> Result<(), Failure> {
+    fn collect(&mut self, rows: &PriceRows<'_>, place: Place) -> Result<(), Failure> {
         let values = rows.tokens.values().as_string::<i32>();
         self.use_dictionary(values);
         let volumes = rows
@@ -216,6 +226,15 @@ impl PriceCollector {
             mantissas: rows.mantissas.clone(),
             scales: Cow::Borrowed(rows.scales),
             volumes: volumes.map_or_else(|| Vec::new().into(), volume_values),
+            places: match self.with_places {
+                true => {
+                    // What is stored is 0.
+                    let first = place.packed() + 1;
+                    let rows = rows.timestamps.len() as u64;
+                    (first..first + rows).collect()
+                }
+                false => Vec::new().into(),
+            },
         };
         match columns.grouped(values.len()) {
             Some((grouped, order)) => self.collect_runs(&grouped, values, &order)?,
@@ -269,6 +288,9 @@ impl PriceCollector {
                 volumes.extend_from_slice(&columns.volumes[start..end]);
             }
             piece.timestamps.append_run(&columns.timestamps[start..end]);
+            if !columns.places.is_empty() {
+                piece.places.append_run(&columns.places[start..end]);
+            }
             if !piece.volumes.is_empty() {
                 let rows = piece.timestamps.len();
                 piece.volumes.to_mut().resize(rows, NO_VOLUME);
@@ -287,6 +309,8 @@ struct Columns<'c> {
     mantissas: ScalarBuffer<i64>,
     scales: Cow<'c, [u8]>,
     volumes: ScalarBuffer<i128>,
+    /// Empty where nobody asks.
+    places: ScalarBuffer<u64>,
 }
 
 impl Columns<'_> {
@@ -318,17 +342,16 @@ impl Columns<'_> {
             order[*place as usize] = row as u32;
             *place += 1;
         }
-        let volumes = if self.volumes.is_empty() {
-            &[][..]
-        } else {
-            &order
-        };
+        let unless_empty = |is_empty: bool| if is_empty { &[][..] } else { &order[..] };
+        let volumes = unless_empty(self.volumes.is_empty());
+        let places = unless_empty(self.places.is_empty());
         let grouped = Columns {
             keys: pick(&self.keys, &order).into(),
             timestamps: pick(&self.timestamps, &order).into(),
             mantissas: pick(&self.mantissas, &order).into(),
             scales: pick(&self.scales, &order).into(),
             volumes: pick(&self.volumes, volumes).into(),
+            places: pick(&self.places, places).into(),
         };
         Some((grouped, order))
     }

@@ -228,13 +228,17 @@ impl Units {
         }
     }
 
+    /// The position of the file among the inputs.
+    pub(super) fn input(&self, place: Place) -> usize {
+        self.0.get(place.unit as usize).map_or(0, |(file, _)| *file)
+    }
+
     pub(super) fn file(&self, names: &[String], place: Place) -> String {
-        let file = self.0.get(place.unit as usize).map_or(0, |(file, _)| *file);
-        names.get(file).cloned().unwrap_or_default()
+        names.get(self.input(place)).cloned().unwrap_or_default()
     }
 
     pub(super) fn locate(&self, names: &[String], place: Place) -> (String, u64) {
-        let file = self.0.get(place.unit as usize).map_or(0, |(file, _)| *file);
+        let file = self.input(place);
         let units = self.0.iter().take(place.unit as usize);
         let before: u64 = units
             .filter(|(of, _)| *of == file)

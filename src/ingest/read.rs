@@ -33,6 +33,20 @@ pub(super) struct Place {
     pub(super) row: u64,
 }
 
+impl Place {
+    /// In one number, in the same order.
+    pub(super) fn packed(self) -> u64 {
+        self.unit << 32 | self.row & u64::from(u32::MAX)
+    }
+
+    pub(super) fn unpacked(packed: u64) -> Self {
+        Self {
+            unit: packed >> 32,
+            row: packed & u64::from(u32::MAX),
+        }
+    }
+}
+
 /// What reading the files of one table gave.
 pub(super) struct Reading<S> {
     pub(super) sinks: Vec<S>,
@@ -43,6 +57,22 @@ pub(super) struct Reading<S> {
 }
 
 impl<S> Reading<S> {
+    /// What is known of the rows, without what took them.
+    pub(super) fn without_sinks(self) -> Reading<()> {
+        Reading {
+            sinks: Vec::new(),
+            rows: self.rows,
+            rounded: self.rounded,
+            units: self.units,
+            files: self.files,
+        }
+    }
+
+    /// The position of the file of a place among the inputs.
+    pub(super) fn file(&self, place: Place) -> usize {
+        self.units.input(place)
+    }
+
     /// The file and the row, counted from 1, of a place.
     pub(super) fn locate(&self, place: Place) -> (String, u64) {
         self.units.locate(&self.files, place)

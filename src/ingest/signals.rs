@@ -10,8 +10,8 @@ use datafusion::arrow::datatypes::DataType;
 use super::chunk::Chunk;
 use super::columns::SIGNALS as COLUMNS;
 use super::read::{Failure, Place, Reading, Sink};
-use super::rows::{Contradiction, Merged, optional};
-use super::timestamp;
+use super::rows::{Contradiction, Contradictions, Earlier, Merged, optional};
+use super::{OnConflict, timestamp};
 use crate::error::Result;
 use crate::schema::{FACTOR, FACTORS, SCORE, SIGNALS};
 
@@ -64,6 +64,21 @@ impl Signal {
         let [ours, theirs] = [ours, theirs].map(|mut texts| texts.swap_remove(column));
         (COLUMNS.columns[column].name, ours, theirs)
     }
+
+    /// That this one says something else than an earlier one, which was read there or is stored.
+    fn contradiction(&self, place: Place, other: &Self, at: Option<Place>) -> Contradiction {
+        let (column, later, earlier) = self.difference(other);
+        Contradiction {
+            place,
+            column,
+            of: format!("signal {}", self.id),
+            later,
+            earlier: match at {
+                Some(at) => Earlier::Read(earlier, at),
+                None => Earlier::Stored(earlier),
+            },
+        }
+    }
 }
 
 /// Signals of one thread, each with its place for errors.
@@ -81,7 +96,11 @@ impl Sink for SignalCollector {
 }
 
 /// The stored signals and the new ones.
-pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>) -> Result<Merged> {
+pub(super) fn merge(
+    stored: &RecordBatch,
+    mut reading: Reading<SignalCollector>,
+    on_conflict: OnConflict,
+) -> Result<Merged> {
     let sinks = std::mem::take(&mut reading.sinks);
     // Sorted where they are: they are large.
     let mut new: Vec<_> = sinks.iter().flat_map(|sink| &sink.0).collect();
@@ -93,11 +112,7 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
     let mut signals: Vec<_> = signals.iter().collect();
     signals.sort_unstable_by(|a, b| a.id.cmp(&b.id));
 
-    let mut contradiction: Option<Contradiction> = None;
-    let mut contradicts = |found: Contradiction| match &contradiction {
-        Some(earlier) if earlier.place <= found.place => {}
-        _ => contradiction = Some(found),
-    };
+    let mut contradictions = Contradictions::new(on_conflict);
     let mut added: Vec<&Signal> = Vec::new();
     let mut duplicates = 0;
     let mut duplicate = None;
@@ -105,38 +120,32 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
         let [(first, first_place), rest @ ..] = same else {
             continue;
         };
+        // The row that holds of those that are read.
+        let mut holds = (first, *first_place);
         for (again, place) in rest {
-            if again == first {
+            if again == holds.0 {
                 duplicates += 1;
                 duplicate = duplicate.min(Some(*place)).or(Some(*place));
                 continue;
             }
-            let (column, found, expected) = again.difference(first);
-            let (file, row) = reading.locate(*first_place);
-            contradicts(Contradiction {
-                place: *place,
-                column,
-                found: format!("{found} for signal {}", first.id),
-                expected: format!("{expected} as in {file}, row {row}: one signal for each id"),
-            });
+            contradictions.note(again.contradiction(*place, holds.0, Some(holds.1)));
+            if on_conflict == OnConflict::Replace {
+                holds = (again, *place);
+            }
         }
+        let (holds, place) = holds;
         match signals.binary_search_by(|signal| signal.id.cmp(&first.id)) {
-            Err(_) => added.push(first),
-            Ok(position) if signals[position] == first => {}
+            Err(_) => added.push(holds),
+            Ok(position) if signals[position] == holds => {}
             Ok(position) => {
-                let (column, found, expected) = first.difference(signals[position]);
-                contradicts(Contradiction {
-                    place: *first_place,
-                    column,
-                    found: format!("{found} for signal {}", first.id),
-                    expected: format!("{expected}, which the stored history holds"),
-                });
+                contradictions.note(holds.contradiction(place, signals[position], None));
+                if on_conflict == OnConflict::Replace {
+                    signals[position] = holds;
+                }
             }
         }
     }
-    if let Some(contradiction) = contradiction {
-        return Err(contradiction.error(&reading));
-    }
+    contradictions.check(&reading)?;
     let added_count = added.len() as u64;
     signals.append(&mut added);
     signals.sort_unstable();
@@ -146,6 +155,7 @@ pub(super) fn merge(stored: &RecordBatch, mut reading: Reading<SignalCollector>)
         added_count,
         reading,
         (duplicates, duplicate),
+        contradictions,
     )
 }
 

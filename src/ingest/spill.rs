@@ -26,6 +26,7 @@ pub(super) struct Segment {
     pub(super) rows: usize,
     scale: u8,
     with_volumes: bool,
+    with_places: bool,
 }
 
 impl Spill {
@@ -64,11 +65,13 @@ impl Spill {
             file.write_all(piece.timestamps.to_byte_slice())?;
             file.write_all(piece.mantissas.values.to_byte_slice())?;
             file.write_all(piece.volumes.to_byte_slice())?;
+            file.write_all(piece.places.to_byte_slice())?;
             token.segments.push(Segment {
                 offset: self.bytes,
                 rows: piece.timestamps.len(),
                 scale: piece.mantissas.scale,
                 with_volumes: !piece.volumes.is_empty(),
+                with_places: !piece.places.is_empty(),
             });
             self.bytes += piece.bytes() as u64;
         }
@@ -97,11 +100,13 @@ impl Spill {
         let Some(file) = &self.file else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let width = if segment.with_volumes { 32 } else { 16 };
-        let mut bytes = vec![0; segment.rows * width];
+        let volume_width = if segment.with_volumes { 16 } else { 0 };
+        let place_width = if segment.with_places { 8 } else { 0 };
+        let mut bytes = vec![0; segment.rows * (16 + volume_width + place_width)];
         file.get_ref().read_exact_at(&mut bytes, segment.offset)?;
         let (timestamps, rest) = bytes.split_at(segment.rows * 8);
-        let (mantissas, volumes) = rest.split_at(segment.rows * 8);
+        let (mantissas, rest) = rest.split_at(segment.rows * 8);
+        let (volumes, places) = rest.split_at(segment.rows * volume_width);
         let numbers = |bytes: &[u8]| -> Vec<i64> {
             let (numbers, _) = bytes.as_chunks::<8>();
             numbers
@@ -110,6 +115,7 @@ impl Spill {
                 .collect()
         };
         let (volumes, _) = volumes.as_chunks::<16>();
+        let (places, _) = places.as_chunks::<8>();
         Ok(Piece {
             timestamps: numbers(timestamps).into(),
             mantissas: Mantissas {
@@ -119,6 +125,11 @@ impl Spill {
             volumes: volumes
                 .iter()
                 .map(|volume| i128::from_ne_bytes(*volume))
+                .collect::<Vec<_>>()
+                .into(),
+            places: places
+                .iter()
+                .map(|place| u64::from_ne_bytes(*place))
                 .collect::<Vec<_>>()
                 .into(),
         })

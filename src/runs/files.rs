@@ -42,6 +42,9 @@ pub const RUN_TABLES: [RunTable; 3] = [
     },
 ];
 
+/// The file whose lock is held as long as a run is under way.
+pub const LOCK_FILE: &str = "lock";
+
 /// Where the rows of a run are.
 pub fn directory(workspace: &Path, id: &str) -> PathBuf {
     workspace.join("runs").join(id)
@@ -105,10 +108,19 @@ pub fn sync(workspace: &Path, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes what a run that did not complete has written.
+/// Removes what a run that did not complete has written: what bears our names, and its directory if
+/// nothing else is left in it.
 pub fn remove(workspace: &Path, id: &str) {
+    let directory = directory(workspace, id);
+    if !fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
+        return;
+    }
     // The run is over, whatever stays.
-    let _ = fs::remove_dir_all(directory(workspace, id));
+    for table in &RUN_TABLES {
+        let _ = fs::remove_file(path(workspace, id, table));
+    }
+    let _ = fs::remove_file(directory.join(LOCK_FILE));
+    let _ = fs::remove_dir(directory);
 }
 
 /// Whether the rows of a run are in this workspace.

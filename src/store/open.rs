@@ -1,7 +1,8 @@
 //! Opens the database of the state: connects, sees to its tables, finds out whether it can be
 //! written.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
+use super::client::Statement;
 use super::{Access, Database, Opened, Place, Pool, STATE_FILE, Server, migrations};
 use crate::error::{Error, Result};
 
@@ -64,11 +66,13 @@ pub(super) async fn or_make(place: &Place) -> Result<Opened> {
         path: workspace.clone(),
         problem,
     };
-    std::fs::create_dir_all(workspace)
+    make_directory(workspace)
         .and_then(|()| try_to_write(workspace))
+        .and_then(|()| make_state(workspace))
         .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
     let url = sqlite_url(workspace, "mode=rwc")?;
     let database = connect(&url, SQLITE_SETTINGS, place, CONNECTIONS_MAX).await?;
+    refuse_others(&database, workspace).await?;
     migrations::run(&database).await?;
     Ok(Opened {
         database,
@@ -156,14 +160,74 @@ const ROOM_BYTES: usize = 64 << 10;
 /// Finds out whether the state can be written, and if not, why. SQLite keeps files of its own beside
 /// the database, so that the directory counts, and so does the room that is left on the disk.
 fn try_to_write(workspace: &Path) -> io::Result<()> {
-    let probe = workspace.join(format!("{STATE_FILE}.probe-{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; ROOM_BYTES]);
-    let _ = std::fs::remove_file(&probe);
-    written?;
+    write_probe(workspace)?;
     let state = workspace.join(STATE_FILE);
     match std::fs::File::options().append(true).open(state) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Writes a file that has no name, or where there are none such, a name that nothing has.
+fn write_probe(workspace: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Ok(mut file) = std::fs::File::options()
+        .write(true)
+        .custom_flags(libc::O_TMPFILE)
+        .open(workspace)
+    {
+        return file.write_all(&[0; ROOM_BYTES]);
+    }
+    let probe = workspace.join(format!("{STATE_FILE}.probe-{}", uuid::Uuid::new_v4()));
+    let mut file = std::fs::File::create_new(&probe)?;
+    let written = file.write_all(&[0; ROOM_BYTES]);
+    let _ = std::fs::remove_file(&probe);
+    written
+}
+
+/// Makes a workspace that is not there, for nobody but its user.
+fn make_directory(workspace: &Path) -> io::Result<()> {
+    if workspace.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = workspace.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(workspace) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && workspace.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes an empty file that only its user may read: users' verifiers are in it. SQLite gives the
+/// files beside it the same permissions.
+fn make_state(workspace: &Path) -> io::Result<()> {
+    let made = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(workspace.join(STATE_FILE));
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a database that holds tables and none of ours.
+async fn refuse_others(database: &Database, workspace: &Path) -> Result<()> {
+    let select = "select count(*) from sqlite_master \
+                  where not exists (select 1 from sqlite_master where name = 'hindsight_migrations')";
+    let rows = database.rows(Statement::new(select)).await?;
+    let others = rows.first().map(|row| row.get::<i64>(0)).transpose();
+    let others = others.map_err(|error| database.failed(error))?;
+    match others.unwrap_or(0) {
+        0 => Ok(()),
+        _ => Err(Error::Workspace {
+            path: workspace.join(STATE_FILE),
+            problem: "is not hindsight's: it holds tables of another program. Nothing in it was \
+                      touched; name another workspace with --data, such as --data ./hindsight-data"
+                .into(),
+        }),
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use super::client::Statement;
 use super::{Database, Dialect};
 use crate::error::{Error, Result};
+use crate::runs::files;
 
-const LOCK_FILE: &str = "lock";
 /// How often a run says that it is under way, and how long it may be silent.
 const BEAT: Duration = Duration::from_secs(5);
 const SILENCE_MICROS: i64 = 30_000_000;
@@ -103,7 +103,7 @@ pub(super) async fn is_alive(
 }
 
 fn lock_path(workspace: &Path, id: &str) -> PathBuf {
-    crate::runs::files::directory(workspace, id).join(LOCK_FILE)
+    files::directory(workspace, id).join(files::LOCK_FILE)
 }
 
 fn lock_file(path: &Path) -> std::io::Result<File> {

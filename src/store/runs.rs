@@ -7,7 +7,7 @@ use super::running::{self, Running};
 use super::scenarios::{from_json, to_json};
 use super::{Access, Database, Store, now};
 use crate::error::{Error, Result};
-use crate::runs::{Run, Status, Texts};
+use crate::runs::{Run, Status, Texts, files};
 
 const COLUMNS: &str = "id, scenario, label, status, started_by, started_at, completed_at, \
                        error_message, dataset, engine_version, parameters, results, phase, \
@@ -70,7 +70,12 @@ impl Store {
         }
         if self.can_write().await {
             for id in &dead {
-                mark_interrupted(&database, id).await?;
+                // Only who has marked it, lest a run be harmed that has just completed.
+                if mark_interrupted(&database, id).await?
+                    && let Some(workspace) = workspace
+                {
+                    files::remove(workspace, id);
+                }
             }
             // One may have ended by itself between the two looks.
             return read_runs(&database, ids).await;
@@ -205,14 +210,14 @@ async fn is_cancel_requested(database: &Database, id: &str) -> Result<bool> {
 
 const INTERRUPTED: &str = "the process that ran it ended before it did";
 
-async fn mark_interrupted(database: &Database, id: &str) -> Result<()> {
+/// Whether it was still taken for running.
+async fn mark_interrupted(database: &Database, id: &str) -> Result<bool> {
     let mark = Statement::new(
         "update hindsight.backtest_results set status = 'interrupted', completed_at = $2, \
          error_message = $3, phase = null where id = $1 and status = 'running'",
     );
     let mark = mark.bind(id).bind(now()).bind(INTERRUPTED);
-    database.execute(mark).await?;
-    Ok(())
+    Ok(database.execute(mark).await? > 0)
 }
 
 async fn read_runs(database: &Database, ids: Option<&[String]>) -> Result<Vec<Run>> {

@@ -4,6 +4,8 @@
 //! the variable is not set. Nothing here waits for a moment that suits it.
 
 mod disk;
+mod faults;
+mod foreign;
 mod load;
 mod runs;
 mod settings;

@@ -77,6 +77,7 @@ impl TestEngine {
             signals: file("signals.parquet"),
             prices: file("token_prices.parquet"),
             trades: file("trade_outcomes.parquet"),
+            ..LoadRequest::default()
         };
         let workspace = TempDir::new().unwrap();
         ingest::load(workspace.path(), &request, &NoProgress).unwrap();

@@ -90,6 +90,7 @@ pub fn tiny_fingerprint() -> String {
         signals: file("signals"),
         prices: file("token_prices"),
         trades: file("trade_outcomes"),
+        ..LoadRequest::default()
     };
     load(workspace.path(), &request, &NoProgress)
         .unwrap()

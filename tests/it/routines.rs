@@ -17,6 +17,7 @@ fn every_function_is_documented_with_an_example_that_runs() {
         signals: file("signals.parquet"),
         prices: file("token_prices.parquet"),
         trades: file("trade_outcomes.parquet"),
+        ..hindsight::ingest::LoadRequest::default()
     };
     hindsight::ingest::load(workspace.path(), &request, &hindsight::ingest::NoProgress).unwrap();
     let engine = block_on(Engine::open(workspace.path())).unwrap();

@@ -32,6 +32,7 @@ static HISTORY: LazyLock<TempDir> = LazyLock::new(|| {
         signals: file(files.signals),
         prices: file(files.prices),
         trades: file(files.trades),
+        ..LoadRequest::default()
     };
     ingest::load(workspace.path(), &request, &NoProgress).unwrap();
     workspace

@@ -28,6 +28,7 @@ fn workspace() -> tempfile::TempDir {
         signals: file("signals.parquet"),
         prices: file("token_prices.parquet"),
         trades: file("trade_outcomes.parquet"),
+        ..hindsight::ingest::LoadRequest::default()
     };
     hindsight::ingest::load(workspace.path(), &request, &hindsight::ingest::NoProgress).unwrap();
     workspace

@@ -42,6 +42,7 @@ fn small_history(folder: &TempDir) -> Dataset {
         signals: file(&files.signals),
         prices: file(&files.prices),
         trades: file(&files.trades),
+        ..LoadRequest::default()
     };
     let workspace = folder.path().join("workspace");
     ingest::load(&workspace, &request, &NoProgress).unwrap();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
 use super::input::{Input, Inputs};
-use super::{Phase, Progress, timestamp};
+use super::{OnConflict, Phase, Progress, timestamp};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::parameters::{self, PARAMETERS};
@@ -35,6 +35,8 @@ pub struct DatabaseRequest {
     pub full: bool,
     /// The tables to load by their names; all where there is none.
     pub only: Vec<String>,
+    /// What holds where rows contradict each other.
+    pub on_conflict: OnConflict,
     /// Queries that stand for tables, by the names of the tables.
     pub queries: BTreeMap<&'static str, String>,
 }

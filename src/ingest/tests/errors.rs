@@ -211,7 +211,7 @@ fn a_row_that_contradicts_another_names_both() {
     let bench = Bench::new();
     assert_eq!(
         bench.refusal("signals", &format!("{SIGNAL_HEADER}a,2025-01-01,T,1,0\nb,2025-01-01,T,1,0\na,2025-01-01,T,2,0\n")),
-        "signals.csv: row 3, column score: found 2 for signal a, expected 1 as in {dir}signals.csv, row 1: one signal for each id".replace("{dir}", "")
+        "signals.csv: row 3, column score: found 2 for signal a, expected 1 as in {dir}signals.csv, row 1: one row for each id; --on-conflict replace takes the later value, --on-conflict keep the earlier one".replace("{dir}", "")
     );
     let one = bench.file(
         "one.csv",
@@ -226,7 +226,8 @@ fn a_row_that_contradicts_another_names_both() {
         message,
         format!(
             "{two}: row 2, column price: found 0.25 for token T at 2025-01-01T00:00:00Z, expected \
-             0.5 as in {one}, row 2: one value for each instant"
+             0.5 as in {one}, row 2: one value for each instant; --on-conflict replace takes \
+             the later value, --on-conflict keep the earlier one"
         )
     );
     assert_eq!(
@@ -235,7 +236,8 @@ fn a_row_that_contradicts_another_names_both() {
             &format!("{PRICE_HEADER}T,2025-01-01,1,10\nT,2025-01-01,1,\nT,2025-01-01,1.0,11\n")
         ),
         "prices.csv: row 3, column volume_24h: found 11 for token T at 2025-01-01T00:00:00Z, \
-         expected 10 as in prices.csv, row 1: one value for each instant"
+         expected 10 as in prices.csv, row 1: one value for each instant; --on-conflict replace \
+         takes the later value, --on-conflict keep the earlier one"
     );
 }
 
@@ -269,10 +271,15 @@ fn a_row_that_contradicts_the_stored_history_says_so() {
             "outcomes",
             OUTCOME_HEADER,
             "a,2025-01-01,2025-01-02,1,0.75",
-            "outcomes.csv: row 1, column realized_pnl_sol: found 0.75 for signal a, expected 0.5, which the stored history holds for that exit",
+            "outcomes.csv: row 1, column realized_pnl_sol: found 0.75 for the exit of signal a at 2025-01-02T00:00:00Z, expected 0.5, which the stored history holds",
         ),
     ] {
-        assert_eq!(bench.refusal(table, &format!("{header}{row}\n")), expected);
+        let ways_out =
+            "; --on-conflict replace takes the later value, --on-conflict keep the earlier one";
+        assert_eq!(
+            bench.refusal(table, &format!("{header}{row}\n")),
+            format!("{expected}{ways_out}")
+        );
     }
     assert_eq!(bench.open().generation, 1);
 }

@@ -47,7 +47,7 @@ fn two_loads_equal_one() {
     assert_eq!((third.prices.added, third.signals.added), (0, 0));
     assert_eq!(third.fingerprint, expected.fingerprint);
     assert_eq!(third.findings, expected.findings);
-    assert_eq!(third.generation, 3);
+    assert_eq!((third.generation, third.is_new), (2, false));
 }
 
 #[test]
@@ -181,10 +181,10 @@ fn findings_tell_what_is_odd() {
             ("token_prices", "duplicate_rows", "info", 1),
             ("token_prices", "zero_prices", "warning", 1),
             ("token_prices", "price_gaps", "info", 1),
-            ("trade_outcomes", "duplicate_rows", "info", 1),
             ("trade_outcomes", "rounded_values", "info", 2),
+            ("trade_outcomes", "identical_rows", "info", 1),
             ("trade_outcomes", "unknown_signal", "warning", 1),
-            ("trade_outcomes", "other_token", "warning", 1),
+            ("trade_outcomes", "other_token", "warning", 2),
         ]
     );
     let dataset = bench.open();

@@ -5,6 +5,7 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod corrections;
 mod disk;
 mod errors;
 mod formats;
@@ -48,6 +49,7 @@ impl Bench {
             signals: owned(signals),
             prices: owned(prices),
             trades: owned(trades),
+            ..LoadRequest::default()
         };
         load(&self.workspace(), &request, &NoProgress)
     }
