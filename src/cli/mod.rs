@@ -28,6 +28,7 @@ mod serve;
 mod settings;
 mod shell;
 mod statements;
+mod status;
 mod sweep;
 mod table;
 mod terminal;
@@ -70,6 +71,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(status::StatusArgs),
     Demo(demo::DemoArgs),
     Load(load::LoadArgs),
     Run(run::RunArgs),
@@ -155,6 +157,7 @@ async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
     let workspace = cli.workspace;
     configuration::apply(&workspace)?;
     match cli.command {
+        Command::Status(arguments) => status::execute(&workspace, arguments, &interrupt).await,
         Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
         Command::Run(arguments) => run::execute(&workspace, arguments).await,

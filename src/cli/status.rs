@@ -1,0 +1,193 @@
+//! `hindsight status`: what a workspace holds, and whether it is as it was written.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Args;
+use hindsight::dataset::{Dataset, Verified};
+use hindsight::{Engine, Error};
+
+use super::failure::Failure;
+use super::interrupt::Interrupt;
+use super::numbers::grouped;
+use super::output::{Format, Output};
+use super::table::{Cell, Column, Table};
+use super::terminal::{aside, remark, seconds, stdout};
+use super::values::{Form, write_value};
+use super::workspace::Workspace;
+
+/// Show what the workspace holds: period, rows, fingerprint, state, runs under way
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  hindsight status\n  \
+                  hindsight status --verify\n  \
+                  hindsight status --format json | jq .fingerprint")]
+pub struct StatusArgs {
+    /// Read everything back: every byte of the dataset, its fingerprint, and the rows of stored
+    /// runs; what is not as it was written is named, and the exit code is 3
+    #[arg(long)]
+    verify: bool,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub async fn execute(
+    workspace: &Workspace,
+    arguments: StatusArgs,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let mut output = Output::new(arguments.format)?;
+    if arguments.verify {
+        // Before it is opened, which a damaged one may not let itself be.
+        verify_dataset(workspace, interrupt).await?;
+    }
+    let engine = workspace.open().await?;
+    if arguments.verify {
+        verify_runs(&engine).await?;
+    }
+    let sql = query(workspace, &engine);
+    match arguments.format {
+        Format::Table => print(&engine, &sql).await,
+        _ => output.write(engine.run(&sql).await?, true).await,
+    }
+}
+
+/// One row that says it all.
+fn query(workspace: &Path, engine: &Engine) -> String {
+    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let dataset = engine.dataset();
+    let mut sql = format!(
+        "select {} as workspace, {} as generation, {} as fingerprint",
+        literal(&workspace.display().to_string()),
+        dataset.generation,
+        literal(&dataset.fingerprint),
+    );
+    for (what, name) in [
+        ("count(*) from signals", "signals"),
+        ("count(*) from token_prices", "token_prices"),
+        ("count(*) from trade_outcomes", "trade_outcomes"),
+        ("min(timestamp) from signals", "first_signal"),
+        ("max(timestamp) from signals", "last_signal"),
+        ("min(timestamp) from token_prices", "first_price"),
+        ("max(timestamp) from token_prices", "last_price"),
+        ("count(*) from data_quality", "findings"),
+    ] {
+        // To a string nothing cannot be written.
+        let _ = write!(sql, ", (select {what}) as {name}");
+    }
+    let state = literal(&engine.store().place().to_string());
+    sql + &format!(
+        ", {state} as state, (select count(*) from backtests) as stored_runs, \
+         (select count(*) from backtest_progress) as runs_under_way"
+    )
+}
+
+/// One line for each column, and what is under way below.
+async fn print(engine: &Engine, sql: &str) -> Result<(), Failure> {
+    let batches = engine.sql(sql).await?;
+    let mut out = stdout();
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        let schema = batch.schema();
+        let names = schema.fields().iter();
+        let mut table = Table::new(names.map(|field| Column::left(field.name())).collect());
+        let mut cells = Vec::with_capacity(batch.num_columns());
+        for column in batch.columns() {
+            let mut text = String::new();
+            match column.is_null(0) {
+                true => text.push_str("none"),
+                false => write_value(&mut text, column, 0, Form::Text)?,
+            }
+            cells.push(Cell::plain(text));
+        }
+        table.push(cells);
+        let mut text = String::new();
+        let _ = table.write_vertically(&mut text);
+        out.write_all(text.as_bytes())?;
+    }
+    out.flush()?;
+    let under_way = "select backtest_id, phase, signals_processed, total_signals, \
+                     progress_percent, elapsed_seconds from backtest_progress";
+    let runs = engine.sql(under_way).await?;
+    if runs.iter().any(|batch| batch.num_rows() > 0) {
+        remark("");
+        let mut output = Output::new(Format::Table)?;
+        output.write(engine.run(under_way).await?, true).await?;
+    }
+    Ok(())
+}
+
+/// Reads the dataset back, and names every file that is not as it was written.
+async fn verify_dataset(workspace: &Path, interrupt: &Interrupt) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (directory, listener) = (workspace.to_owned(), interrupt.clone());
+    let verified = interrupt
+        .write(move || Dataset::verify(&directory, &|| listener.is_set()))
+        .await?;
+    let Verified {
+        bytes,
+        digests,
+        mut damage,
+    } = verified;
+    if let Some(last) = damage.pop() {
+        for damage in damage {
+            let (path, problem) = (damage.path.display(), damage.problem);
+            remark(format_args!("{path}: {problem}"));
+        }
+        let error = Error::Workspace {
+            path: last.path,
+            problem: last.problem,
+        };
+        return Err(Failure::from(error).with_hint(
+            "restore the workspace from a backup, or load the history into a new workspace",
+        ));
+    }
+    if bytes == 0 {
+        return Ok(());
+    }
+    let compared = match digests {
+        0 => "its fingerprint is that of its rows; an earlier version noted no digests of files",
+        _ => "every byte is as it was written, and the fingerprint is that of the rows",
+    };
+    aside(format_args!(
+        "read {} bytes of the dataset back in {}: {compared}",
+        grouped(bytes),
+        seconds(started.elapsed())
+    ));
+    Ok(())
+}
+
+/// Reads the rows of stored runs back: as many as each run says it has.
+async fn verify_runs(engine: &Engine) -> Result<(), Failure> {
+    // Joined on the id: a run of which there is nothing is found too.
+    let missing = "\
+        select b.id, b.simulated_total_trades as trades, coalesce(t.n, 0) as found_trades, \
+            b.total_signals as signals, coalesce(c.n, 0) as found_comparisons, \
+            coalesce(e.n, 0) as found_points \
+        from backtests as b \
+        left join (select backtest_id, count(*) as n from simulated_trades group by 1) as t \
+            on t.backtest_id = b.id \
+        left join (select backtest_id, count(*) as n from trade_comparisons group by 1) as c \
+            on c.backtest_id = b.id \
+        left join (select backtest_id, count(*) as n from equity_curves group by 1) as e \
+            on e.backtest_id = b.id \
+        where b.status = 'completed' and (coalesce(t.n, 0) <> b.simulated_total_trades \
+            or coalesce(c.n, 0) <> b.total_signals or coalesce(e.n, 0) <> b.total_signals)";
+    let found = engine.sql(missing).await?;
+    let rows: usize = found.iter().map(|batch| batch.num_rows()).sum();
+    if rows == 0 {
+        return Ok(());
+    }
+    let mut output = Output::new(Format::Table)?;
+    output.write(engine.run(missing).await?, true).await?;
+    let error = Error::Workspace {
+        path: engine.store().place().to_string().into(),
+        problem: format!("{rows} stored runs do not have the rows in this workspace that they say"),
+    };
+    Err(Failure::from(error).with_hint(
+        "copy the folder runs of the workspace where they were run, or run them again; what they \
+         came to is in backtests",
+    ))
+}
