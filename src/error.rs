@@ -18,8 +18,7 @@ pub enum Error {
     #[error("{file}: row {row}, column {column}: found {found}, expected {expected}")]
     InputValue {
         file: String,
-        /// Counted from 1, the header of a CSV file not counted.
-        row: u64,
+        row: InputRow,
         column: String,
         found: String,
         expected: String,
@@ -99,6 +98,9 @@ pub enum Error {
         /// Counted in characters from 1.
         position: usize,
     },
+    /// Another error, with the way out.
+    #[error("{error}")]
+    Hinted { error: Box<Self>, hint: String },
     /// Stopped by Ctrl-C, a cancel request or a timeout.
     #[error("cancelled")]
     Cancelled,
@@ -111,6 +113,23 @@ pub enum Error {
         path: String,
         source: std::io::Error,
     },
+}
+
+/// A row of an input file, counted from 1, the header of a CSV file not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InputRow {
+    pub row: u64,
+    /// The line of the file that it begins in, where it is known.
+    pub line: Option<u64>,
+}
+
+impl std::fmt::Display for InputRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line.filter(|line| *line != self.row) {
+            Some(line) => write!(f, "{} (line {line})", self.row),
+            None => write!(f, "{}", self.row),
+        }
+    }
 }
 
 impl Error {
@@ -133,7 +152,7 @@ impl Error {
             Self::Unsupported(_) => "0A000",
             Self::Usage(_) => "42601",
             Self::Session { state, .. } => state,
-            Self::Located { error, .. } => error.sqlstate(),
+            Self::Located { error, .. } | Self::Hinted { error, .. } => error.sqlstate(),
             Self::Cancelled => "57014",
             Self::Statement(error) => statement_state(error),
         }
@@ -145,7 +164,7 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Workspace { .. } | Self::Database { .. } => 3,
             Self::Cancelled => 130,
-            Self::Located { error, .. } => error.exit_code(),
+            Self::Located { error, .. } | Self::Hinted { error, .. } => error.exit_code(),
             _ => 1,
         }
     }
@@ -164,6 +183,7 @@ impl Error {
             Self::Statement(error) => statement_hint(error),
             Self::Session { hint, .. } => hint.clone(),
             Self::Located { error, .. } => error.hint(),
+            Self::Hinted { hint, .. } => Some(hint.clone()),
             _ => None,
         }
     }
@@ -189,6 +209,20 @@ impl Error {
             message: message.into(),
             hint: Some(hint.into()),
         }
+    }
+
+    /// The same error with a way out, beside the one that it may have.
+    #[must_use]
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        let hint = match self.hint() {
+            Some(first) => format!("{first}; {}", hint.into()),
+            None => hint.into(),
+        };
+        let error = match self {
+            Self::Hinted { error, .. } => error,
+            error => Box::new(error),
+        };
+        Self::Hinted { error, hint }
     }
 
     /// The same error at a place in the statement, unless it has one.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use hindsight::ingest::{
-    self, DatabaseRequest, LoadRequest, LoadSummary, OnConflict, Period, RowCounts, Severity,
+    self, ColumnName, DatabaseRequest, Delimiter, Finding, InputFormat, LoadRequest, LoadSummary,
+    OnConflict, Period, ReadOptions, RowCounts, Severity,
 };
 
 use super::failure::Failure;
@@ -20,8 +21,14 @@ use super::workspace::Url;
 /// Load a history of signals, prices and trades from files or a live PostgreSQL
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Load a history of signals, prices and trades from files: Parquet, CSV or NDJSON, \
-                  also gzip or zstd compressed; or with --from out of a live PostgreSQL.\n\n\
+    long_about = "Load a history of signals, prices and trades from files: Parquet, CSV, NDJSON \
+                  or JSON arrays, also gzip or zstd compressed; or with --from out of a live \
+                  PostgreSQL.\n\n\
+                  Names of columns are found without regard to case, blanks and underscores; \
+                  --column says what a file calls one otherwise, and columns that were not used \
+                  are named. Prices keep 18 fractional digits; further ones are rounded where \
+                  that moves the price by no more than 1e-9 of itself. Timestamps without a zone \
+                  are UTC.\n\n\
                   Rows merge with what the workspace holds: the same rows change nothing, new rows \
                   are added, a row that contradicts the stored history is refused, unless \
                   --on-conflict says which of the two holds. One wrong value and nothing is \
@@ -38,6 +45,8 @@ use super::workspace::Url;
     after_help = "Examples:\n  \
                   hindsight load --signals signals.csv --prices 'prices/*.parquet' --trades trades.csv\n  \
                   hindsight load --prices prices-today.ndjson\n  \
+                  hindsight load --prices candles.csv --column price=close --column timestamp=time\n  \
+                  zcat prices.csv.gz | hindsight load --prices - --input-format csv\n  \
                   hindsight load --from postgres://reader@db.example/trading --since 2025-01-01\n  \
                   hindsight load --from 'postgres:///?service=trading' --query \
                   \"prices=select mint as token_address, at as timestamp, close as price from candles\"\n\n\
@@ -47,7 +56,7 @@ use super::workspace::Url;
                   as for psql."
 )]
 pub struct LoadArgs {
-    /// Files, directories or glob patterns of signals
+    /// Files, directories or glob patterns of signals; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     signals: Vec<String>,
     /// Files, directories or glob patterns of token prices
@@ -56,6 +65,22 @@ pub struct LoadArgs {
     /// Files, directories or glob patterns of the trades that really happened
     #[arg(long, value_name = "FILE", num_args = 1..)]
     trades: Vec<String>,
+    /// What the files call a column, such as price=close, or signals.timestamp=time for one table
+    #[arg(long = "column", value_name = "NAME=THEIRS", conflicts_with = "from",
+        value_parser = |text: &str| ColumnName::parse(text))]
+    columns: Vec<ColumnName>,
+    /// The format of standard input, and of files whose names do not tell: csv, tsv, ndjson, json
+    /// or parquet
+    #[arg(long, value_name = "FORMAT", conflicts_with = "from",
+        value_parser = |text: &str| InputFormat::parse(text))]
+    input_format: Option<InputFormat>,
+    /// What separates the columns of CSV: one character, or tab
+    #[arg(long, value_name = "CHARACTER", conflicts_with = "from",
+        value_parser = |text: &str| Delimiter::parse(text))]
+    delimiter: Option<Delimiter>,
+    /// Round prices to the digits that there is room for, however far that moves them
+    #[arg(long, conflicts_with = "from")]
+    round_prices: bool,
     /// A live PostgreSQL to read the three tables from, as postgres://user@host:5432/database
     #[arg(long, value_name = "URL", conflicts_with_all = ["signals", "prices", "trades"])]
     from: Option<Url>,
@@ -118,6 +143,12 @@ pub async fn execute(
         prices: arguments.prices,
         trades: arguments.trades,
         on_conflict,
+        reading: ReadOptions {
+            columns: arguments.columns,
+            input_format: arguments.input_format,
+            delimiter: arguments.delimiter,
+            round_prices: arguments.round_prices,
+        },
     };
     if request.signals.is_empty() && request.prices.is_empty() && request.trades.is_empty() {
         return Err(Failure::usage(
@@ -238,6 +269,17 @@ fn print_summary(summary: &LoadSummary) {
         ]);
     }
     remark(findings);
-    aside("select * from data_quality shows an example of each");
+    for finding in &summary.findings {
+        aside(sentence(finding));
+    }
+    aside("select * from data_quality shows them again");
     remark("");
+}
+
+/// What a finding says, for people.
+fn sentence(finding: &Finding) -> String {
+    format!(
+        "{} {}: {}",
+        finding.table_name, finding.check_name, finding.example
+    )
 }

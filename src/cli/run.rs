@@ -8,6 +8,7 @@ use clap::Args;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
+use hindsight::ingest::Severity;
 use hindsight::runs::progress::Phase;
 use hindsight::{Engine, Error, Outcome};
 
@@ -58,6 +59,7 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     let mut output = Output::new(arguments.format)?;
     let engine = open_loaded(workspace).await?;
     engine.read_ahead();
+    warn_of_history(&engine);
     let mut call: Vec<String> = arguments.settings.iter().map(Setting::argument).collect();
     if let Some(scenario) = &arguments.scenario {
         call.push(format!("scenario => {}", quoted(scenario)));
@@ -87,6 +89,27 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
         )),
     }
     Ok(())
+}
+
+/// Says what in the history should worry the reader of any result, before there is one.
+fn warn_of_history(engine: &Engine) {
+    const SHOWN: usize = 5;
+    let findings = &engine.dataset().data_quality;
+    let text = |column: &str, row: usize| text(std::slice::from_ref(findings), column, row);
+    let warnings: Vec<_> = (0..findings.num_rows())
+        .filter(|row| text("severity", *row) == Severity::Warning.as_str())
+        .collect();
+    for row in warnings.iter().take(SHOWN) {
+        let [table, check, example] =
+            ["table_name", "check_name", "example"].map(|column| text(column, *row));
+        aside(format_args!("warning: {table} {check}: {example}"));
+    }
+    if warnings.len() > SHOWN {
+        aside(format_args!(
+            "warning: {} more: select * from data_quality where severity = 'warning'",
+            warnings.len() - SHOWN
+        ));
+    }
 }
 
 /// Runs it and stores nothing.

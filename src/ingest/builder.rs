@@ -9,10 +9,13 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::Int32Type;
 
-use super::chunk::{Cell, Chunk, Mismatch, Rounded, Values, mismatch, note_rounded};
+use super::chunk::{Cell, Check, Chunk, Mismatch, Note, Passed, Values, note};
 use super::columns::{Column, Kind, Presence, Table};
-use super::decimal::Decimal;
-use super::{json, timestamp};
+use super::decimal::{Decimal, Rounding};
+use super::explain::{explain, is_null, is_word_for_nothing};
+use super::json;
+use super::names::Unused;
+use super::timestamp::{self, Form, Instant};
 use crate::schema::FACTORS;
 
 /// Builds a chunk row by row.
@@ -20,14 +23,45 @@ pub(super) struct ChunkBuilder {
     table: &'static Table,
     rows: usize,
     columns: Vec<ColumnBuilder>,
+    passed: Passed,
+    /// Keys of JSON objects that are no columns of ours, each once.
+    unused: Vec<Unused>,
 }
 
 impl ChunkBuilder {
-    pub(super) fn new(table: &'static Table) -> Self {
+    pub(super) fn new(table: &'static Table, rounding: Rounding) -> Self {
+        let columns = table.columns.iter();
         Self {
             table,
             rows: 0,
-            columns: table.columns.iter().map(ColumnBuilder::new).collect(),
+            columns: columns
+                .map(|column| ColumnBuilder::new(column, rounding))
+                .collect(),
+            passed: Passed::default(),
+            unused: Vec::new(),
+        }
+    }
+
+    /// Passes lines that are no rows.
+    pub(super) fn pass_lines(&mut self, lines: u64) {
+        self.passed.pass(self.rows as u64, lines);
+    }
+
+    /// Passes a line that repeats the header.
+    pub(super) fn pass_header(&mut self) {
+        self.passed.pass_header(self.rows as u64);
+    }
+
+    /// Notes a key of a JSON object that is no column of ours.
+    #[cold]
+    pub(super) fn note_unused(&mut self, key: &str, near: Option<&'static str>) {
+        /// An object whose keys are data has any number of them.
+        const KEYS_MAX: usize = 1000;
+        if self.unused.len() < KEYS_MAX && !self.unused.iter().any(|known| known.name == key) {
+            self.unused.push(Unused {
+                name: key.to_owned(),
+                near,
+            });
         }
     }
 
@@ -39,12 +73,17 @@ impl ChunkBuilder {
                 None | Some(Cell::Null)
             )
         });
+        let mut unused = Vec::new();
         let from_object = match factors {
-            Some(_) => json::factors(&cells[self.table.score_factors_slot()]).map_err(
-                |(column, found, expected)| self.mismatch(column.into(), found, expected),
-            )?,
+            Some(_) => json::factors(&cells[self.table.score_factors_slot()], &mut unused)
+                .map_err(|(column, found, expected)| {
+                    self.mismatch(column.into(), found, expected)
+                })?,
             None => [const { Cell::Null }; FACTORS.len()],
         };
+        for key in unused {
+            self.note_unused(&key.name, key.near);
+        }
         for (slot, (builder, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
             let cell = match (factors, cell) {
                 (Some(first), Cell::Null) if slot >= first => {
@@ -65,17 +104,24 @@ impl ChunkBuilder {
         self.rows
     }
 
+    /// What is left of it where a row was refused.
+    pub(super) fn into_passed(self) -> Passed {
+        self.passed
+    }
+
     pub(super) fn finish(self) -> Chunk {
-        let mut rounded = Vec::new();
+        let mut notes = Vec::new();
         let columns = self.columns.into_iter().map(|builder| {
-            let (values, lost) = builder.finish();
-            rounded.extend(lost);
+            let (values, of_column) = builder.finish();
+            notes.extend(of_column);
             values
         });
         Chunk {
             rows: self.rows,
             columns: columns.collect(),
-            rounded,
+            notes,
+            passed: self.passed,
+            unused: self.unused,
         }
     }
 
@@ -85,6 +131,7 @@ impl ChunkBuilder {
             column,
             found,
             expected: expected.into(),
+            hint: None,
         }
     }
 }
@@ -94,7 +141,11 @@ pub(super) struct ColumnBuilder {
     column: &'static Column,
     rows: u64,
     values: Building,
-    rounded: Option<Rounded>,
+    rounding: Rounding,
+    rounded: Option<Note>,
+    nothing: Option<Note>,
+    /// How many timestamps of each form there are, and the row of the first.
+    forms: [(u64, u64); Form::ALL.len()],
     /// For the digits of floats.
     scratch: String,
 }
@@ -116,7 +167,7 @@ enum Building {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(column: &'static Column) -> Self {
+    pub(super) fn new(column: &'static Column, rounding: Rounding) -> Self {
         let values = match column.kind {
             Kind::Text => Building::Text(StringBuilder::new()),
             Kind::Token => Building::Token(TokenBuilder::default()),
@@ -140,7 +191,10 @@ impl ColumnBuilder {
             column,
             rows: 0,
             values,
+            rounding,
             rounded: None,
+            nothing: None,
+            forms: Default::default(),
             scratch: String::new(),
         }
     }
@@ -149,14 +203,23 @@ impl ColumnBuilder {
         match self.try_append(cell) {
             Some(rounded) => {
                 if rounded {
-                    note_rounded(&mut self.rounded, self.column.name, self.rows, || {
+                    let notes = &mut self.rounded;
+                    note(notes, Check::Rounded, self.column.name, self.rows, || {
                         cell.found()
                     });
                 }
                 self.rows += 1;
                 Ok(())
             }
-            None => Err(mismatch(self.column, self.rows, cell.found())),
+            None if is_null(cell, self.column) && self.try_append(&Cell::Null).is_some() => {
+                let notes = &mut self.nothing;
+                note(notes, Check::Nothing, self.column.name, self.rows, || {
+                    cell.found()
+                });
+                self.rows += 1;
+                Ok(())
+            }
+            None => Err(explain(self.column, self.rows, cell)),
         }
     }
 
@@ -181,7 +244,8 @@ impl ColumnBuilder {
         }
         match &mut self.values {
             Building::Text(values) => {
-                values.append_value(text_of(cell)?);
+                let text = text_of(cell).filter(|text| !is_word_for_nothing(text))?;
+                values.append_value(text);
                 Some(false)
             }
             Building::Token(tokens) => {
@@ -190,29 +254,35 @@ impl ColumnBuilder {
                 Some(false)
             }
             Building::Timestamp(values) => {
-                let (micros, rounded) = match cell {
-                    Cell::Timestamp(micros, rounded) => (*micros, *rounded),
-                    Cell::Text(text) => timestamp::from_text(text.trim_ascii())?,
-                    Cell::Number(digits) => {
-                        timestamp::from_number(&Decimal::parse(digits.as_bytes())?)?
+                let instant = match cell {
+                    Cell::Timestamp(instant) => *instant,
+                    Cell::Text(text) | Cell::Number(text) => {
+                        timestamp::read_text(text.trim_ascii())?
                     }
                     Cell::Float(value) => {
                         timestamp::from_number(&Decimal::from_float(*value, &mut self.scratch)?)?
                     }
                     _ => return None,
                 };
+                let Instant {
+                    micros,
+                    rounded,
+                    form,
+                } = instant;
+                if !timestamp::is_plausible(micros) {
+                    return None;
+                }
+                let (count, first) = &mut self.forms[form as usize];
+                if *count == 0 {
+                    *first = self.rows;
+                }
+                *count += 1;
                 values.append_value(micros);
                 Some(rounded)
             }
             Building::Price { mantissas, scales } => {
                 let number = number_of(cell, &mut self.scratch)?;
-                let (mantissa, scale, rounded) = match cell {
-                    Cell::Float(_) => number.rounded_price().ok()?,
-                    _ => number
-                        .exact_price()
-                        .map(|(mantissa, scale)| (mantissa, scale, false))
-                        .ok()?,
-                };
+                let (mantissa, scale, rounded) = number.price(self.rounding).ok()?;
                 mantissas.push(mantissa);
                 scales.push(scale);
                 Some(rounded)
@@ -225,7 +295,10 @@ impl ColumnBuilder {
             } => {
                 let number = number_of(cell, &mut self.scratch)?;
                 let (value, rounded) = number.at_scale(*precision, *scale)?;
-                let refused = rounded && *exact && !matches!(cell, Cell::Float(_));
+                let refused = rounded
+                    && *exact
+                    && self.rounding == Rounding::Slight
+                    && !number.is_slightly(value, *scale);
                 if refused || !self.column.range.contains(value, *scale, &number) {
                     return None;
                 }
@@ -235,7 +308,25 @@ impl ColumnBuilder {
         }
     }
 
-    pub(super) fn finish(self) -> (Values, Option<Rounded>) {
+    pub(super) fn finish(self) -> (Values, Vec<Note>) {
+        let mut notes = Vec::new();
+        notes.extend(self.rounded);
+        notes.extend(self.nothing);
+        if let Building::Timestamp(values) = &self.values {
+            let values = values.values_slice();
+            let forms = Form::ALL.into_iter().zip(self.forms);
+            notes.extend(
+                forms
+                    .filter(|(_, (count, _))| *count > 0)
+                    .map(|(form, (count, row))| Note {
+                        check: Check::Clock(form),
+                        column: self.column.name,
+                        count,
+                        row,
+                        found: timestamp::to_text(values[row as usize]),
+                    }),
+            );
+        }
         let values = match self.values {
             Building::Text(mut values) => Values::Text(values.finish()),
             Building::Token(tokens) => Values::Token(tokens.finish()),
@@ -246,7 +337,7 @@ impl ColumnBuilder {
             },
             Building::Decimal { mut values, .. } => Values::Decimal(values.finish()),
         };
-        (values, self.rounded)
+        (values, notes)
     }
 }
 

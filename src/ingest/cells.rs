@@ -1,18 +1,20 @@
 //! Arrow columns of any type, read cell by cell.
 
 use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int64Array, StringArray,
 };
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
 
 use super::chunk::{Cell, Mismatch};
-use super::timestamp;
+use super::timestamp::{self, Form, Instant};
 
 /// A column of a record batch, read cell by cell.
 #[derive(Debug, Clone)]
@@ -27,8 +29,8 @@ enum SourceValues {
     Integer(Int64Array),
     Float(Float64Array),
     Decimal(Decimal128Array),
-    Micros(Int64Array),
-    Nanos(Int64Array),
+    Micros(Int64Array, Form),
+    Nanos(Int64Array, Form),
 }
 
 impl Source {
@@ -37,13 +39,23 @@ impl Source {
         array: &ArrayRef,
         parent_nulls: Option<&NullBuffer>,
     ) -> Result<Self, Mismatch> {
+        // What cannot be read must not become a null.
+        let strict = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
         let to = |data_type: &DataType| {
-            cast(array, data_type).map_err(|error| Mismatch {
+            cast_with_options(array, data_type, &strict).map_err(|error| Mismatch {
                 row: 0,
                 column: Cow::Owned(name.to_owned()),
                 found: error.to_string(),
                 expected: "a value that can be read".into(),
+                hint: None,
             })
+        };
+        let form = |zone: &Option<Arc<str>>| match zone {
+            Some(_) => Form::Zoned,
+            None => Form::Naive,
         };
         let values = match array.data_type() {
             DataType::Float64 => SourceValues::Float(array.as_primitive::<Float64Type>().clone()),
@@ -66,6 +78,7 @@ impl Source {
                     nanos
                         .as_primitive::<TimestampNanosecondType>()
                         .reinterpret_cast(),
+                    form(zone),
                 )
             }
             DataType::Timestamp(_, zone) => {
@@ -74,6 +87,7 @@ impl Source {
                     micros
                         .as_primitive::<TimestampMicrosecondType>()
                         .reinterpret_cast(),
+                    form(zone),
                 )
             }
             DataType::Date32 | DataType::Date64 => {
@@ -82,7 +96,12 @@ impl Source {
                     micros
                         .as_primitive::<TimestampMicrosecondType>()
                         .reinterpret_cast(),
+                    Form::Naive,
                 )
+            }
+            DataType::FixedSizeBinary(16) => {
+                let uuids = array.as_fixed_size_binary().iter();
+                SourceValues::Text(uuids.map(|uuid| uuid.map(uuid_text)).collect())
             }
             // Text of every kind, and numbers whose text is exact: the other widths of decimals.
             _ => SourceValues::Text(to(&DataType::Utf8)?.as_string::<i32>().clone()),
@@ -104,13 +123,34 @@ impl Source {
             }
             SourceValues::Float(values) => Cell::Float(values.value(row)),
             SourceValues::Decimal(values) => Cell::Number(Cow::Owned(values.value_as_string(row))),
-            SourceValues::Micros(values) => Cell::Timestamp(values.value(row), false),
-            SourceValues::Nanos(values) => {
+            SourceValues::Micros(values, form) => Cell::Timestamp(Instant {
+                micros: values.value(row),
+                rounded: false,
+                form: *form,
+            }),
+            SourceValues::Nanos(values, form) => {
                 let (micros, rounded) = timestamp::from_nanoseconds(values.value(row));
-                Cell::Timestamp(micros, rounded)
+                Cell::Timestamp(Instant {
+                    micros,
+                    rounded,
+                    form: *form,
+                })
             }
         }
     }
+}
+
+/// A UUID as PostgreSQL writes it.
+fn uuid_text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (position, byte) in bytes.iter().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The doubles that have the same shortest decimal representation.

@@ -9,15 +9,20 @@ use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int32Type, TimestampMicrosecondType};
 
 use super::columns::Column;
-use super::timestamp;
+use super::names::Unused;
+use super::timestamp::{self, Form, Instant};
 
 /// Rows in the columns of their table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) rows: usize,
     pub(super) columns: Vec<Values>,
-    /// Values that lost digits.
-    pub(super) rounded: Vec<Rounded>,
+    /// What was odd about values.
+    pub(super) notes: Vec<Note>,
+    /// Where lines of the file were passed that are no rows.
+    pub(super) passed: Passed,
+    /// Keys of JSON objects that are no columns of ours.
+    pub(super) unused: Vec<Unused>,
 }
 
 /// The values of one column, of the kind its declaration says; a column that must not be null is not.
@@ -52,7 +57,7 @@ impl Chunk {
         Self {
             rows: batch.num_rows(),
             columns: columns.collect(),
-            rounded: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -78,13 +83,69 @@ impl Chunk {
     }
 }
 
-/// How many values of one column were rounded, and the first of them.
+/// What can be odd about a value that is taken nevertheless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Check {
+    /// It lost digits.
+    Rounded,
+    /// It is a word such as `NULL`, and was taken as nothing.
+    Nothing,
+    /// A timestamp in the form that it has.
+    Clock(Form),
+}
+
+/// How many values of one column have something odd in common, and the first of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rounded {
+pub(super) struct Note {
+    pub(super) check: Check,
     pub(super) column: &'static str,
     pub(super) count: u64,
     pub(super) row: u64,
     pub(super) found: String,
+}
+
+/// The lines of a text that are no rows: blank ones, repeated headers, and the further lines of a
+/// record that has several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Passed {
+    /// From which row on how many lines were passed so far.
+    shifts: Vec<(u64, u64)>,
+    /// All there are.
+    pub(super) lines: u64,
+    /// How many of them repeat the header.
+    pub(super) headers: u64,
+}
+
+impl Passed {
+    /// Beyond so many it is no longer known where they are.
+    const SHIFTS_MAX: usize = 1000;
+
+    /// Passes lines before a row.
+    #[cold]
+    pub(super) fn pass(&mut self, row: u64, lines: u64) {
+        self.lines += lines;
+        let is_known = self.shifts.len() <= Self::SHIFTS_MAX;
+        match self.shifts.last_mut() {
+            Some((at, shift)) if *at == row => *shift = self.lines,
+            _ if is_known => self.shifts.push((row, self.lines)),
+            _ => {}
+        }
+    }
+
+    /// Passes a line that repeats the header.
+    #[cold]
+    pub(super) fn pass_header(&mut self, row: u64) {
+        self.headers += 1;
+        self.pass(row, 1);
+    }
+
+    /// How many lines there are before a row that are no rows.
+    pub(super) fn before(&self, row: u64) -> Option<u64> {
+        let later = self.shifts.partition_point(|(at, _)| *at <= row);
+        let known = later < self.shifts.len() || self.shifts.len() <= Self::SHIFTS_MAX;
+        let before = later.checked_sub(1).map_or(0, |last| self.shifts[last].1);
+        known.then_some(before)
+    }
 }
 
 /// A value that does not fit its column.
@@ -95,6 +156,26 @@ pub(super) struct Mismatch {
     pub(super) column: Cow<'static, str>,
     pub(super) found: String,
     pub(super) expected: String,
+    /// The way out, where there is one.
+    pub(super) hint: Option<String>,
+}
+
+impl Mismatch {
+    /// Of a row as a whole.
+    pub(super) fn of_row(row: u64, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            row,
+            column: "(the whole row)".into(),
+            found: found.into(),
+            expected: expected.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 /// One value as a file gives it.
@@ -105,8 +186,7 @@ pub(super) enum Cell<'a> {
     /// A number in the digits of the file.
     Number(Cow<'a, str>),
     Float(f64),
-    /// Microseconds since 1970 UTC; whether it was finer.
-    Timestamp(i64, bool),
+    Timestamp(Instant),
     /// A JSON object.
     Object(Cow<'a, str>),
     /// Anything else, which fits no column.
@@ -126,22 +206,24 @@ impl Cell<'_> {
                 }
             }
             Self::Float(value) => value.to_string(),
-            Self::Timestamp(micros, _) => timestamp::to_text(*micros),
+            Self::Timestamp(instant) => timestamp::to_text(instant.micros),
         }
     }
 }
 
-/// Counts a rounded value; only the first is shown.
-pub(super) fn note_rounded(
-    rounded: &mut Option<Rounded>,
+/// Counts a value that was rounded or taken as nothing; only the first is shown.
+pub(super) fn note(
+    notes: &mut Option<Note>,
+    check: Check,
     column: &'static str,
     row: u64,
     found: impl FnOnce() -> String,
 ) {
-    match rounded {
-        Some(rounded) => rounded.count += 1,
+    match notes {
+        Some(note) => note.count += 1,
         None => {
-            *rounded = Some(Rounded {
+            *notes = Some(Note {
+                check,
                 column,
                 count: 1,
                 row,
@@ -157,5 +239,6 @@ pub(super) fn mismatch(column: &Column, row: u64, found: String) -> Mismatch {
         column: column.name.into(),
         found,
         expected: column.expected.into(),
+        hint: None,
     }
 }

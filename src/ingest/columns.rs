@@ -1,6 +1,7 @@
 //! The declared columns of the input tables: what each holds and what is refused.
 
 use super::decimal::Decimal;
+use super::explain::FACTOR_EXPECTED;
 use crate::schema::FACTORS;
 
 /// One column that a file may or must have.
@@ -26,7 +27,7 @@ pub(super) enum Kind {
     Decimal {
         precision: u8,
         scale: u8,
-        /// Whether digits beyond the scale are refused in text and decimals, not rounded.
+        /// Whether digits beyond the scale may be rounded only as those of prices are.
         exact: bool,
     },
 }
@@ -178,6 +179,11 @@ pub(super) static TRADE_OUTCOMES: Table = Table {
     factors: None,
 };
 
+/// The way out for a price with more digits than there is room for.
+pub(super) const TOO_FINE: &str = "kept are 18 fractional digits, or as many as the largest price of \
+    the token leaves room for, and rounding to them would move this price by more than 1e-9 of \
+    itself; --round-prices rounds it nevertheless";
+
 const PRICE_EXPECTED: &str =
     "a price in SOL that is not negative and has at most 18 fractional digits";
 
@@ -207,7 +213,7 @@ const fn factor(name: &'static str) -> Column {
         kind: decimal(7, 6),
         presence: Presence::Optional,
         range: Range::UpTo(1_000_000),
-        expected: "a factor from 0 to 1",
+        expected: FACTOR_EXPECTED,
     }
 }
 

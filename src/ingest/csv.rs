@@ -1,79 +1,87 @@
-//! CSV after RFC 4180: commas, quotes, a header. An empty field is null.
+//! CSV after RFC 4180: a header, fields between delimiters, quotes. An empty field is null.
+//!
+//! A quote opens a field only at its beginning; elsewhere it is a character as any other. A line of
+//! delimiters alone is blank, and a line that repeats the header is passed.
 
 use std::borrow::Cow;
 
 use super::builder::ChunkBuilder;
 use super::chunk::{Cell, Mismatch};
 use super::columns::Table;
+use super::decimal::{Decimal, Rounding};
+use super::files::Shape;
+use super::names::{self, BadHeader, Unused};
+use super::timestamp;
 
 /// Where the columns of a file go.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
     names: Vec<String>,
     slots: Vec<Option<usize>>,
+    delimiter: u8,
+    pub(super) rounding: Rounding,
+    /// Values that all rows have, with their slots.
+    constants: Vec<(usize, String)>,
+    /// As it is written, to know it when it comes again.
+    line: String,
+    pub(super) unused: Vec<Unused>,
+    /// Whether people can look for a line of it.
+    pub(super) has_lines: bool,
     /// Whether each field is a binary float, of which this is the shortest decimal.
     floats: Vec<bool>,
     /// Slots, with the names of their columns, by which people find a row that has no number.
     keys: Vec<(usize, &'static str)>,
 }
 
-/// Why a header cannot be used: what was found, and what was expected.
-pub(super) type BadHeader = (String, String);
+/// What separates the columns of files that people have.
+const DELIMITERS: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
 
 impl Header {
     /// Reads the first record of a file; returns it with the bytes it took.
-    pub(super) fn read(block: &[u8], table: &'static Table) -> Result<(Self, usize), BadHeader> {
-        let required = table.required_names().join(", ");
-        let text = block.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(block);
-        let mark = block.len() - text.len();
-        let mut names: Vec<String> = Vec::new();
-        let (mut fields, mut scratch) = (Vec::new(), Vec::new());
-        let length = read_record(text, &mut fields, &mut scratch).ok_or_else(|| {
-            (
-                "an unclosed quote in the header".to_owned(),
-                "a header".to_owned(),
-            )
-        })?;
-        for (start, end) in fields {
-            let name = String::from_utf8_lossy(&scratch[start..end]);
-            names.push(name.trim().to_owned());
-        }
+    pub(super) fn read(
+        block: &[u8],
+        table: &'static Table,
+        shape: &Shape,
+    ) -> Result<(Self, usize), BadHeader> {
+        let required = || format!("the columns {}", table.required_names().join(", "));
+        let (names, length) = read_names(block, shape.delimiter)
+            .ok_or_else(|| BadHeader::new("an unclosed quote in the header", "a header"))?;
         if names.iter().all(String::is_empty) {
-            return Err(("no header".into(), format!("the columns {required}")));
+            return Err(BadHeader::new("no header", required()));
         }
-        let slots: Vec<_> = names.iter().map(|name| table.slot(name)).collect();
-        for (position, slot) in slots.iter().enumerate() {
-            if slot.is_some() && slots[..position].contains(slot) {
-                let found = format!("column {} twice", names[position]);
-                return Err((found, "every column once".into()));
-            }
-        }
-        let missing = table.missing(|slot| slots.contains(&Some(slot)));
-        if !missing.is_empty() {
-            return Err((
-                format!(
-                    "no column {} among {}",
-                    missing.join(", "),
-                    names.join(", ")
-                ),
-                format!("the columns {required}"),
-            ));
-        }
+        let fields = names.len();
+        let mut all = names;
+        let folders = shape.folders_beside(&all);
+        all.extend(folders.iter().map(|(name, _)| name.clone()));
+        let slots = names::resolve(table, &shape.options.columns, &all)
+            .map_err(|bad| explain(bad, block, &all[..fields], table, shape))?;
+        let constants = folders.into_iter().zip(&slots[fields..]);
+        let constants = constants.filter_map(|((_, value), slot)| Some(((*slot)?, value)));
+        let unused = names::unused(table, &all[..fields], &slots);
+        let line = String::from_utf8_lossy(block[..length].trim_ascii_end());
         let header = Self {
-            floats: vec![false; names.len()],
+            constants: constants.collect(),
+            line: line.trim_start_matches('\n').to_owned(),
+            delimiter: shape.delimiter,
+            rounding: shape.options.rounding(),
+            has_lines: true,
+            floats: vec![false; fields],
             keys: Vec::new(),
-            names,
-            slots,
+            slots: slots[..fields].to_vec(),
+            names: all[..fields].to_vec(),
+            unused,
         };
-        Ok((header, mark + length))
+        Ok((header, length))
     }
 
-    /// Says of columns of the table which are floats, and which tell rows apart.
+    /// Says of columns of the table which are floats, and which tell rows apart; such text has no
+    /// lines that people could look for.
     pub(super) fn describe(&mut self, table: &'static Table, floats: &[usize], keys: &[usize]) {
         let is_float = |slot: &Option<usize>| slot.is_some_and(|slot| floats.contains(&slot));
         self.floats = self.slots.iter().map(is_float).collect();
         let name = |slot: &usize| Some((*slot, table.columns.get(*slot)?.name));
         self.keys = keys.iter().filter_map(name).collect();
+        self.has_lines = false;
     }
 
     fn cell<'a>(&self, position: usize, field: &'a str) -> Cell<'a> {
@@ -87,6 +95,41 @@ impl Header {
             return Cell::Float(value);
         }
         Cell::Text(Cow::Borrowed(field))
+    }
+
+    /// The cells of a row before its fields are read.
+    fn cells(&self, table: &Table) -> Vec<Cell<'_>> {
+        let mut cells = vec![Cell::Null; table.slots()];
+        for (slot, value) in &self.constants {
+            cells[*slot] = Cell::Text(Cow::Borrowed(value));
+        }
+        cells
+    }
+
+    /// Whether a line is this header again.
+    fn is_repeated(&self, line: &[u8]) -> bool {
+        let before = line.len().checked_sub(self.line.len());
+        before.is_some_and(|before| {
+            line[before..] == *self.line.as_bytes() && matches!(&line[..before], b"" | MARK)
+        })
+    }
+
+    /// Whether a line has delimiters and blanks alone.
+    fn is_blank(&self, line: &[u8]) -> bool {
+        let is_blank = |byte: &u8| *byte == self.delimiter || *byte == b' ';
+        line.first().is_none_or(is_blank) && line.iter().all(is_blank)
+    }
+
+    fn fields_expected(&self, row: usize, found: usize) -> Mismatch {
+        let expected = format!("{}, as in the header", self.names.len());
+        let mismatch = Mismatch::of_row(row as u64, format!("{found} fields"), expected);
+        match found > self.names.len() {
+            true => mismatch.with_hint(
+                "a field that contains the delimiter stands in double quotes, and so does a \
+                 number with a decimal comma",
+            ),
+            false => mismatch,
+        }
     }
 
     /// Adds to what was found which row it is of.
@@ -104,6 +147,90 @@ impl Header {
     }
 }
 
+/// The byte order mark, which a file has at its beginning, and one made of several within.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The names of the first record that is not blank, and the bytes up to its end.
+fn read_names(block: &[u8], delimiter: u8) -> Option<(Vec<String>, usize)> {
+    let (mut fields, mut scratch) = (Vec::new(), Vec::new());
+    let mut length = 0;
+    loop {
+        length += read_record(&block[length..], delimiter, &mut fields, &mut scratch)?;
+        if !scratch.is_empty() || length == block.len() {
+            break;
+        }
+    }
+    let names = fields.iter().map(|(start, end)| {
+        let name = String::from_utf8_lossy(&scratch[*start..*end]);
+        name.trim().to_owned()
+    });
+    Some((names.collect(), length))
+}
+
+/// The delimiter of a file that begins so: the one that is given for all files, unless only the one
+/// that its name tells makes a header of it.
+pub(super) fn delimiter_of(head: &[u8], table: &'static Table, shape: &Shape) -> u8 {
+    let fits = |delimiter: u8| {
+        read_names(head, delimiter).is_some_and(|(mut names, _)| {
+            let folders = shape.folders_beside(&names);
+            names.extend(folders.into_iter().map(|(name, _)| name));
+            names::resolve(table, &shape.options.columns, &names).is_ok()
+        })
+    };
+    let given = shape.delimiter;
+    match given != shape.by_name && !fits(given) && fits(shape.by_name) {
+        true => shape.by_name,
+        false => given,
+    }
+}
+
+/// Looks for the reason why a header has not the columns it must have.
+fn explain(
+    bad: BadHeader,
+    block: &[u8],
+    names: &[String],
+    table: &'static Table,
+    shape: &Shape,
+) -> BadHeader {
+    let shown = |delimiter: u8| {
+        let known = DELIMITERS.iter().find(|(byte, _)| *byte == delimiter);
+        known.map_or_else(
+            || char::from(delimiter).to_string(),
+            |(_, name)| (*name).to_owned(),
+        )
+    };
+    let others = DELIMITERS
+        .iter()
+        .filter(|(byte, _)| *byte != shape.delimiter);
+    for (delimiter, name) in others {
+        let Some((other, _)) = read_names(block, *delimiter) else {
+            continue;
+        };
+        let fits = names::resolve(table, &shape.options.columns, &other).is_ok();
+        if fits || (names.len() == 1 && other.len() > 1) {
+            let flag = match *delimiter {
+                b'\t' => "tab",
+                b';' => "';'",
+                b'|' => "'|'",
+                _ => ",",
+            };
+            return BadHeader::new(
+                format!("columns that seem to be separated by {name}"),
+                format!("columns separated by {}", shown(shape.delimiter)),
+            )
+            .with_hint(format!("--delimiter {flag} reads them so"));
+        }
+    }
+    let is_value = |name: &String| {
+        timestamp::from_text(name).is_some() || Decimal::parse(name.as_bytes()).is_some()
+    };
+    if names.iter().any(is_value) {
+        return bad
+            .with_hint("the first line seems to be data: the names of the columns come first");
+    }
+    bad
+}
+
 /// Appends the records of a block.
 pub(super) fn append_records(
     block: &[u8],
@@ -111,39 +238,36 @@ pub(super) fn append_records(
     table: &'static Table,
     chunk: &mut ChunkBuilder,
 ) -> Result<(), Mismatch> {
-    let whole_row = |row: usize, found: String, expected: String| Mismatch {
-        row: row as u64,
-        column: "(the whole row)".into(),
-        found,
-        expected,
-    };
-    let fields_expected = |row, found: usize| {
-        let expected = format!("{}, as in the header", header.names.len());
-        whole_row(row, format!("{found} fields"), expected)
-    };
     let text = match std::str::from_utf8(block) {
         Ok(text) => text,
         Err(error) => {
             let lines = memchr::memchr_iter(b'\n', &block[..error.valid_up_to()]).count();
-            let found = "bytes that are not UTF-8".to_owned();
-            return Err(whole_row(lines, found, "text in UTF-8".into()));
+            let mismatch =
+                Mismatch::of_row(lines as u64, "bytes that are not UTF-8", "text in UTF-8");
+            return Err(mismatch.with_hint("iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW converts it"));
         }
     };
     if memchr::memchr(b'"', block).is_some() {
-        return append_quoted(text, header, table, chunk, whole_row, fields_expected);
+        return append_quoted(text, header, table, chunk);
     }
-    let mut cells = vec![Cell::Null; table.slots()];
+    let mut cells = header.cells(table);
     let mut start = 0;
     while start < block.len() {
         let line_end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |at| start + at);
         let line = text[start..line_end].trim_end_matches('\r');
         start = line_end + 1;
-        if line.is_empty() {
+        if header.is_blank(line.as_bytes()) {
+            chunk.pass_lines(1);
+            continue;
+        }
+        if header.is_repeated(line.as_bytes()) {
+            chunk.pass_header();
             continue;
         }
         let mut count = 0;
         let mut field_start = 0;
-        for field_end in memchr::memchr_iter(b',', line.as_bytes()).chain([line.len()]) {
+        for field_end in memchr::memchr_iter(header.delimiter, line.as_bytes()).chain([line.len()])
+        {
             if let Some(Some(slot)) = header.slots.get(count) {
                 cells[*slot] = header.cell(count, &line[field_start..field_end]);
             }
@@ -151,7 +275,7 @@ pub(super) fn append_records(
             count += 1;
         }
         if count != header.slots.len() {
-            return Err(fields_expected(chunk.rows(), count));
+            return Err(header.fields_expected(chunk.rows(), count));
         }
         let appended = chunk.append(&cells);
         appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
@@ -164,41 +288,56 @@ fn append_quoted(
     header: &Header,
     table: &'static Table,
     chunk: &mut ChunkBuilder,
-    whole_row: impl Fn(usize, String, String) -> Mismatch,
-    fields_expected: impl Fn(usize, usize) -> Mismatch,
 ) -> Result<(), Mismatch> {
     let (mut fields, mut scratch) = (Vec::new(), Vec::new());
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        let length = read_record(rest, &mut fields, &mut scratch).ok_or_else(|| {
-            let found = "an unclosed quote".to_owned();
-            whole_row(chunk.rows(), found, "a closing quote".into())
-        })?;
+        let length =
+            read_record(rest, header.delimiter, &mut fields, &mut scratch).ok_or_else(|| {
+                let row = chunk.rows() as u64;
+                Mismatch::of_row(row, "an unclosed quote", "a closing quote")
+                    .with_hint("a quote within quotes is written twice")
+            })?;
+        let record = &rest[..length];
         rest = &rest[length..];
-        if fields.len() == 1 && scratch.is_empty() {
+        if scratch.trim_ascii().is_empty() {
+            chunk.pass_lines(lines_of(record));
+            continue;
+        }
+        if header.is_repeated(record.trim_ascii_end()) {
+            chunk.pass_header();
             continue;
         }
         if fields.len() != header.slots.len() {
-            return Err(fields_expected(chunk.rows(), fields.len()));
+            return Err(header.fields_expected(chunk.rows(), fields.len()));
         }
-        let mut cells = vec![Cell::Null; table.slots()];
+        let mut cells = header.cells(table);
         for (position, ((start, end), slot)) in fields.iter().zip(&header.slots).enumerate() {
             if let Some(slot) = slot {
-                // Quotes and commas are ASCII, so fields of valid UTF-8 are valid.
+                // Quotes and delimiters are ASCII, so fields of valid UTF-8 are valid.
                 let field = std::str::from_utf8(&scratch[*start..*end]).unwrap_or_default();
                 cells[*slot] = header.cell(position, field);
             }
         }
         let appended = chunk.append(&cells);
         appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
+        let lines = lines_of(record);
+        if lines > 1 {
+            chunk.pass_lines(lines - 1);
+        }
     }
     Ok(())
+}
+
+fn lines_of(record: &[u8]) -> u64 {
+    (memchr::memchr_iter(b'\n', record).count() as u64).max(1)
 }
 
 /// Reads one record, its fields without their quotes into `scratch`; returns the bytes it took,
 /// `None` where a quote stays open.
 fn read_record(
     text: &[u8],
+    delimiter: u8,
     fields: &mut Vec<(usize, usize)>,
     scratch: &mut Vec<u8>,
 ) -> Option<usize> {
@@ -216,7 +355,7 @@ fn read_record(
             }
             b'"' if in_quotes => in_quotes = false,
             b'"' if scratch.len() == start => in_quotes = true,
-            b',' if !in_quotes => {
+            byte if byte == delimiter && !in_quotes => {
                 fields.push((start, scratch.len()));
                 start = scratch.len();
             }

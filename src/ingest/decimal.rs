@@ -20,10 +20,25 @@ pub(super) struct Decimal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotAPrice {
     Negative,
-    /// More than [`PRICE_DIGITS_MAX`] fractional digits.
+    /// Rounded to the digits that there is room for, it would move further than is allowed.
     TooFine,
     /// The mantissa is not below `i64::MAX`.
     TooLong,
+}
+
+/// How far rounding may move a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Rounding {
+    /// By at most 1e-9 of itself.
+    #[default]
+    Slight,
+    /// As far as it must, since the user said so.
+    Any,
+}
+
+/// Whether `rounded` is within 1e-9 of `exact`, both in the same unit.
+pub(super) fn is_slight(exact: u128, rounded: u128) -> bool {
+    exact.abs_diff(rounded) <= exact / 1_000_000_000
 }
 
 impl Decimal {
@@ -180,19 +195,48 @@ impl Decimal {
             .ok_or(NotAPrice::TooLong)
     }
 
-    /// The value as a price, rounded to [`PRICE_DIGITS_MAX`] digits, and whether it was.
-    pub(super) fn rounded_price(&self) -> Result<(i64, u8, bool), NotAPrice> {
+    /// The value as a price: its mantissa and scale, and whether it was rounded.
+    pub(super) fn price(&self, rounding: Rounding) -> Result<(i64, u8, bool), NotAPrice> {
         match self.exact_price() {
-            Err(NotAPrice::TooFine) => {
-                let (value, rounded) = self
-                    .at_scale(38, PRICE_DIGITS_MAX)
-                    .ok_or(NotAPrice::TooLong)?;
-                let scale = PRICE_DIGITS_MAX as i8;
-                let (mantissa, scale) = Self::from_integer(value, scale).exact_price()?;
-                Ok((mantissa, scale, rounded))
-            }
-            exact => exact.map(|(mantissa, scale)| (mantissa, scale, false)),
+            Ok((mantissa, scale)) => Ok((mantissa, scale, false)),
+            Err(NotAPrice::Negative) => Err(NotAPrice::Negative),
+            Err(_) => self.rounded_price(rounding),
         }
+    }
+
+    /// Rounded to as many digits as there is room for.
+    #[cold]
+    fn rounded_price(&self, rounding: Rounding) -> Result<(i64, u8, bool), NotAPrice> {
+        let (value, scale) = (0..=PRICE_DIGITS_MAX)
+            .rev()
+            .find_map(|scale| {
+                let (value, _) = self.at_scale(38, scale)?;
+                price_mantissa(u128::try_from(value).ok()?).map(|mantissa| (mantissa, scale))
+            })
+            .ok_or(NotAPrice::TooLong)?;
+        if rounding == Rounding::Slight && !self.is_slightly(value.into(), scale) {
+            return Err(NotAPrice::TooFine);
+        }
+        let (mantissa, scale) = Self::from_integer(value.into(), scale as i8).exact_price()?;
+        Ok((mantissa, scale, true))
+    }
+
+    /// Whether `value × 10^-scale`, to which this was rounded, is within 1e-9 of it.
+    pub(super) fn is_slightly(&self, value: i128, scale: u8) -> bool {
+        let dropped = -self.exponent.saturating_add(i32::from(scale));
+        let Ok(dropped) = u32::try_from(dropped) else {
+            // No digit was dropped.
+            return true;
+        };
+        match power_of_ten(dropped).and_then(|power| value.unsigned_abs().checked_mul(power)) {
+            Some(rounded) => is_slight(self.digits, rounded),
+            None => self.digits == 0,
+        }
+    }
+
+    /// Whether the digits that were written end before the units, as in `1.73569E+12`.
+    pub(super) fn ends_before_units(&self) -> bool {
+        self.exponent > 0 && self.digits > 0
     }
 }
 
@@ -367,7 +411,9 @@ mod tests {
     fn floats_are_their_shortest_decimals() {
         let mut scratch = String::new();
         let price = |value: f64, scratch: &mut String| {
-            Decimal::from_float(value, scratch).unwrap().rounded_price()
+            Decimal::from_float(value, scratch)
+                .unwrap()
+                .price(Rounding::Slight)
         };
         assert_eq!(price(0.1, &mut scratch), Ok((1, 1, false)));
         assert_eq!(
@@ -375,6 +421,10 @@ mod tests {
             Ok((12_345_678_901_235, 18, true))
         );
         assert_eq!(price(1e300, &mut scratch), Err(NotAPrice::TooLong));
+        assert_eq!(
+            price(1.2345678901234567e-12, &mut scratch),
+            Err(NotAPrice::TooFine)
+        );
         assert_eq!(Decimal::from_float(f64::NAN, &mut scratch), None);
         for (value, scale, expected) in [
             (0.1, 1, Some(1)),
@@ -385,6 +435,61 @@ mod tests {
             (123456789.0, 0, Some(123_456_789)),
         ] {
             assert_eq!(short_float(value, scale), expected, "{value} {scale}");
+        }
+    }
+
+    #[test]
+    fn prices_are_rounded_where_that_hardly_moves_them() {
+        for (text, slight, any) in [
+            (
+                "1.2345678901234568e-05",
+                Ok((12_345_678_901_235, 18, true)),
+                Ok((12_345_678_901_235, 18, true)),
+            ),
+            // Half to even, up and down.
+            (
+                "1.0000000005000000005",
+                Ok((1_000_000_000_500_000_000, 18, true)),
+                Ok((1_000_000_000_500_000_000, 18, true)),
+            ),
+            (
+                "1.0000000005000000015",
+                Ok((1_000_000_000_500_000_002, 18, true)),
+                Ok((1_000_000_000_500_000_002, 18, true)),
+            ),
+            // 5e-19 of 5e-10 is 1e-9 of it, and of a little less it is more.
+            (
+                "0.0000000005000000005",
+                Ok((500_000_000, 18, true)),
+                Ok((500_000_000, 18, true)),
+            ),
+            (
+                "0.0000000004999999995",
+                Err(NotAPrice::TooFine),
+                Ok((500_000_000, 18, true)),
+            ),
+            ("1e-20", Err(NotAPrice::TooFine), Ok((0, 0, true))),
+            ("1e-400", Err(NotAPrice::TooFine), Ok((0, 0, true))),
+            // More digits than 64 bits hold, but not before the point.
+            (
+                "150.12345678901234567",
+                Ok((1_501_234_567_890_123_457, 16, true)),
+                Ok((1_501_234_567_890_123_457, 16, true)),
+            ),
+            (
+                "9223372036854775807",
+                Err(NotAPrice::TooLong),
+                Err(NotAPrice::TooLong),
+            ),
+            (
+                "-1.00000000000000000001",
+                Err(NotAPrice::Negative),
+                Err(NotAPrice::Negative),
+            ),
+            ("12.5", Ok((125, 1, false)), Ok((125, 1, false))),
+        ] {
+            assert_eq!(parse(text).price(Rounding::Slight), slight, "{text}");
+            assert_eq!(parse(text).price(Rounding::Any), any, "{text}");
         }
     }
 

@@ -1,22 +1,131 @@
 //! Input files: from paths, directories and glob patterns to files with their format.
+//!
+//! Of a directory its data files are read, and those of folders such as `token_address=TokA` within
+//! it, whose names are values of a column. What is not read is named; what looks like data that
+//! cannot be read is refused.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use super::decimal::Rounding;
+use super::names::ColumnName;
 use crate::error::{Error, Result};
 
+/// How files are read where they do not tell themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Columns that the files call otherwise.
+    pub columns: Vec<ColumnName>,
+    /// Of standard input, and of files whose names do not tell.
+    pub input_format: Option<InputFormat>,
+    /// What separates the columns of CSV.
+    pub delimiter: Option<Delimiter>,
+    /// Whether prices are rounded to the digits that there is room for, however far that moves them.
+    pub round_prices: bool,
+}
+
+impl ReadOptions {
+    pub(super) fn rounding(&self) -> Rounding {
+        match self.round_prices {
+            true => Rounding::Any,
+            false => Rounding::Slight,
+        }
+    }
+}
+
+/// What separates the columns of CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(u8);
+
+impl Delimiter {
+    /// Reads one character, `tab` or `\t`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.as_bytes() {
+            b"tab" | b"\\t" => Ok(Self(b'\t')),
+            [byte]
+                if byte.is_ascii()
+                    && !byte.is_ascii_alphanumeric()
+                    && !b"\"\r\n.-+".contains(byte) =>
+            {
+                Ok(Self(*byte))
+            }
+            _ => Err(Error::Usage(format!(
+                "--delimiter takes one character such as ; or |, or tab, found {text}"
+            ))),
+        }
+    }
+}
+
+/// A format that a name does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputFormat {
+    format: Format,
+    delimiter: u8,
+}
+
+impl InputFormat {
+    /// The words that [`Self::parse`] reads.
+    pub const NAMES: [&'static str; 5] = ["csv", "tsv", "ndjson", "json", "parquet"];
+
+    pub fn parse(text: &str) -> Result<Self> {
+        match format_of(text) {
+            Some((format, delimiter)) => Ok(Self { format, delimiter }),
+            None => Err(Error::Usage(format!(
+                "--input-format takes {}, found {text}",
+                Self::NAMES.join(", ")
+            ))),
+        }
+    }
+}
+
 /// One input file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct InputFile {
     pub(super) path: PathBuf,
+    /// As errors show it, where the path is not what the user gave.
+    shown: Option<String>,
     pub(super) format: Format,
     pub(super) compression: Compression,
+    pub(super) shape: Arc<Shape>,
+}
+
+/// What is known of the rows of a file beside the file.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) delimiter: u8,
+    /// The delimiter that the name tells, where another is given.
+    pub(super) by_name: u8,
+    /// What the names of the folders say that it is in: a name and a value.
+    pub(super) folders: Vec<(String, String)>,
+    pub(super) options: Arc<ReadOptions>,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            by_name: b',',
+            folders: Vec::new(),
+            options: Arc::default(),
+        }
+    }
+}
+
+impl Shape {
+    /// The folders that say what a file with these columns does not.
+    pub(super) fn folders_beside(&self, names: &[String]) -> Vec<(String, String)> {
+        let says = |name: &str| names.iter().any(|found| found.eq_ignore_ascii_case(name));
+        let folders = self.folders.iter().filter(|(name, _)| !says(name));
+        folders.cloned().collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Parquet,
     Csv,
-    /// Newline-delimited JSON.
+    /// Objects, one a line or in an array.
     Ndjson,
 }
 
@@ -27,111 +136,361 @@ pub(super) enum Compression {
     Zstd,
 }
 
+fn format_of(extension: &str) -> Option<(Format, u8)> {
+    Some(match extension {
+        "parquet" => (Format::Parquet, b','),
+        "csv" => (Format::Csv, b','),
+        "tsv" | "tab" => (Format::Csv, b'\t'),
+        "psv" => (Format::Csv, b'|'),
+        "ndjson" | "jsonl" | "json" => (Format::Ndjson, b','),
+        _ => return None,
+    })
+}
+
 impl InputFile {
     /// The name errors show: as the user gave it, or as the pattern found it.
     pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
+        match &self.shown {
+            Some(shown) => shown.clone(),
+            None => self.path.display().to_string(),
+        }
     }
 
     /// A file by its extension; `None` where the extension is of no known format.
-    fn of(path: &Path) -> Option<Self> {
+    fn of(path: &Path, options: &Arc<ReadOptions>) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let (stem, compression) = match name.rsplit_once('.')? {
-            (stem, "gz") => (stem, Compression::Gzip),
-            (stem, "zst" | "zstd") => (stem, Compression::Zstd),
+        let (stem, compression) = match name.rsplit_once('.') {
+            Some((stem, "gz")) => (stem, Compression::Gzip),
+            Some((stem, "zst" | "zstd")) => (stem, Compression::Zstd),
             _ => (name.as_str(), Compression::None),
         };
-        let format = match (stem.rsplit_once('.')?.1, compression) {
-            ("parquet", Compression::None) => Format::Parquet,
-            ("csv", _) => Format::Csv,
-            ("ndjson" | "jsonl" | "json", _) => Format::Ndjson,
-            _ => return None,
-        };
+        let known = stem.rsplit_once('.').and_then(|(_, end)| format_of(end));
+        let given = options.input_format;
+        let (format, delimiter) = known.or(given.map(|given| (given.format, given.delimiter)))?;
+        if format == Format::Parquet && compression != Compression::None {
+            return None;
+        }
+        let by_name = delimiter;
+        let delimiter = options.delimiter.map_or(by_name, |Delimiter(byte)| byte);
         Some(Self {
             path: path.to_owned(),
+            shown: None,
             format,
             compression,
+            shape: Arc::new(Shape {
+                delimiter,
+                by_name,
+                folders: folders_of(path),
+                options: Arc::clone(options),
+            }),
         })
+    }
+
+    /// Whether it can be read only once, so that it is copied first.
+    pub(super) fn is_stream(&self) -> bool {
+        self.shown.is_some() && self.path == Path::new(STANDARD_INPUT) || !self.path.is_file()
+    }
+
+    pub(super) fn is_standard_input(&self) -> bool {
+        self.path == Path::new(STANDARD_INPUT)
+    }
+
+    /// Reads a copy from now on, whose first bytes tell how it is compressed.
+    pub(super) fn move_to(&mut self, copy: PathBuf, head: &[u8]) {
+        self.shown = Some(self.name());
+        self.path = copy;
+        self.compression = match head {
+            [0x1F, 0x8B, ..] => Compression::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Compression::Zstd,
+            _ => self.compression,
+        };
     }
 }
 
-const SUPPORTED: &str =
-    "a file that ends in .parquet, .csv, .ndjson, .jsonl or .json (text also with .gz or .zst)";
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
 
-/// The files that `inputs` name, each once, in the order of the inputs and then of their names.
-pub(super) fn find(inputs: &[String]) -> Result<Vec<InputFile>> {
-    let mut files: Vec<InputFile> = Vec::new();
-    for input in inputs {
-        let found = find_one(input)?;
-        for file in found {
-            if !files.contains(&file) {
-                files.push(file);
+/// The values in the names of the folders of a path, such as `token_address=TokA`, percent-decoded.
+fn folders_of(path: &Path) -> Vec<(String, String)> {
+    let parent = path.parent().unwrap_or(path);
+    let folders = parent.components().filter_map(|component| match component {
+        Component::Normal(name) => name.to_str()?.split_once('='),
+        _ => None,
+    });
+    let folders = folders.filter(|(name, _)| !name.is_empty());
+    folders
+        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
+        .collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
             }
         }
     }
-    Ok(files)
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
-fn find_one(input: &str) -> Result<Vec<InputFile>> {
-    let refuse = |found: &str, expected: &str| Error::InputFile {
+const SUPPORTED: &str = "a file that ends in .parquet, .csv, .tsv, .psv, .ndjson, .jsonl or .json \
+                         (text also with .gz or .zst)";
+
+/// Data in formats that are not read, by the ends of their names, and how to turn them into ones
+/// that are.
+const NOT_READ: [(&[&str], &str, &str); 6] = [
+    (
+        &["zip"],
+        "a zip archive, which is not read",
+        "unzip it into a folder and name that",
+    ),
+    (
+        &["tar", "tgz", "7z", "rar"],
+        "an archive, which is not read",
+        "unpack it into a folder and name that",
+    ),
+    (
+        &["bz2", "xz", "lz4", "br", "snappy", "lzo"],
+        "a file compressed in a way that is not read",
+        "compress it with gzip or zstd instead, or not at all",
+    ),
+    (
+        &["xlsx", "xls", "ods", "numbers"],
+        "a spreadsheet, which is not read",
+        "save the sheet as CSV in UTF-8",
+    ),
+    (
+        &[
+            "feather", "arrow", "ipc", "avro", "orc", "h5", "hdf5", "pkl", "pickle", "rds",
+        ],
+        "data of a format that is not read",
+        "write them as Parquet",
+    ),
+    (
+        &["db", "sqlite", "sqlite3", "duckdb", "dump"],
+        "a database, which is not read",
+        "export its tables as CSV or Parquet",
+    ),
+];
+
+/// What was found under the names that a user gave.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Each file once, in the order of the inputs and then of their names.
+    pub(super) files: Vec<InputFile>,
+    /// What lies in directories and is not data.
+    pub(super) not_read: Vec<PathBuf>,
+}
+
+/// The files that `inputs` name.
+pub(super) fn find(inputs: &[String], options: &Arc<ReadOptions>) -> Result<Found> {
+    let mut found = Found::default();
+    for input in inputs {
+        find_one(input, options, &mut found)?;
+    }
+    let mut known = HashSet::new();
+    found.files.retain(|file| {
+        let whole = file.path.canonicalize();
+        known.insert(whole.unwrap_or_else(|_| file.path.clone()))
+    });
+    found.not_read.sort();
+    found.not_read.dedup();
+    Ok(found)
+}
+
+fn find_one(input: &str, options: &Arc<ReadOptions>, found: &mut Found) -> Result<()> {
+    let refuse = |found: String, expected: &str| Error::InputFile {
         file: input.to_owned(),
-        found: found.to_owned(),
+        found,
         expected: expected.to_owned(),
     };
     let path = Path::new(input);
+    if input == STANDARD_INPUT {
+        let Some(mut file) = InputFile::of(path, options) else {
+            return Err(
+                Error::Usage("standard input has no name that tells its format".into())
+                    .hinted("--input-format csv, tsv, ndjson, json or parquet says it"),
+            );
+        };
+        file.shown = Some("standard input".into());
+        found.files.push(file);
+        return Ok(());
+    }
     if path.is_dir() {
-        let files = files_in(path).map_err(|error| refuse(&error.to_string(), SUPPORTED))?;
-        return match files.is_empty() {
-            true => Err(refuse("a directory without data files", SUPPORTED)),
-            false => Ok(files),
+        let before = found.files.len();
+        files_in(path, options, found, 0)?;
+        return match found.files.len() == before {
+            true => Err(refuse("a directory without data files".into(), SUPPORTED)),
+            false => Ok(()),
         };
     }
     if path.exists() {
-        return match InputFile::of(path) {
-            Some(file) => Ok(vec![file]),
-            None => Err(refuse("a file of no known format", SUPPORTED)),
-        };
+        found.files.push(file_of(path, options)?);
+        return Ok(());
     }
     if !input.contains(['*', '?', '[']) {
-        return Err(refuse("no such file", "a file, a directory or a pattern"));
+        let expected = "a file, a directory or a pattern";
+        return Err(refuse("no such file".into(), expected));
     }
     let paths = glob::glob(input).map_err(|error| {
-        refuse(
-            &error.to_string(),
-            "a pattern of *, ?, [abc] and ** that finds files",
-        )
+        let expected = "a pattern of *, ?, [abc] and ** that finds files";
+        refuse(error.to_string(), expected)
     })?;
-    let mut files = Vec::new();
+    let before = found.files.len();
     for path in paths {
-        let path = path.map_err(|error| refuse(&error.to_string(), "files that can be read"))?;
-        if path.is_dir() {
-            continue;
+        let path = path.map_err(|error| refuse(error.to_string(), "files that can be read"))?;
+        match path.is_dir() {
+            true => files_in(&path, options, found, 0)?,
+            false => found.files.push(file_of(&path, options)?),
         }
-        files.push(InputFile::of(&path).ok_or_else(|| {
-            refuse(
-                &format!("{}, of no known format,", path.display()),
-                SUPPORTED,
-            )
-        })?);
     }
-    match files.is_empty() {
-        true => Err(refuse("no file", "a pattern that finds files")),
-        false => Ok(files),
+    match found.files.len() == before {
+        true => Err(refuse("no file".into(), "a pattern that finds files")),
+        false => Ok(()),
     }
 }
 
-/// The data files directly in a directory, by name; others are not ours.
-fn files_in(directory: &Path) -> std::io::Result<Vec<InputFile>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        let hidden = path
+/// A file that the user named.
+fn file_of(path: &Path, options: &Arc<ReadOptions>) -> Result<InputFile> {
+    if let Some(error) = refused(path) {
+        return Err(error);
+    }
+    InputFile::of(path, options).ok_or_else(|| {
+        let error = Error::InputFile {
+            file: path.display().to_string(),
+            found: "a file of no known format".into(),
+            expected: SUPPORTED.into(),
+        };
+        error.hinted("--input-format says the format of a file whose name does not")
+    })
+}
+
+/// Why data of another format cannot be read; `None` of what is none.
+fn refused(path: &Path) -> Option<Error> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let (_, end) = name.rsplit_once('.')?;
+    let (_, found, hint) = NOT_READ.iter().find(|(ends, ..)| ends.contains(&end))?;
+    let error = Error::InputFile {
+        file: path.display().to_string(),
+        found: (*found).to_owned(),
+        expected: SUPPORTED.to_owned(),
+    };
+    Some(error.hinted(*hint))
+}
+
+/// The data files in a directory and in the folders in it whose names are values, by name.
+fn files_in(
+    directory: &Path,
+    options: &Arc<ReadOptions>,
+    found: &mut Found,
+    depth: usize,
+) -> Result<()> {
+    /// Folders further down are passed: links may lead in a circle.
+    const DEPTH_MAX: usize = 8;
+    let refuse = |error: std::io::Error| Error::InputFile {
+        file: directory.display().to_string(),
+        found: error.to_string(),
+        expected: "a directory that can be read".into(),
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(refuse)? {
+        paths.push(entry.map_err(refuse)?.path());
+    }
+    paths.sort();
+    // What names do not tell, a flag does not tell of all that lies in a directory.
+    let by_name = Arc::new(ReadOptions {
+        input_format: None,
+        ..ReadOptions::clone(options)
+    });
+    for path in paths {
+        let name = path
             .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.is_file() {
-            files.extend(InputFile::of(&path));
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with(['.', '_']) {
+            found.not_read.push(path);
+        } else if path.is_dir() {
+            match name.contains('=') {
+                _ if depth == DEPTH_MAX => found.not_read.push(path),
+                true => files_in(&path, options, found, depth + 1)?,
+                false => pass_folder(path, &by_name, found, depth + 1)?,
+            }
+        } else if let Some(error) = refused(&path) {
+            return Err(error);
+        } else {
+            match InputFile::of(&path, &by_name) {
+                Some(file) => found.files.push(file),
+                None => found.not_read.push(path),
+            }
         }
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    Ok(())
+}
+
+/// Passes a folder whose name says nothing, unless it holds data that would be missed.
+fn pass_folder(
+    folder: PathBuf,
+    options: &Arc<ReadOptions>,
+    found: &mut Found,
+    depth: usize,
+) -> Result<()> {
+    let mut within = Found::default();
+    files_in(&folder, options, &mut within, depth)?;
+    if within.files.is_empty() {
+        found.not_read.push(folder);
+        return Ok(());
+    }
+    let error = Error::InputFile {
+        file: folder.display().to_string(),
+        found: "a folder with data files in a directory".into(),
+        expected: "data files, or folders such as token_address=NAME".into(),
+    };
+    let parent = folder.parent().unwrap_or(&folder).display().to_string();
+    Err(error.hinted(format!(
+        "a pattern such as '{parent}/**/*.csv' reads those of all folders"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_hold_values() {
+        let folders = folders_of(Path::new(
+            "a/token_address=Tok%41%2FB/year=2025/part=0.parquet",
+        ));
+        let expected = [("token_address", "TokA/B"), ("year", "2025")];
+        assert_eq!(
+            folders,
+            expected.map(|(name, value)| (name.into(), value.into()))
+        );
+        assert_eq!(percent_decoded("100%"), "100%");
+        assert_eq!(percent_decoded("%E2%82%AC %zz"), "€ %zz");
+    }
+
+    #[test]
+    fn delimiters_are_one_character() {
+        for (text, expected) in [("tab", b'\t'), ("\\t", b'\t'), (";", b';'), ("|", b'|')] {
+            assert_eq!(
+                Delimiter::parse(text).ok(),
+                Some(Delimiter(expected)),
+                "{text}"
+            );
+        }
+        for text in ["", "ab", "\"", "\n", "a", "5", "§", "-"] {
+            assert!(Delimiter::parse(text).is_err(), "{text}");
+        }
+    }
 }

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::chunk::Chunk;
 use super::columns::TOKEN_PRICES;
+use super::decimal::Rounding;
 use super::files::Format;
 use super::input::Input;
 use super::merge::{MergeError, Merger, Written};
 use super::parquet::ParquetFile;
 use super::prices::PriceCollector;
+use super::probes::Probes;
 use super::read::{Failure, Place, Sink};
 use super::spill::Spill;
 use super::{OnConflict, Progress};
@@ -26,6 +28,8 @@ pub(super) struct Flow<'g> {
     generation: &'g GenerationWriter,
     progress: &'g dyn Progress,
     on_conflict: OnConflict,
+    probes: &'g Probes,
+    rounding: Rounding,
     memory_bytes: usize,
     /// One for each thread.
     collectors: Mutex<Vec<Arc<Mutex<PriceCollector>>>>,
@@ -47,13 +51,26 @@ impl<'g> Flow<'g> {
     pub(super) fn new(
         inputs: &[Input],
         generation: &'g GenerationWriter,
+        probes: &'g Probes,
         memory_bytes: usize,
         on_conflict: OnConflict,
         progress: &'g dyn Progress,
     ) -> Result<Self> {
+        let given = inputs.iter().any(|input| input.rounding() == Rounding::Any);
+        let rounding = if given {
+            Rounding::Any
+        } else {
+            Rounding::Slight
+        };
         let early = match RowGroups::of(inputs) {
             Some(groups) => Some(Early {
-                merger: Mutex::new(Merger::new(generation, groups.with_volumes, on_conflict)?),
+                merger: Mutex::new(Merger::new(
+                    generation,
+                    probes,
+                    rounding,
+                    groups.with_volumes,
+                    on_conflict,
+                )?),
                 unread: Mutex::new(groups.least_tokens),
                 conflict: Mutex::new(None),
                 stopped: AtomicBool::new(false),
@@ -64,6 +81,8 @@ impl<'g> Flow<'g> {
             generation,
             progress,
             on_conflict,
+            probes,
+            rounding,
             memory_bytes: memory_bytes / rayon::current_num_threads(),
             collectors: Mutex::default(),
             early,
@@ -74,11 +93,9 @@ impl<'g> Flow<'g> {
     pub(super) fn sink(&self) -> PriceSink<'_, 'g> {
         let mut collectors = lock(&self.collectors);
         let file = format!("prices-{}.tmp", collectors.len());
-        let collector = PriceCollector::new(
-            self.memory_bytes,
-            self.generation.directory().join(file),
-            self.on_conflict != OnConflict::Refuse,
-        );
+        let path = self.generation.directory().join(file);
+        let with_places = self.on_conflict != OnConflict::Refuse;
+        let collector = PriceCollector::new(self.memory_bytes, self.rounding, path, with_places);
         let collector = Arc::new(Mutex::new(collector));
         collectors.push(Arc::clone(&collector));
         PriceSink {
@@ -150,7 +167,13 @@ impl<'g> Flow<'g> {
                     .into_inner()
                     .unwrap_or_else(PoisonError::into_inner)
             }
-            None => Merger::new(self.generation, with_volumes, self.on_conflict)?,
+            None => Merger::new(
+                self.generation,
+                self.probes,
+                self.rounding,
+                with_volumes,
+                self.on_conflict,
+            )?,
         };
         merger.write(rest, None, self.progress)?;
         Ok(merger.finish())
@@ -193,7 +216,7 @@ impl RowGroups {
             if file.format != Format::Parquet {
                 return None;
             }
-            let file = ParquetFile::open(&file.path, &TOKEN_PRICES).ok()?;
+            let file = ParquetFile::open(file, &TOKEN_PRICES).ok()?;
             for row_group in 0..file.row_groups() {
                 least_tokens.push(Some(file.least(row_group, "token_address")?));
                 volumes.extend(file.has_values(row_group, "volume_24h"));

@@ -1,7 +1,12 @@
 //! Where the rows of a table come from: files, or a table of a database.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
+use super::decimal::Rounding;
 use super::files::{self, InputFile};
 use super::postgres::Query;
 use super::{LoadRequest, Phase, Progress};
@@ -23,32 +28,89 @@ impl Input {
             Self::Query(query) => query.place.clone(),
         }
     }
+
+    /// How far its prices may be moved.
+    pub(super) fn rounding(&self) -> Rounding {
+        match self {
+            Self::File(file) => file.shape.options.rounding(),
+            Self::Query(_) => Rounding::Slight,
+        }
+    }
 }
 
 /// The inputs of a load, by table.
+#[derive(Default)]
 pub(super) struct Inputs {
     pub(super) signals: Vec<Input>,
     pub(super) prices: Vec<Input>,
     pub(super) outcomes: Vec<Input>,
+    /// What lies in directories that were named, and is not read.
+    pub(super) not_read: Vec<(&'static str, Vec<PathBuf>)>,
+    /// Copies of what can be read only once.
+    copies: Vec<PathBuf>,
 }
 
 impl Inputs {
     /// The files that a request names.
     pub(super) fn of_files(request: &LoadRequest) -> Result<Self> {
-        let find = |inputs: &[String]| -> Result<Vec<Input>> {
-            Ok(files::find(inputs)?.into_iter().map(Input::File).collect())
-        };
-        let inputs = Self {
-            signals: find(&request.signals)?,
-            prices: find(&request.prices)?,
-            outcomes: find(&request.trades)?,
-        };
-        if inputs.all().next().is_none() {
+        let options = Arc::new(request.reading.clone());
+        let mut inputs = Self::default();
+        let mut tables: Vec<&Table> = Vec::new();
+        for (table, names, files) in [
+            (&SIGNALS, &request.signals, &mut inputs.signals),
+            (&TOKEN_PRICES, &request.prices, &mut inputs.prices),
+            (&TRADE_OUTCOMES, &request.trades, &mut inputs.outcomes),
+        ] {
+            let found = files::find(names, &options)?;
+            if !found.files.is_empty() {
+                tables.push(table);
+            }
+            if !found.not_read.is_empty() {
+                inputs.not_read.push((table.name, found.not_read));
+            }
+            files.extend(found.files.into_iter().map(Input::File));
+        }
+        if tables.is_empty() {
             return Err(Error::Usage(
                 "nothing to load: name files of signals, prices or trades".into(),
             ));
         }
+        for column in &options.columns {
+            column.check(&tables)?;
+        }
+        let is_standard_input =
+            |input: &&Input| matches!(input, Input::File(file) if file.is_standard_input());
+        if inputs.all().filter(is_standard_input).count() > 1 {
+            return Err(Error::Usage(
+                "standard input holds one table: - can be given once".into(),
+            ));
+        }
         Ok(inputs)
+    }
+
+    /// Copies what can be read only once into a directory: a contradiction is looked for in it
+    /// again, and Parquet is read from its end.
+    pub(super) fn copy_streams(&mut self, directory: &Path, progress: &dyn Progress) -> Result<()> {
+        let inputs = [&mut self.signals, &mut self.prices, &mut self.outcomes];
+        for input in inputs.into_iter().flatten() {
+            let Input::File(file) = input else {
+                continue;
+            };
+            if file.is_stream() {
+                let copy = directory.join(format!("input-{}.tmp", self.copies.len()));
+                self.copies.push(copy.clone());
+                copy_stream(file, copy, progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the copies, once they have been read.
+    pub(super) fn remove_copies(&self) {
+        for copy in &self.copies {
+            // If it stays, it is in a directory that the next load clears.
+            let _ = std::fs::remove_file(copy);
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &Input> {
@@ -75,6 +137,42 @@ impl Inputs {
         });
         rows.sum()
     }
+}
+
+fn copy_stream(file: &mut InputFile, copy: PathBuf, progress: &dyn Progress) -> Result<()> {
+    let unreadable = |error: io::Error| Error::InputFile {
+        file: file.name(),
+        found: error.to_string(),
+        expected: "an input that can be read".into(),
+    };
+    let unwritable = |error: io::Error| Error::Workspace {
+        path: copy.clone(),
+        problem: format!("cannot be written: {error}"),
+    };
+    let mut input: Box<dyn Read> = match file.is_standard_input() {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(&file.path).map_err(unreadable)?),
+    };
+    let mut output = File::create_new(&copy).map_err(unwritable)?;
+    let mut piece = vec![0; 1 << 20];
+    let mut head = Vec::new();
+    loop {
+        if progress.should_stop() {
+            return Err(Error::Cancelled);
+        }
+        let read = match input.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => &piece[..read],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(unreadable(error)),
+        };
+        if head.len() < 4 {
+            head.extend_from_slice(read.get(..4).unwrap_or(read));
+        }
+        output.write_all(read).map_err(unwritable)?;
+    }
+    file.move_to(copy, &head);
+    Ok(())
 }
 
 /// Text that arrives from a database; stops when the load is to stop.

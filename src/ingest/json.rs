@@ -11,57 +11,178 @@ use serde_json::value::RawValue;
 use super::builder::ChunkBuilder;
 use super::chunk::{Cell, Mismatch};
 use super::columns::{SCORE_FACTORS, Table};
+use super::files::Shape;
+use super::names::{self, Unused};
 use crate::schema::FACTORS;
 
 /// Appends the rows of a block of newline-delimited objects.
 pub(super) fn append_lines(
     block: &[u8],
     table: &'static Table,
+    shape: &Shape,
     chunk: &mut ChunkBuilder,
 ) -> Result<(), Mismatch> {
+    let renamed = &shape.options.columns;
+    let slot = |key: &str| names::slot_of_key(table, renamed, key);
+    let constants: Vec<_> = shape
+        .folders
+        .iter()
+        .filter_map(|(name, value)| Some((slot(name)?, value)))
+        .collect();
+    let mut keys = Keys::new(slot);
     let mut cells = Vec::new();
     let mut rest = block;
-    while !rest.is_empty() {
+    let appended = loop {
+        if rest.is_empty() {
+            break Ok(());
+        }
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let line = rest[..end].trim_ascii();
         rest = rest.get(end + 1..).unwrap_or_default();
         if line.is_empty() {
+            chunk.pass_lines(1);
             continue;
         }
         cells.clear();
         cells.resize(table.slots(), Cell::Null);
-        read_object(line, |key| table.slot(key), &mut cells).map_err(|error| Mismatch {
-            row: chunk.rows() as u64,
-            column: "(the whole row)".into(),
-            found: match line.first() {
-                Some(b'[') => "a JSON array".into(),
-                _ => format!("broken JSON: {error}"),
-            },
-            expected: "one JSON object on each line".into(),
-        })?;
-        chunk.append(&cells)?;
+        for (slot, value) in &constants {
+            cells[*slot] = Cell::Text(Cow::Borrowed(value));
+        }
+        keys.next = 0;
+        let read = read_object(line, |key| keys.slot(key), &mut cells);
+        let appended = read
+            .map_err(|error| broken(chunk.rows() as u64, line, &error))
+            .and_then(|()| {
+                chunk
+                    .append(&cells)
+                    .map_err(|error| name_keys(error, table, line))
+            });
+        if appended.is_err() {
+            break appended;
+        }
+    };
+    let seen: Vec<_> = keys.known.iter().filter_map(|(_, slot)| *slot).collect();
+    let free = |slot: usize| !seen.contains(&slot);
+    for (key, slot) in &keys.known {
+        if slot.is_none() {
+            chunk.note_unused(key, names::near(table, key, free));
+        }
     }
-    Ok(())
+    appended
 }
 
-/// The factors of a JSON object, absent ones null; or the column, what was found and expected.
+fn broken(row: u64, line: &[u8], error: &serde_json::Error) -> Mismatch {
+    let found = match line.first() {
+        Some(b'{') => format!("broken JSON: {error}"),
+        Some(b'[') => "an array".into(),
+        _ => Cell::Other(String::from_utf8_lossy(line)).found(),
+    };
+    let mismatch = Mismatch::of_row(row, found, "a JSON object for each row");
+    let text = String::from_utf8_lossy(line);
+    match ["NaN", "Infinity"]
+        .into_iter()
+        .find(|word| text.contains(word))
+    {
+        Some(word) => mismatch.with_hint(format!(
+            "JSON knows no {word}: null says that there is no number"
+        )),
+        None => mismatch,
+    }
+}
+
+/// Says which keys a row has that lacks a value.
+fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch {
+    let mut found = Vec::new();
+    let note = |key: &str| {
+        found.push(key.to_owned());
+        None
+    };
+    let is_lacking = mismatch.found == "nothing" && mismatch.hint.is_none();
+    if !is_lacking || read_object(line, note, &mut []).is_err() {
+        return mismatch;
+    }
+    let column = table
+        .columns
+        .iter()
+        .position(|column| column.name == mismatch.column);
+    let is_column = |slot: usize| Some(slot) == column;
+    let meant = found.iter().find_map(|key| {
+        let near = names::near(table, key, is_column)?;
+        Some(format!(
+            "; --column {near}={key} if that is what it is called"
+        ))
+    });
+    let hint = format!("the keys of the row are {}", found.join(", "));
+    mismatch.with_hint(hint + meant.as_deref().unwrap_or_default())
+}
+
+/// The slots of keys: those of one object are mostly those of the one before, in their order.
+struct Keys<S> {
+    slot: S,
+    known: Vec<(String, Option<usize>)>,
+    next: usize,
+}
+
+impl<S: Fn(&str) -> Option<usize>> Keys<S> {
+    /// Objects whose keys are data have any number of them.
+    const KNOWN_MAX: usize = 1000;
+
+    fn new(slot: S) -> Self {
+        Self {
+            slot,
+            known: Vec::new(),
+            next: 0,
+        }
+    }
+
+    fn slot(&mut self, key: &str) -> Option<usize> {
+        let expected = self.known.get(self.next);
+        if let Some((_, slot)) = expected.filter(|(known, _)| known == key) {
+            self.next += 1;
+            return *slot;
+        }
+        if let Some(position) = self.known.iter().position(|(known, _)| known == key) {
+            self.next = position + 1;
+            return self.known[position].1;
+        }
+        let slot = (self.slot)(key);
+        if self.known.len() < Self::KNOWN_MAX {
+            self.known.push((key.to_owned(), slot));
+            self.next = self.known.len();
+        }
+        slot
+    }
+}
+
+/// The factors of a JSON object, absent ones null; or the column, what was found and expected. Keys
+/// that are no factors are added to those that are not used.
 pub(super) fn factors<'a>(
     cell: &'a Cell<'_>,
+    unused: &mut Vec<Unused>,
 ) -> Result<[Cell<'a>; FACTORS.len()], (String, String, &'static str)> {
     const EXPECTED: &str = "a JSON object of factors";
     let mut cells = [const { Cell::Null }; FACTORS.len()];
     let (Cell::Text(text) | Cell::Object(text)) = cell else {
-        return Err((SCORE_FACTORS.into(), format!("{cell:?}"), EXPECTED));
+        return Err((SCORE_FACTORS.into(), cell.found(), EXPECTED));
     };
-    let slot = |key: &str| FACTORS.iter().position(|factor| *factor == key);
+    let slot = |key: &str| {
+        let factor = names::factor(key);
+        if factor.is_none() {
+            unused.push(Unused {
+                name: format!("{SCORE_FACTORS}.{key}"),
+                near: names::near_factor(key),
+            });
+        }
+        factor
+    };
     read_object(text.as_bytes(), slot, &mut cells)
-        .map_err(|_| (SCORE_FACTORS.into(), text.to_string(), EXPECTED))?;
+        .map_err(|_| (SCORE_FACTORS.into(), cell.found(), EXPECTED))?;
     Ok(cells)
 }
 
 fn read_object<'a>(
     text: &'a [u8],
-    slot: impl Fn(&str) -> Option<usize>,
+    slot: impl FnMut(&str) -> Option<usize>,
     cells: &mut [Cell<'a>],
 ) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -75,15 +196,15 @@ struct Object<'c, 'a, S> {
     cells: &'c mut [Cell<'a>],
 }
 
-impl<'de, S: Fn(&str) -> Option<usize>> Visitor<'de> for Object<'_, 'de, S> {
+impl<'de, S: FnMut(&str) -> Option<usize>> Visitor<'de> for Object<'_, 'de, S> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(slot) = map.next_key_seed(Key(&self.slot))? {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(slot) = map.next_key_seed(Key(&mut self.slot))? {
             match slot.and_then(|slot| self.cells.get_mut(slot)) {
                 Some(cell) => *cell = cell_of(map.next_value::<&RawValue>()?.get()),
                 None => {
@@ -96,9 +217,9 @@ impl<'de, S: Fn(&str) -> Option<usize>> Visitor<'de> for Object<'_, 'de, S> {
 }
 
 /// Finds a key's slot without keeping the key.
-struct Key<'s, S>(&'s S);
+struct Key<'s, S>(&'s mut S);
 
-impl<'de, S: Fn(&str) -> Option<usize>> DeserializeSeed<'de> for Key<'_, S> {
+impl<'de, S: FnMut(&str) -> Option<usize>> DeserializeSeed<'de> for Key<'_, S> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
@@ -106,7 +227,7 @@ impl<'de, S: Fn(&str) -> Option<usize>> DeserializeSeed<'de> for Key<'_, S> {
     }
 }
 
-impl<S: Fn(&str) -> Option<usize>> Visitor<'_> for Key<'_, S> {
+impl<S: FnMut(&str) -> Option<usize>> Visitor<'_> for Key<'_, S> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

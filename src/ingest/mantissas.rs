@@ -1,7 +1,10 @@
 //! The prices of one token while it is loaded: integers over one power of ten, which changes when it
-//! must.
+//! must. Where no one power serves all of them exactly, each keeps its own until all are known, and
+//! then those with more digits than the largest leaves room for are rounded.
 
-use super::decimal::{divide_exactly, power_of_ten};
+use hindsight_udfs::price_book::PRICE_DIGITS_MAX;
+
+use super::decimal::{Rounding, divide_exactly, is_slight, power_of_ten};
 use crate::dataset::Series;
 
 /// Prices × 10^scale.
@@ -9,21 +12,62 @@ use crate::dataset::Series;
 pub(super) struct Mantissas {
     pub(super) scale: u8,
     pub(super) values: Series<i64>,
+    /// Each price's own scale, where there is no scale for all; else empty.
+    pub(super) scales: Vec<u8>,
+    /// How many fractional digits the largest price of those leaves room for.
+    room: u8,
 }
 
-/// No scale makes all prices exact and lets them fit.
+/// No scale makes all prices exact, or nearly so, and lets them fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DoesNotFit;
 
 impl Mantissas {
+    /// Prices of one scale.
+    pub(super) fn new(scale: u8, values: Series<i64>) -> Self {
+        Self {
+            scale,
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// Prices each with its own scale, as they were appended before.
+    pub(super) fn of_scales(values: Vec<i64>, scales: Vec<u8>) -> Self {
+        let mut mixed = Self::new(0, values.into());
+        mixed.room = mixed.room_of(&scales, 0, PRICE_DIGITS_MAX);
+        mixed.scales = scales;
+        mixed
+    }
+
+    /// Appends other prices.
+    pub(super) fn append_all(
+        &mut self,
+        other: &Self,
+        rounding: Rounding,
+    ) -> Result<(), DoesNotFit> {
+        match other.scales.is_empty() {
+            true => self.append(&other.values, other.scale, rounding),
+            false => self.append_mixed(&other.values, &other.scales, rounding),
+        }
+    }
+
     /// Appends prices of any scale.
-    pub(super) fn append(&mut self, values: &[i64], scale: u8) -> Result<(), DoesNotFit> {
+    pub(super) fn append(
+        &mut self,
+        values: &[i64],
+        scale: u8,
+        rounding: Rounding,
+    ) -> Result<(), DoesNotFit> {
         if self.values.is_empty() {
             self.scale = scale;
         }
-        if self.scale == scale {
+        if self.scale == scale && self.scales.is_empty() {
             self.values.append_run(values);
             return Ok(());
+        }
+        if !self.scales.is_empty() {
+            return self.append_mixed(values, &vec![scale; values.len()], rounding);
         }
         if self.append_rescaled(values, scale) {
             return Ok(());
@@ -35,17 +79,78 @@ impl Mantissas {
         }
         // Zeros at the end take room: without them it may fit.
         self.minimise();
-        let mut new = Self {
-            scale,
-            values: values.to_vec().into(),
-        };
+        let mut new = Self::new(scale, values.to_vec().into());
         new.minimise();
         let common = self.scale.max(new.scale);
-        if !self.rescale(common) || !new.rescale(common) {
-            return Err(DoesNotFit);
+        if !self.can_rescale(common) || !new.can_rescale(common) {
+            return self.append_mixed(&new.values, &vec![new.scale; values.len()], rounding);
         }
+        self.rescale(common);
+        new.rescale(common);
         self.values.append_run(&new.values);
         Ok(())
+    }
+
+    /// Appends prices of which each has its own scale; refuses as soon as one is known to be too
+    /// fine beside the largest.
+    #[cold]
+    fn append_mixed(
+        &mut self,
+        values: &[i64],
+        scales: &[u8],
+        rounding: Rounding,
+    ) -> Result<(), DoesNotFit> {
+        if self.scales.is_empty() {
+            self.scales = vec![self.scale; self.values.len()];
+            self.scale = 0;
+            self.room = self.room_of(&self.scales, 0, PRICE_DIGITS_MAX);
+        }
+        let before = self.values.len();
+        self.values.append_run(values);
+        self.scales.extend_from_slice(scales);
+        let room = self.room_of(&self.scales, before, self.room);
+        let from = if room < self.room { 0 } else { before };
+        self.room = room;
+        if rounding == Rounding::Any {
+            return Ok(());
+        }
+        let mut new = self.values[from..].iter().zip(&self.scales[from..]);
+        match new.all(|(value, scale)| round(*value, *scale, room).2) {
+            true => Ok(()),
+            false => Err(DoesNotFit),
+        }
+    }
+
+    /// The most fractional digits, at most `most`, with which the values from a row on all fit.
+    fn room_of(&self, scales: &[u8], from: usize, most: u8) -> u8 {
+        let rows = self.values.iter().zip(scales).skip(from);
+        rows.fold(most, |room, (value, scale)| {
+            let fits = |room: &u8| room <= scale || multiply(*value, room - scale).is_some();
+            (0..=room).rev().find(fits).unwrap_or(0)
+        })
+    }
+
+    /// Gives all prices one scale, the largest at which all fit, where they do not have one.
+    /// Returns the positions of the prices that were rounded.
+    pub(super) fn settle(&mut self, rounding: Rounding) -> Result<Vec<usize>, DoesNotFit> {
+        let mut rounded = Vec::new();
+        if self.scales.is_empty() {
+            return Ok(rounded);
+        }
+        let scales = std::mem::take(&mut self.scales);
+        self.scale = self.room;
+        for (row, (value, scale)) in self.values.to_mut().iter_mut().zip(scales).enumerate() {
+            let (at_room, exact, slight) = round(*value, scale, self.room);
+            if !slight && rounding == Rounding::Slight {
+                return Err(DoesNotFit);
+            }
+            if !exact {
+                rounded.push(row);
+            }
+            *value = at_room;
+        }
+        self.minimise();
+        Ok(rounded)
     }
 
     /// The smallest scale at which all prices stay exact.
@@ -97,22 +202,42 @@ impl Mantissas {
         true
     }
 
+    /// Whether all prices fit at a scale that is not smaller.
+    fn can_rescale(&self, scale: u8) -> bool {
+        let largest = self.values.iter().copied().max().unwrap_or(0);
+        largest == 0 || multiply(largest, scale - self.scale).is_some()
+    }
+
     /// Moves to a scale that is not smaller; changes nothing where a price would not fit.
     fn rescale(&mut self, scale: u8) -> bool {
-        let more = scale - self.scale;
-        let largest = self.values.iter().copied().max().unwrap_or(0);
-        let (Some(_), Some(factor)) = (multiply(largest, more), power_of_ten(more.into())) else {
+        if !self.can_rescale(scale) {
             return false;
-        };
-        let Ok(factor) = i64::try_from(factor) else {
-            return largest == 0;
-        };
+        }
+        let factor = power_of_ten((scale - self.scale).into()).and_then(|f| i64::try_from(f).ok());
         for value in self.values.to_mut() {
-            *value *= factor;
+            // Without a factor all are zero.
+            *value *= factor.unwrap_or(0);
         }
         self.scale = scale;
         true
     }
+}
+
+/// A price at the scale `to`, where it fits: whether it is exact there, and whether it is within
+/// 1e-9 of what it was.
+fn round(value: i64, scale: u8, to: u8) -> (i64, bool, bool) {
+    let Some(dropped) = scale.checked_sub(to) else {
+        let rescaled = multiply(value, to - scale);
+        return (rescaled.unwrap_or(value), true, true);
+    };
+    let divisor = 10_i64.pow(dropped.into());
+    let (quotient, remainder) = (value / divisor, value % divisor);
+    let half = divisor / 2;
+    let up = remainder > half || (remainder == half && remainder > 0 && quotient % 2 == 1);
+    let rounded = quotient + i64::from(up);
+    let back = u128::from(rounded.unsigned_abs()) * u128::from(divisor.unsigned_abs());
+    let slight = is_slight(value.unsigned_abs().into(), back);
+    (rounded, remainder == 0, slight)
 }
 
 fn multiply(value: i64, digits: u8) -> Option<i64> {
@@ -134,8 +259,9 @@ mod tests {
     fn of(pieces: &[(&[i64], u8)]) -> Result<Mantissas, DoesNotFit> {
         let mut all = Mantissas::default();
         for (values, scale) in pieces {
-            all.append(values, *scale)?;
+            all.append(values, *scale, Rounding::Slight)?;
         }
+        all.settle(Rounding::Slight)?;
         all.minimise();
         Ok(all)
     }
@@ -164,5 +290,50 @@ mod tests {
         }
         assert_eq!(of(&[(&[1], 18), (&[10], 0)]), Err(DoesNotFit));
         assert_eq!(of(&[(&[10], 0), (&[1], 18)]), Err(DoesNotFit));
+    }
+
+    #[test]
+    fn what_the_largest_price_leaves_no_room_for_is_rounded() {
+        // Beside 150.5 16 fractional digits fit, and 17 do beside 15.5.
+        let fine = (&[12_345_678_901_234_565][..], 18);
+        for (pieces, scale, values, rounded) in [
+            (
+                [(&[1505][..], 1), fine],
+                16,
+                [1_505_000_000_000_000_000, 123_456_789_012_346],
+                1,
+            ),
+            (
+                [fine, (&[1505][..], 1)],
+                16,
+                [123_456_789_012_346, 1_505_000_000_000_000_000],
+                0,
+            ),
+            (
+                [(&[155][..], 1), fine],
+                17,
+                [1_550_000_000_000_000_000, 1_234_567_890_123_456],
+                1,
+            ),
+        ] {
+            let mut all = Mantissas::default();
+            for (values, scale) in pieces {
+                all.append(values, scale, Rounding::Slight).unwrap();
+            }
+            assert_eq!(all.settle(Rounding::Slight), Ok(vec![rounded]));
+            assert_eq!(
+                (all.scale, &*all.values),
+                (scale, &values[..]),
+                "{pieces:?}"
+            );
+        }
+        let mut all = Mantissas::default();
+        all.append(&[125], 1, Rounding::Any).unwrap();
+        all.append(&[123], 18, Rounding::Any).unwrap();
+        assert_eq!(all.settle(Rounding::Any), Ok(vec![1]));
+        assert_eq!(
+            (all.scale, &*all.values),
+            (17, &[1_250_000_000_000_000_000, 12][..])
+        );
     }
 }

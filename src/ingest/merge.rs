@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::columns::TOO_FINE;
 use super::conflict::Conflict;
+use super::decimal::Rounding;
 use super::mantissas::{DoesNotFit, Mantissas};
 use super::prices::{CollectedToken, Piece, does_not_fit, volume_values};
-use super::quality::PriceChecks;
+use super::probes::{Answers, Probes};
+use super::quality::{Oddities, PriceChecks};
 use super::spill::Spill;
 use super::unite::{Corrections, Different, STORED, sort_and_unite};
 use super::{OnConflict, Phase, Progress};
@@ -24,6 +27,8 @@ pub(super) struct Written {
     pub(super) added: u64,
     pub(super) total: u64,
     pub(super) checks: PriceChecks,
+    /// What signals and trades asked of the prices.
+    pub(super) answers: Answers,
     /// Every token with its last price's timestamp, by address.
     pub(super) last_timestamps: Vec<(Arc<str>, i64)>,
     pub(super) corrections: Corrections,
@@ -45,6 +50,8 @@ impl From<Error> for MergeError {
 /// Writes whole tokens, merged with what is stored of them, in the order of their addresses.
 pub(super) struct Merger<'g> {
     stored: &'g Dataset,
+    probes: &'g Probes,
+    rounding: Rounding,
     on_conflict: OnConflict,
     /// Of the stored tokens, how many are written.
     stored_written: usize,
@@ -54,6 +61,8 @@ pub(super) struct Merger<'g> {
 impl<'g> Merger<'g> {
     pub(super) fn new(
         generation: &'g GenerationWriter,
+        probes: &'g Probes,
+        rounding: Rounding,
         with_volumes: bool,
         on_conflict: OnConflict,
     ) -> Result<Self> {
@@ -61,6 +70,8 @@ impl<'g> Merger<'g> {
         let with_volumes = with_volumes || stored.volumes.iter().any(Option::is_some);
         Ok(Self {
             stored,
+            probes,
+            rounding,
             on_conflict,
             stored_written: 0,
             written: Written {
@@ -68,6 +79,7 @@ impl<'g> Merger<'g> {
                 added: 0,
                 total: 0,
                 checks: PriceChecks::default(),
+                answers: Answers::default(),
                 last_timestamps: Vec::new(),
                 corrections: Corrections::default(),
             },
@@ -175,10 +187,11 @@ impl<'g> Merger<'g> {
         if progress.should_stop() {
             return Err(Error::Cancelled.into());
         }
-        let (stored, on_conflict) = (self.stored, self.on_conflict);
+        let (stored, probes) = (self.stored, self.probes);
+        let (rounding, on_conflict) = (self.rounding, self.on_conflict);
         let merged: Vec<_> = batch
             .into_par_iter()
-            .map(|token| merge(token, spills, stored, on_conflict))
+            .map(|token| merge(token, spills, stored, probes, rounding, on_conflict))
             .collect();
         let written = &mut self.written;
         let mut tokens = Vec::with_capacity(merged.len());
@@ -191,6 +204,7 @@ impl<'g> Merger<'g> {
             written.total += token.rows;
             written.checks.add(token.checks);
             written.corrections.add(token.corrections);
+            written.answers.add(token.answers);
             written
                 .last_timestamps
                 .push((token.address, token.last_timestamp));
@@ -227,6 +241,7 @@ struct Merged {
     last_timestamp: i64,
     checks: PriceChecks,
     corrections: Corrections,
+    answers: Answers,
     address: Arc<str>,
 }
 
@@ -235,6 +250,8 @@ fn merge(
     token: Token,
     spills: &[Spill],
     stored: &Dataset,
+    probes: &Probes,
+    rounding: Rounding,
     on_conflict: OnConflict,
 ) -> Result<Option<Merged>, MergeError> {
     let address = token.address;
@@ -242,10 +259,13 @@ fn merge(
     for (thread, collected) in token.collected {
         pieces.extend(collected.into_pieces(&spills[thread])?);
     }
-    let does_not_fit = |DoesNotFit| Error::InputFile {
-        file: "prices".into(),
-        found: does_not_fit(&address),
-        expected: "prices of fewer digits".into(),
+    let does_not_fit = |DoesNotFit| {
+        let error = Error::InputFile {
+            file: "prices".into(),
+            found: does_not_fit(&address),
+            expected: "prices of fewer digits".into(),
+        };
+        error.hinted(TOO_FINE)
     };
     let conflict = |stored| {
         let address = Arc::clone(&address);
@@ -265,9 +285,16 @@ fn merge(
         }
     };
     let mut corrections = Corrections::default();
-    let mut all = join(pieces).map_err(does_not_fit)?;
+    let mut all = join(pieces, rounding).map_err(does_not_fit)?;
+    let rounded = all.mantissas.settle(rounding).map_err(does_not_fit)?;
+    let rounded = rounded
+        .first()
+        .map(|row| (rounded.len() as u64, all.timestamps[*row]));
     let united = sort_and_unite(&mut all, on_conflict).map_err(conflict(false))?;
-    let duplicates = united.duplicates;
+    let oddities = Oddities {
+        rounded,
+        duplicates: united.duplicates,
+    };
     corrections.note(&address, united);
     let mut stored_rows = 0;
     if let Some(position) = token.stored {
@@ -276,10 +303,10 @@ fn merge(
         stored_rows = prices.timestamps.len();
         let stored = Piece {
             timestamps: Series::shared(&prices.timestamps, 0, stored_rows),
-            mantissas: Mantissas {
-                scale: prices.scale,
-                values: Series::shared(&prices.mantissas, 0, stored_rows),
-            },
+            mantissas: Mantissas::new(
+                prices.scale,
+                Series::shared(&prices.mantissas, 0, stored_rows),
+            ),
             volumes: volumes.map_or_else(Series::default, |volumes| {
                 Series::shared(&volume_values(volumes), 0, stored_rows)
             }),
@@ -289,7 +316,8 @@ fn merge(
                 false => vec![STORED; stored_rows].into(),
             },
         };
-        all = join(vec![stored, all]).map_err(does_not_fit)?;
+        all = join(vec![stored, all], rounding).map_err(does_not_fit)?;
+        all.mantissas.settle(rounding).map_err(does_not_fit)?;
         let united = sort_and_unite(&mut all, on_conflict).map_err(conflict(true))?;
         corrections.note(&address, united);
     }
@@ -298,13 +326,15 @@ fn merge(
         return Ok(None);
     };
     let rows = all.timestamps.len();
-    let checks = PriceChecks::of(&address, &all, duplicates);
+    let checks = PriceChecks::of(&address, &all, oddities);
+    let answers = probes.ask(&address, &all);
     Ok(Some(Merged {
         rows: rows as u64,
         added: (rows - stored_rows) as u64,
         last_timestamp,
         checks,
         corrections,
+        answers,
         token: SortedToken::new(
             Arc::clone(&address),
             all.mantissas.scale,
@@ -316,14 +346,14 @@ fn merge(
     }))
 }
 
-fn join(mut pieces: Vec<Piece>) -> Result<Piece, DoesNotFit> {
+fn join(mut pieces: Vec<Piece>, rounding: Rounding) -> Result<Piece, DoesNotFit> {
     pieces.retain(|piece| !piece.timestamps.is_empty());
     // Pieces that follow each other in time need no sorting once they lie in that order.
     pieces.sort_by_key(|piece| piece.timestamps.first().copied());
     let mut pieces = pieces.into_iter();
     let mut all = pieces.next().unwrap_or_default();
     for piece in pieces {
-        all.append(&piece)?;
+        all.append(&piece, rounding)?;
     }
     Ok(all)
 }

@@ -14,26 +14,33 @@ mod cells;
 mod chunk;
 mod columns;
 mod conflict;
+mod convert;
 mod csv;
 mod decimal;
+mod explain;
 mod files;
 mod flow;
 mod input;
 mod json;
 mod mantissas;
 mod merge;
+mod names;
+mod notes;
 mod outcomes;
 mod parquet;
 mod postgres;
 mod prices;
+mod probes;
 mod quality;
 mod queue;
 mod read;
 mod rows;
 mod signals;
 mod spill;
+mod text;
 mod timestamp;
 mod unite;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -44,12 +51,15 @@ use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
 pub use conflict::OnConflict;
+pub use files::{Delimiter, InputFormat, ReadOptions};
+pub use names::ColumnName;
 pub use postgres::{DatabaseRequest, Period, Window};
 
 use flow::Flow;
 use input::Inputs;
 use merge::MergeError;
 use outcomes::OutcomeCollector;
+use probes::Probes;
 use signals::SignalCollector;
 
 /// What to load: for each table any number of files, directories and glob patterns.
@@ -60,6 +70,8 @@ pub struct LoadRequest {
     pub trades: Vec<String>,
     /// What holds where rows contradict each other.
     pub on_conflict: OnConflict,
+    /// How the files are read where they do not tell themselves.
+    pub reading: ReadOptions,
 }
 
 /// What a load did.
@@ -174,9 +186,10 @@ fn load_within(
     progress: &dyn Progress,
     prices_memory_bytes: usize,
 ) -> Result<LoadSummary> {
-    let inputs = Inputs::of_files(request)?;
-    progress.begin(Phase::Reading, inputs.file_bytes());
+    let mut inputs = Inputs::of_files(request)?;
     let generation = GenerationWriter::begin(workspace)?;
+    inputs.copy_streams(generation.directory(), progress)?;
+    progress.begin(Phase::Reading, inputs.file_bytes());
     let on_conflict = request.on_conflict;
     write(
         generation,
@@ -227,6 +240,7 @@ fn write(
         SignalCollector::default,
         progress,
     )?;
+    let mut zones = vec![reading.zones];
     let signals = signals::merge(&stored.signals, reading, on_conflict)?;
     let reading = read::read(
         &inputs.outcomes,
@@ -234,11 +248,14 @@ fn write(
         OutcomeCollector::default,
         progress,
     )?;
+    zones.push(reading.zones);
     let outcomes = outcomes::merge(&stored.trade_outcomes, reading, on_conflict)?;
 
+    let probes = Probes::new(&signals.table, &outcomes.table);
     let flow = Flow::new(
         &inputs.prices,
         &generation,
+        &probes,
         prices_memory_bytes,
         on_conflict,
         progress,
@@ -250,10 +267,15 @@ fn write(
         progress,
     )?
     .without_sinks();
+    zones.push(reading.zones);
     let prices = match flow.finish() {
         Ok(prices) => prices,
         Err(MergeError::Conflict(conflict)) => {
-            return Err(conflict::locate(&conflict, &inputs.prices, progress));
+            let error = conflict::locate(&conflict, &inputs.prices, progress);
+            return Err(match reading.zones.absent {
+                true => error.hinted("the timestamps have no zone and were read as UTC"),
+                false => error,
+            });
         }
         Err(MergeError::Other(error)) => return Err(error),
     };
@@ -265,10 +287,24 @@ fn write(
     ));
     let corrections = &prices.corrections;
     findings.extend(corrections.finding(on_conflict, |place| reading.locate(place)));
-    findings.extend(reading.rounded);
+    findings.extend(probes::range_finding(&signals.table, prices.answers.span));
+    findings.extend(reading.findings);
     findings.extend(prices.checks.findings());
+    findings.extend(prices.answers.findings());
     findings.extend(outcomes.findings);
     findings.extend(quality::check_outcomes(&outcomes.table, &signals.table));
+    for (table_name, paths) in &inputs.not_read {
+        findings.push(quality::not_read(table_name, paths));
+    }
+    // Where others say their zone, those that do not are easily hours off.
+    if zones.iter().any(|zones| zones.given) {
+        for finding in &mut findings {
+            if finding.check_name == notes::WITHOUT_ZONE {
+                finding.severity = Severity::Warning;
+            }
+        }
+    }
+    inputs.remove_copies();
     let quality = quality::table(&findings)?;
     if progress.should_stop() {
         return Err(Error::Cancelled);

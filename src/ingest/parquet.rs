@@ -1,23 +1,18 @@
 //! Parquet: row groups become chunks; price columns are converted whole, the small tables by cells.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
-    RecordBatch, StructArray,
-};
-use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, DecimalType, Field, Int32Type, Schema, TimeUnit,
-    TimestampMicrosecondType,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
-use datafusion::parquet::basic::Type as PhysicalType;
+use datafusion::parquet::basic::{LogicalType, Type as PhysicalType};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData};
 use datafusion::parquet::file::statistics::Statistics;
@@ -25,9 +20,12 @@ use datafusion::parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::builder::{ChunkBuilder, ColumnBuilder};
 use super::cells::Source;
-use super::chunk::{Cell, Chunk, Mismatch, Rounded, Values, mismatch, note_rounded};
-use super::columns::{Column, Kind, Range, Table};
-use super::decimal::{Decimal, divide_exactly, power_of_ten, price_mantissa, short_float};
+use super::chunk::{Cell, Chunk, Mismatch, Values};
+use super::columns::{Column, Kind, Table};
+use super::convert::{Converted, convert, decimals_of_bytes, short_decimals};
+use super::decimal::Rounding;
+use super::files::InputFile;
+use super::names::{self, BadHeader, Unused};
 
 /// Rows of a record batch: as many as most row groups have, so that few tokens are cut in two and
 /// copied to be one again.
@@ -40,33 +38,52 @@ pub(super) struct ParquetFile {
     table: &'static Table,
     metadata: ArrowReaderMetadata,
     projection: ProjectionMask,
+    rounding: Rounding,
+    /// The position of each of our columns in what is read.
+    positions: Arc<[Option<usize>]>,
+    /// What each of our columns is called in the file.
+    names: Arc<[Option<String>]>,
+    /// Values that all rows have, with their slots.
+    constants: Arc<[(usize, String)]>,
+    unused: Arc<[Unused]>,
     /// Decimals that are read as bytes: column, precision and scale.
     as_bytes: Arc<[(&'static str, u8, i8)]>,
 }
 
-/// Why a file cannot be used: what was found, and what was expected.
-pub(super) type BadFile = (String, String);
-
 impl ParquetFile {
-    pub(super) fn open(path: &Path, table: &'static Table) -> Result<Self, BadFile> {
-        let file = File::open(path).map_err(|error| unusable(error.into()))?;
+    pub(super) fn open(input: &InputFile, table: &'static Table) -> Result<Self, BadHeader> {
+        let file = File::open(&input.path).map_err(|error| unusable(error.into()))?;
         // The Arrow schema that writers embed says how they held the values in memory; what counts
         // here is what the file holds.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(unusable)?;
         let mut fields: Vec<Arc<Field>> = metadata.schema().fields().to_vec();
+        let in_file: Vec<_> = fields.iter().map(|field| field.name().clone()).collect();
+        let folders = input.shape.folders_beside(&in_file);
+        let mut all = in_file.clone();
+        all.extend(folders.iter().map(|(name, _)| name.clone()));
+        let slots = names::resolve(table, &input.shape.options.columns, &all)?;
+        let constants = folders.into_iter().zip(&slots[in_file.len()..]);
+        let constants: Vec<_> = constants
+            .filter_map(|((_, value), slot)| Some(((*slot)?, value)))
+            .collect();
+        let slots = &slots[..in_file.len()];
+        let mut positions = vec![None; table.slots()];
+        let mut names = vec![None; table.slots()];
         let mut ours = Vec::new();
         let mut as_bytes = Vec::new();
         let root = metadata.parquet_schema().root_schema();
         let mut parquet_fields = root.get_fields().to_vec();
-        for (position, field) in fields.iter_mut().enumerate() {
-            let Some(slot) = table.slot(field.name()) else {
+        for (position, (field, slot)) in fields.iter_mut().zip(slots).enumerate() {
+            let Some(slot) = *slot else {
                 continue;
             };
-            ours.push((position, slot));
+            positions[slot] = Some(ours.len());
+            names[slot] = Some(field.name().clone());
+            ours.push(position);
             let column = table.columns.get(slot);
             if let Some(column) = column {
-                check_type(column, field)?;
+                check_type(column, field, &parquet_fields[position])?;
             }
             // Addresses repeat: as a dictionary they are decoded once, not once for each row.
             if column.is_some_and(|column| column.kind == Kind::Token)
@@ -85,31 +102,41 @@ impl ParquetFile {
                 *field = Arc::new(field.as_ref().clone().with_data_type(bytes));
             }
         }
-        let missing = table.missing(|slot| ours.iter().any(|(_, found)| *found == slot));
-        if !missing.is_empty() {
-            let names: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
-            return Err((
-                format!(
-                    "no column {} among {}",
-                    missing.join(", "),
-                    names.join(", ")
-                ),
-                format!("the columns {}", table.required_names().join(", ")),
-            ));
+        let mut unused = names::unused(table, &in_file, slots);
+        for (field, slot) in fields.iter().zip(slots) {
+            if *slot == Some(table.score_factors_slot())
+                && let DataType::Struct(children) = field.data_type()
+            {
+                let children = children.iter().map(|child| child.name().as_str());
+                let others = children.filter(|name| names::factor(name).is_none());
+                unused.extend(others.map(|name| Unused {
+                    name: format!("{}.{name}", field.name()),
+                    near: names::near_factor(name),
+                }));
+            }
         }
         let schema = Arc::new(Schema::new(fields));
         let metadata = with_fields(metadata.metadata(), parquet_fields)
             .and_then(|read| ArrowReaderMetadata::try_new(read, options.with_schema(schema)))
             .map_err(unusable)?;
-        let roots = ours.iter().map(|(position, _)| *position);
-        let projection = ProjectionMask::roots(metadata.parquet_schema(), roots);
+        let projection = ProjectionMask::roots(metadata.parquet_schema(), ours);
         Ok(Self {
-            path: path.to_owned(),
+            path: input.path.clone(),
             table,
             metadata,
             projection,
+            rounding: input.shape.options.rounding(),
+            positions: positions.into(),
+            names: names.into(),
+            constants: constants.into(),
+            unused: unused.into(),
             as_bytes: as_bytes.into(),
         })
+    }
+
+    /// The columns that are not ours.
+    pub(super) fn unused(&self) -> &[Unused] {
+        &self.unused
     }
 
     pub(super) fn row_groups(&self) -> usize {
@@ -129,6 +156,10 @@ impl ParquetFile {
     /// No value of the text column in the row group is less than this; `None` where the file does
     /// not say.
     pub(super) fn least(&self, row_group: usize, column: &str) -> Option<Vec<u8>> {
+        let slot = self.table.slot(column)?;
+        if let Some((_, value)) = self.constants.iter().find(|(of, _)| *of == slot) {
+            return Some(value.clone().into_bytes());
+        }
         let column = self.column(row_group, column)?;
         let is_text = column.column_type() == PhysicalType::BYTE_ARRAY;
         let statistics = column.statistics()?;
@@ -145,13 +176,14 @@ impl ParquetFile {
     }
 
     fn column(&self, row_group: usize, column: &str) -> Option<&ColumnChunkMetaData> {
+        let name = self.names.get(self.table.slot(column)?)?.as_ref()?;
         let columns = self.metadata.metadata().row_group(row_group).columns();
         columns
             .iter()
-            .find(|found| found.column_path().parts() == [column])
+            .find(|found| matches!(found.column_path().parts(), [part] if part == name))
     }
 
-    pub(super) fn read(&self, row_group: usize) -> Result<ParquetRecordBatchReader, BadFile> {
+    pub(super) fn read(&self, row_group: usize) -> Result<ParquetRecordBatchReader, BadHeader> {
         // Opened again: threads that share one open file share its position too.
         let file = File::open(&self.path).map_err(|error| unusable(error.into()))?;
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
@@ -165,7 +197,7 @@ impl ParquetFile {
     /// The rows of a record batch that was read, checked.
     pub(super) fn chunk(&self, batch: &RecordBatch) -> Result<Chunk, Mismatch> {
         match self.table.factors {
-            Some(_) => chunk_by_rows(batch, self.table),
+            Some(_) => self.chunk_by_rows(batch),
             None => self.chunk_by_columns(batch),
         }
     }
@@ -173,31 +205,82 @@ impl ParquetFile {
     fn chunk_by_columns(&self, batch: &RecordBatch) -> Result<Chunk, Mismatch> {
         let mut chunk = Chunk {
             rows: batch.num_rows(),
-            columns: Vec::new(),
-            rounded: Vec::new(),
+            ..Chunk::default()
         };
-        for column in self.table.columns {
+        for (slot, column) in self.table.columns.iter().enumerate() {
             let as_bytes = self.as_bytes.iter().find(|(name, ..)| *name == column.name);
-            let (values, rounded) = match (batch.column_by_name(column.name), as_bytes) {
+            let array = self.positions[slot].map(|position| batch.column(position));
+            let (values, notes) = match (array, as_bytes) {
                 (Some(array), Some((_, precision, scale))) => {
                     let bytes = array.as_fixed_size_binary();
                     match short_decimals(column, bytes, *scale) {
-                        Some(values) => (values, None),
+                        Some(values) => (values, Vec::new()),
                         None => {
                             let data_type = DataType::Decimal128(*precision, *scale);
                             let decimals = decimals_of_bytes(bytes).with_data_type(data_type);
                             let decimals: ArrayRef = Arc::new(decimals);
-                            convert(column, &decimals)?
+                            convert(column, &decimals, self.rounding)?
                         }
                     }
                 }
-                (Some(array), None) => convert(column, array)?,
-                (None, _) => (Values::Absent, None),
+                (Some(array), None) => convert(column, array, self.rounding)?,
+                (None, _) => self.constant(slot, column, batch.num_rows())?,
             };
             chunk.columns.push(values);
-            chunk.rounded.extend(rounded);
+            chunk.notes.extend(notes);
         }
         Ok(chunk)
+    }
+
+    /// The values of a column that the file does not have: what its folder says, if anything.
+    fn constant(&self, slot: usize, column: &'static Column, rows: usize) -> Converted {
+        let Some((_, value)) = self.constants.iter().find(|(of, _)| *of == slot) else {
+            return Ok((Values::Absent, Vec::new()));
+        };
+        let mut builder = ColumnBuilder::new(column, self.rounding);
+        for _ in 0..rows {
+            builder.append(&Cell::Text(Cow::Borrowed(value)))?;
+        }
+        Ok(builder.finish())
+    }
+
+    fn chunk_by_rows(&self, batch: &RecordBatch) -> Result<Chunk, Mismatch> {
+        let table = self.table;
+        let mut sources: Vec<Option<Source>> = vec![None; table.slots()];
+        let schema = batch.schema();
+        for (slot, position) in self.positions.iter().enumerate() {
+            let Some(position) = *position else { continue };
+            let (field, array) = (schema.field(position), batch.column(position));
+            match array.as_any().downcast_ref::<StructArray>() {
+                Some(object) => {
+                    for (name, child) in object.column_names().iter().zip(object.columns()) {
+                        let factor = names::factor(name).zip(table.factors);
+                        // Own columns, where there are both, come before.
+                        if let Some((factor, first)) = factor
+                            && self.positions[first + factor].is_none()
+                        {
+                            let source = Source::new(name, child, object.nulls())?;
+                            sources[first + factor] = Some(source);
+                        }
+                    }
+                }
+                None => sources[slot] = Some(Source::new(field.name(), array, None)?),
+            }
+        }
+        let mut chunk = ChunkBuilder::new(table, self.rounding);
+        let mut cells = vec![Cell::Null; table.slots()];
+        for (slot, value) in self.constants.iter() {
+            cells[*slot] = Cell::Text(Cow::Borrowed(value));
+        }
+        for row in 0..batch.num_rows() {
+            for (cell, source) in cells.iter_mut().zip(&sources) {
+                if let Some(source) = source {
+                    *cell = source.cell(row);
+                }
+            }
+            chunk.append(&cells)?;
+        }
+        Ok(chunk.finish())
     }
 }
 
@@ -214,7 +297,7 @@ fn bytes_of_decimal(field: &Type) -> Option<i32> {
 }
 
 /// The same field, as bytes that mean nothing.
-fn without_decimal(field: &Type, width: i32) -> Result<TypePtr, BadFile> {
+fn without_decimal(field: &Type, width: i32) -> Result<TypePtr, BadHeader> {
     let bytes = Type::primitive_type_builder(field.name(), PhysicalType::FIXED_LEN_BYTE_ARRAY)
         .with_repetition(field.get_basic_info().repetition())
         .with_length(width)
@@ -242,234 +325,10 @@ fn with_fields(
     Ok(Arc::new(ParquetMetaData::new(file, row_groups)))
 }
 
-/// Numbers of two's complement, most significant byte first; 8 to 16 bytes each.
-fn decimals_of_bytes(bytes: &FixedSizeBinaryArray) -> Decimal128Array {
-    let values = halves(bytes).map(|(high, low)| i128::from(high) << 64 | i128::from(low));
-    Decimal128Array::new(values.collect(), bytes.nulls().cloned())
-}
-
-/// The upper and the lower 64 bits of each number.
-fn halves(bytes: &FixedSizeBinaryArray) -> impl Iterator<Item = (i64, u64)> {
-    let width = bytes.value_length() as usize;
-    // The first eight bytes hold the sign and all that is above the last eight.
-    let shift = (128 - 8 * width as u32).min(63);
-    let eight = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_be_bytes);
-    let values = bytes.value_data().chunks_exact(width);
-    values.map(move |value| {
-        let (first, last) = (eight(&value[..8]), eight(&value[width - 8..]));
-        (first >> shift, last as u64)
-    })
-}
-
-/// Prices and volumes in one go where each is there, is not negative and below `i64::MAX`, as nearly
-/// all are.
-fn short_decimals(column: &Column, bytes: &FixedSizeBinaryArray, scale: i8) -> Option<Values> {
-    let scale = u8::try_from(scale).ok().filter(|scale| *scale <= 18)?;
-    let mut beyond = 0;
-    let mut short = |(high, low): (i64, u64)| {
-        // What is too large has the leading bit, or as `i64::MAX` gets it from one more.
-        beyond |= high as u64 | (low | low.wrapping_add(1)) >> 63;
-        low
-    };
-    if bytes.null_count() > 0 {
-        return None;
-    }
-    let values = match column.kind {
-        Kind::Price => {
-            let mantissas: Vec<_> = halves(bytes).map(|half| short(half) as i64).collect();
-            let scales = vec![scale; mantissas.len()];
-            Some(price_values(mantissas, scales))
-        }
-        Kind::Decimal {
-            precision,
-            scale: to,
-            ..
-        } if precision == 38 && matches!(column.range, Range::NotNegative) => {
-            // 63 bits and 18 digits more are less than 10^38.
-            let digits = to.checked_sub(scale)?;
-            let factor = i128::try_from(power_of_ten(digits.into())?).ok()?;
-            let values = halves(bytes).map(|half| i128::from(short(half)).wrapping_mul(factor));
-            Some(Values::Decimal(Decimal128Array::new(
-                values.collect(),
-                None,
-            )))
-        }
-        _ => None,
-    };
-    values.filter(|_| beyond == 0)
-}
-
-fn chunk_by_rows(batch: &RecordBatch, table: &'static Table) -> Result<Chunk, Mismatch> {
-    let mut sources: Vec<Option<Source>> = vec![None; table.slots()];
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let Some(slot) = table.slot(field.name()) else {
-            continue;
-        };
-        match array.as_any().downcast_ref::<StructArray>() {
-            // Own columns, where there are both, are found by their names too.
-            Some(object) => {
-                for (name, child) in object.column_names().iter().zip(object.columns()) {
-                    let slot = table.slot(name).filter(|slot| Some(*slot) >= table.factors);
-                    if let Some(slot) = slot
-                        && batch.column_by_name(name).is_none()
-                    {
-                        sources[slot] = Some(Source::new(name, child, object.nulls())?);
-                    }
-                }
-            }
-            None => sources[slot] = Some(Source::new(field.name(), array, None)?),
-        }
-    }
-    let mut chunk = ChunkBuilder::new(table);
-    let mut cells = vec![Cell::Null; table.slots()];
-    for row in 0..batch.num_rows() {
-        for (cell, source) in cells.iter_mut().zip(&sources) {
-            if let Some(source) = source {
-                *cell = source.cell(row);
-            }
-        }
-        chunk.append(&cells)?;
-    }
-    Ok(chunk.finish())
-}
-
-type Converted = Result<(Values, Option<Rounded>), Mismatch>;
-
-fn convert(column: &'static Column, array: &ArrayRef) -> Converted {
-    let no_nulls = array.null_count() == 0;
-    match (column.kind, array.data_type()) {
-        (Kind::Token, DataType::Dictionary(..)) if no_nulls => {
-            let tokens = array.as_dictionary::<Int32Type>();
-            Ok((Values::Token(tokens.clone()), None))
-        }
-        (Kind::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, _)) if no_nulls => {
-            let micros = array.as_primitive::<TimestampMicrosecondType>().values();
-            Ok((
-                Values::Timestamp(Int64Array::new(micros.clone(), None)),
-                None,
-            ))
-        }
-        (Kind::Price, DataType::Decimal128(_, scale)) if no_nulls && *scale >= 0 => {
-            decimal_prices(column, array.as_primitive(), *scale)
-        }
-        (Kind::Price, DataType::Float64) if no_nulls => float_prices(column, array.as_primitive()),
-        (
-            Kind::Decimal {
-                precision, scale, ..
-            },
-            DataType::Decimal128(_, from),
-        ) if (0..=scale as i8).contains(from) => {
-            match widen(column, array.as_primitive(), precision, scale - *from as u8) {
-                Some(values) => Ok((Values::Decimal(values), None)),
-                None => convert_by_cells(column, array),
-            }
-        }
-        _ => convert_by_cells(column, array),
-    }
-}
-
-fn convert_by_cells(column: &'static Column, array: &ArrayRef) -> Converted {
-    let source = Source::new(column.name, array, None)?;
-    let mut builder = ColumnBuilder::new(column);
-    for row in 0..array.len() {
-        builder.append(&source.cell(row))?;
-    }
-    Ok(builder.finish())
-}
-
-fn price_values(mantissas: Vec<i64>, scales: Vec<u8>) -> Values {
-    Values::Price {
-        mantissas: mantissas.into(),
-        scales,
-    }
-}
-
-fn decimal_prices(column: &'static Column, prices: &Decimal128Array, scale: i8) -> Converted {
-    let mut mantissas = Vec::with_capacity(prices.len());
-    let mut scales = Vec::with_capacity(prices.len());
-    for (row, &value) in prices.values().iter().enumerate() {
-        let price = match u128::try_from(value).ok().and_then(price_mantissa) {
-            Some(mantissa) if scale <= 18 => Some((mantissa, scale as u8)),
-            _ => shorten(value, scale),
-        };
-        let Some((mantissa, scale)) = price else {
-            let found = Decimal128Type::format_decimal(value, 38, scale);
-            return Err(mismatch(column, row as u64, found));
-        };
-        mantissas.push(mantissa);
-        scales.push(scale);
-    }
-    Ok((price_values(mantissas, scales), None))
-}
-
-/// Cuts zeros at the end of a decimal until it fits a mantissa.
-fn shorten(value: i128, scale: i8) -> Option<(i64, u8)> {
-    let value = u128::try_from(value).ok()?;
-    (1..=scale).find_map(|cut| {
-        let left = u8::try_from(scale - cut).ok().filter(|left| *left <= 18)?;
-        let mantissa = divide_exactly(value, u32::from(cut.unsigned_abs()))?;
-        Some((price_mantissa(mantissa)?, left))
-    })
-}
-
-fn float_prices(column: &'static Column, prices: &Float64Array) -> Converted {
-    let mut mantissas = Vec::with_capacity(prices.len());
-    let mut scales = Vec::with_capacity(prices.len());
-    let mut rounded = None;
-    let mut scratch = String::new();
-    // Neighbours mostly have as many digits as each other.
-    let mut likely_scale = 0;
-    for (row, &value) in prices.values().iter().enumerate() {
-        if value >= 0.0
-            && let Some(mantissa) = short_float(value, likely_scale)
-        {
-            mantissas.push(mantissa);
-            scales.push(likely_scale);
-            continue;
-        }
-        let price = Decimal::from_float(value, &mut scratch)
-            .and_then(|decimal| decimal.rounded_price().ok());
-        let Some((mantissa, scale, lost)) = price else {
-            return Err(mismatch(column, row as u64, value.to_string()));
-        };
-        if lost {
-            note_rounded(&mut rounded, column.name, row as u64, || value.to_string());
-        }
-        if short_float(value, scale).is_some() {
-            likely_scale = scale;
-        }
-        mantissas.push(mantissa);
-        scales.push(scale);
-    }
-    Ok((price_values(mantissas, scales), rounded))
-}
-
-/// The values with so many more fractional digits; `None` where one does not fit or must be looked
-/// at.
-fn widen(
-    column: &Column,
-    values: &Decimal128Array,
-    precision: u8,
-    digits: u8,
-) -> Option<Decimal128Array> {
-    let factor = i128::try_from(power_of_ten(u32::from(digits))?).ok()?;
-    let limit = i128::try_from(power_of_ten(u32::from(precision))?).ok()? / factor;
-    let least = if matches!(column.range, Range::Any) {
-        -limit + 1
-    } else {
-        0
-    };
-    // What lies under a null may be anything; the slow way looks at it row by row.
-    let fits = values
-        .values()
-        .iter()
-        .all(|value| *value >= least && *value < limit);
-    fits.then(|| values.unary::<_, Decimal128Type>(|value| value.wrapping_mul(factor)))
-}
-
 /// Refuses a column whose type can hold no value of ours.
-fn check_type(column: &Column, field: &Field) -> Result<(), BadFile> {
+fn check_type(column: &Column, field: &Field, parquet: &Type) -> Result<(), BadHeader> {
     let found = field.data_type();
+    let is_uuid = parquet.get_basic_info().logical_type_ref() == Some(&LogicalType::Uuid);
     let text = matches!(
         found,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
@@ -483,23 +342,24 @@ fn check_type(column: &Column, field: &Field) -> Result<(), BadFile> {
     let fits = text
         || found.is_null()
         || match column.kind {
-            Kind::Text | Kind::Token => integer,
+            // Old writers do not say that their bytes are text.
+            Kind::Text | Kind::Token => integer || is_uuid || found == &DataType::Binary,
             Kind::Timestamp => number || time,
             Kind::Price | Kind::Decimal { .. } => number,
         };
-    if fits {
-        return Ok(());
+    match fits {
+        true => Ok(()),
+        false => Err(BadHeader::new(
+            format!("column {} of type {found}", field.name()),
+            column.expected,
+        )),
     }
-    Err((
-        format!("column {} of type {found}", column.name),
-        column.expected.to_owned(),
-    ))
 }
 
 fn token_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-fn unusable(error: ParquetError) -> BadFile {
-    (error.to_string(), "a Parquet file that can be read".into())
+fn unusable(error: ParquetError) -> BadHeader {
+    BadHeader::new(error.to_string(), "a Parquet file that can be read")
 }

@@ -10,8 +10,10 @@ use datafusion::arrow::array::{ArrayData, Decimal128Array, DictionaryArray};
 use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::datatypes::Int32Type;
 
-use super::chunk::{Chunk, Values, mismatch};
-use super::columns::TOKEN_PRICES;
+use super::chunk::{Cell, Chunk, Values, mismatch};
+use super::columns::{TOKEN_PRICES, TOO_FINE};
+use super::decimal::Rounding;
+use super::explain::{explain, is_word_for_nothing};
 use super::mantissas::{DoesNotFit, Mantissas};
 use super::read::{Failure, Place};
 use super::spill::{Segment, Spill};
@@ -41,10 +43,10 @@ impl Piece {
         };
         Self {
             timestamps: Series::shared(&columns.timestamps, start, rows),
-            mantissas: Mantissas {
-                scale: columns.scales[start],
-                values: Series::shared(&columns.mantissas, start, rows),
-            },
+            mantissas: Mantissas::new(
+                columns.scales[start],
+                Series::shared(&columns.mantissas, start, rows),
+            ),
             volumes,
             places: match columns.places.is_empty() {
                 true => Series::default(),
@@ -53,9 +55,8 @@ impl Piece {
         }
     }
 
-    pub(super) fn append(&mut self, other: &Self) -> Result<(), DoesNotFit> {
-        self.mantissas
-            .append(&other.mantissas.values, other.mantissas.scale)?;
+    pub(super) fn append(&mut self, other: &Self, rounding: Rounding) -> Result<(), DoesNotFit> {
+        self.mantissas.append_all(&other.mantissas, rounding)?;
         if !(self.volumes.is_empty() && other.volumes.is_empty()) {
             let volumes = self.volumes.to_mut();
             volumes.resize(self.timestamps.len(), NO_VOLUME);
@@ -69,7 +70,10 @@ impl Piece {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.timestamps.len() * 16 + self.volumes.len() * 16 + self.places.len() * 8
+        self.timestamps.len() * 16
+            + self.volumes.len() * 16
+            + self.places.len() * 8
+            + self.mantissas.scales.len()
     }
 }
 
@@ -82,6 +86,7 @@ pub(super) struct PriceCollector {
     dictionary: Dictionary,
     bytes: usize,
     budget_bytes: usize,
+    rounding: Rounding,
     spill: Spill,
 }
 
@@ -121,7 +126,12 @@ struct Dictionary {
 
 impl PriceCollector {
     /// `with_places` where it matters which of two rows is the later one.
-    pub(super) fn new(budget_bytes: usize, spill_path: PathBuf, with_places: bool) -> Self {
+    pub(super) fn new(
+        budget_bytes: usize,
+        rounding: Rounding,
+        spill_path: PathBuf,
+        with_places: bool,
+    ) -> Self {
         Self {
             tokens: Vec::new(),
             with_volumes: false,
@@ -130,6 +140,7 @@ impl PriceCollector {
             dictionary: Dictionary::default(),
             bytes: 0,
             budget_bytes,
+            rounding,
             spill: Spill::new(spill_path),
         }
     }
@@ -197,6 +208,7 @@ impl PriceCollector {
         let address = Some(values.value(key)).filter(|address| !address.is_empty())?;
         let position = match self.by_address.get(address) {
             Some(position) => *position,
+            None if is_word_for_nothing(address) => return None,
             None => {
                 let position = u32::try_from(self.tokens.len()).ok()?;
                 let address: Arc<str> = address.into();
@@ -262,12 +274,11 @@ impl PriceCollector {
             let rest = keys[start..].iter().zip(&scales[start..]);
             let rows = rest.take_while(|row| *row == (&key, &scale)).count();
             let end = start + rows;
-            let refused = |column: usize, found| {
-                let row = order.get(start).map_or(start as u64, |row| u64::from(*row));
-                Failure::Mismatch(mismatch(&TOKEN_PRICES.columns[column], row, found))
-            };
+            let row_of = |row: usize| order.get(row).map_or(row as u64, |found| u64::from(*found));
             let Some(position) = self.position(key as usize, values) else {
-                return Err(refused(0, "an empty text".into()));
+                let cell = Cell::Text(values.value(key as usize).into());
+                let mismatch = explain(&TOKEN_PRICES.columns[0], row_of(start), &cell);
+                return Err(Failure::Mismatch(mismatch));
             };
             let token = &mut self.tokens[position];
             let piece = &mut token.piece;
@@ -280,8 +291,12 @@ impl PriceCollector {
             }
             piece
                 .mantissas
-                .append(&columns.mantissas[start..end], scale)
-                .map_err(|DoesNotFit| refused(2, does_not_fit(&token.address)))?;
+                .append(&columns.mantissas[start..end], scale, self.rounding)
+                .map_err(|DoesNotFit| {
+                    let found = does_not_fit(&token.address);
+                    let mismatch = mismatch(&TOKEN_PRICES.columns[2], row_of(start), found);
+                    Failure::Mismatch(mismatch.with_hint(TOO_FINE))
+                })?;
             if !columns.volumes.is_empty() {
                 let volumes = piece.volumes.to_mut();
                 volumes.resize(piece.timestamps.len(), NO_VOLUME);

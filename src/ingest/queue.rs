@@ -1,21 +1,21 @@
 //! The units of work of the inputs, in their order: row groups, and blocks of records.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read};
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
-
+use super::Progress;
 use super::blocks::Blocks;
+use super::chunk::Passed;
 use super::columns::Table;
 use super::csv::Header;
-use super::files::{Compression, Format, InputFile};
+use super::files::{Format, InputFile, Shape};
 use super::input::{Arriving, Input};
+use super::names::Unused;
 use super::parquet::ParquetFile;
 use super::postgres::Query;
 use super::read::{Failure, Place};
-use super::{Phase, Progress};
-use crate::error::Error;
+use super::text::{self, OpenText, Text, unreadable};
+use crate::error::InputRow;
 
 /// One unit of work.
 pub(super) enum Work {
@@ -24,10 +24,12 @@ pub(super) enum Work {
     Csv {
         block: Vec<u8>,
         from: usize,
-        header: Header,
+        header: Arc<Header>,
     },
     Ndjson {
         block: Vec<u8>,
+        shape: Arc<Shape>,
+        has_lines: bool,
     },
     RowGroup {
         file: ParquetFile,
@@ -42,6 +44,8 @@ pub(super) struct Queue<'p> {
     inputs: VecDeque<(usize, Input)>,
     open: Option<(usize, OpenInput<'p>)>,
     pub(super) units: Units,
+    /// By file.
+    pub(super) unused: Vec<(usize, Unused)>,
 }
 
 enum OpenInput<'p> {
@@ -50,17 +54,18 @@ enum OpenInput<'p> {
         next: usize,
     },
     Csv {
-        blocks: TextBlocks<'p>,
-        header: Option<Header>,
+        blocks: Blocks<Text<'p>>,
+        shape: Arc<Shape>,
+        header: Option<Arc<Header>>,
         /// Where the text comes from a database: what is known of its columns.
         query: Option<Query>,
     },
     Ndjson {
-        blocks: TextBlocks<'p>,
+        blocks: Blocks<Text<'p>>,
+        shape: Arc<Shape>,
+        has_lines: bool,
     },
 }
-
-type TextBlocks<'p> = Blocks<Box<dyn Read + Send + 'p>>;
 
 impl<'p> Queue<'p> {
     pub(super) fn new(table: &'static Table, inputs: &[Input], progress: &'p dyn Progress) -> Self {
@@ -70,6 +75,7 @@ impl<'p> Queue<'p> {
             inputs: inputs.iter().cloned().enumerate().collect(),
             open: None,
             units: Units::default(),
+            unused: Vec::new(),
         }
     }
 
@@ -78,7 +84,10 @@ impl<'p> Queue<'p> {
         loop {
             if let Some((file, open)) = &mut self.open {
                 let file = *file;
-                match open.next(self.table) {
+                let unused = &mut self.unused;
+                match open.next(self.table, |names| {
+                    unused.extend(names.iter().cloned().map(|name| (file, name)));
+                }) {
                     Ok(Some(work)) => return Some((self.units.add(file), Ok(work))),
                     Ok(None) => self.open = None,
                     Err(failure) => {
@@ -93,7 +102,13 @@ impl<'p> Queue<'p> {
                 Input::Query(query) => Ok(self.run(query)),
             };
             match open {
-                Ok(open) => self.open = Some((index, open)),
+                Ok(open) => {
+                    if let OpenInput::Parquet { file, .. } = &open {
+                        let unused = file.unused().iter().cloned();
+                        self.unused.extend(unused.map(|name| (index, name)));
+                    }
+                    self.open = Some((index, open));
+                }
                 Err(failure) => return Some((self.units.add(index), Err(failure))),
             }
         }
@@ -101,8 +116,10 @@ impl<'p> Queue<'p> {
 
     fn run(&self, query: Query) -> OpenInput<'p> {
         let text = Box::new(Arriving::new(query.run(), self.progress));
+        let shape = Arc::<Shape>::default();
         OpenInput::Csv {
-            blocks: Blocks::new(text, true),
+            blocks: Blocks::new(text, Some(shape.delimiter)),
+            shape,
             header: None,
             query: Some(query),
         }
@@ -110,37 +127,37 @@ impl<'p> Queue<'p> {
 
     fn open_file(&self, input: &InputFile) -> Result<OpenInput<'p>, Failure> {
         if input.format == Format::Parquet {
-            let file = ParquetFile::open(&input.path, self.table).map_err(refused)?;
+            let file = ParquetFile::open(input, self.table).map_err(Failure::of_header)?;
             return Ok(OpenInput::Parquet { file, next: 0 });
         }
-        let file = File::open(&input.path).map_err(unreadable)?;
-        let counted = Counted {
-            file,
-            progress: self.progress,
-        };
-        let text: Box<dyn Read + Send + 'p> = match input.compression {
-            Compression::None => Box::new(counted),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(
-                1 << 16,
-                counted,
-            ))),
-            Compression::Zstd => Box::new(zstd::Decoder::new(counted).map_err(unreadable)?),
-        };
+        let OpenText {
+            text,
+            has_lines,
+            shape,
+        } = text::open(input, self.table, self.progress)?;
         Ok(match input.format {
             Format::Csv => OpenInput::Csv {
-                blocks: Blocks::new(text, true),
+                blocks: Blocks::new(text, Some(shape.delimiter)),
+                shape,
                 header: None,
                 query: None,
             },
             _ => OpenInput::Ndjson {
-                blocks: Blocks::new(text, false),
+                blocks: Blocks::new(text, None),
+                shape,
+                has_lines,
             },
         })
     }
 }
 
 impl OpenInput<'_> {
-    fn next(&mut self, table: &'static Table) -> Result<Option<Work>, Failure> {
+    /// The next unit; what is not used of a header is told when it is read.
+    fn next(
+        &mut self,
+        table: &'static Table,
+        note_unused: impl FnOnce(&[Unused]),
+    ) -> Result<Option<Work>, Failure> {
         match self {
             Self::Parquet { file, next } => {
                 let row_group = *next;
@@ -152,6 +169,7 @@ impl OpenInput<'_> {
             }
             Self::Csv {
                 blocks,
+                shape,
                 header,
                 query,
             } => {
@@ -161,11 +179,13 @@ impl OpenInput<'_> {
                     (Some(_), None) => return Ok(None),
                     (slot, block) => {
                         let block = block.unwrap_or_default();
-                        let (mut read, from) = Header::read(&block, table).map_err(refused)?;
-                        if let Some(query) = query {
-                            read.describe(table, &query.floats, query.keys);
+                        let (mut read, from) =
+                            Header::read(&block, table, shape).map_err(Failure::of_header)?;
+                        match query {
+                            Some(query) => read.describe(table, &query.floats, query.keys),
+                            None => note_unused(&read.unused),
                         }
-                        (&*slot.insert(read), block, from)
+                        (&*slot.insert(Arc::new(read)), block, from)
                     }
                 };
                 Ok(Some(match from == block.len() {
@@ -173,77 +193,82 @@ impl OpenInput<'_> {
                     false => Work::Csv {
                         block,
                         from,
-                        header: header.clone(),
+                        header: Arc::clone(header),
                     },
                 }))
             }
-            Self::Ndjson { blocks } => {
+            Self::Ndjson {
+                blocks,
+                shape,
+                has_lines,
+            } => {
                 let block = blocks.next_block().map_err(unreadable)?;
-                Ok(block.map(|block| Work::Ndjson { block }))
+                Ok(block.map(|block| Work::Ndjson {
+                    block,
+                    shape: Arc::clone(shape),
+                    has_lines: *has_lines,
+                }))
             }
         }
     }
 }
 
-/// What a file turned out to be instead: what was found, and what was expected.
-fn refused((found, expected): (String, String)) -> Failure {
-    Failure::File(found, expected)
-}
-
-/// A database says itself what is wrong, inside the error of the text that it sends.
-fn unreadable(error: io::Error) -> Failure {
-    match error.downcast::<Error>() {
-        Ok(error) => Failure::Other(error),
-        Err(error) => Failure::File(error.to_string(), "a file that can be read".to_owned()),
-    }
-}
-
-/// Tells how much of a file has been read.
-struct Counted<'p> {
-    file: File,
-    progress: &'p dyn Progress,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        self.progress.advance(Phase::Reading, read as u64);
-        Ok(read)
-    }
-}
-
-/// The files units came from and how many rows each had.
+/// The files units came from, how many rows each had, and where that is known the lines of the file
+/// that are no rows.
 #[derive(Debug, Default)]
-pub(super) struct Units(Vec<(usize, u64)>);
+pub(super) struct Units(Vec<Unit>);
+
+#[derive(Debug)]
+struct Unit {
+    file: usize,
+    rows: u64,
+    passed: Option<Passed>,
+}
 
 impl Units {
     fn add(&mut self, file: usize) -> u64 {
-        self.0.push((file, 0));
+        self.0.push(Unit {
+            file,
+            rows: 0,
+            passed: None,
+        });
         self.0.len() as u64 - 1
     }
 
     pub(super) fn set_rows(&mut self, unit: u64, rows: u64) {
-        if let Some(entry) = self.0.get_mut(unit as usize) {
-            entry.1 = rows;
+        if let Some(unit) = self.0.get_mut(unit as usize) {
+            unit.rows = rows;
+        }
+    }
+
+    pub(super) fn set_passed(&mut self, unit: u64, passed: Passed) {
+        if let Some(unit) = self.0.get_mut(unit as usize) {
+            unit.passed = Some(passed);
         }
     }
 
     /// The position of the file among the inputs.
     pub(super) fn input(&self, place: Place) -> usize {
-        self.0.get(place.unit as usize).map_or(0, |(file, _)| *file)
+        self.0.get(place.unit as usize).map_or(0, |unit| unit.file)
     }
 
     pub(super) fn file(&self, names: &[String], place: Place) -> String {
         names.get(self.input(place)).cloned().unwrap_or_default()
     }
 
-    pub(super) fn locate(&self, names: &[String], place: Place) -> (String, u64) {
+    pub(super) fn locate(&self, names: &[String], place: Place) -> (String, InputRow) {
         let file = self.input(place);
         let units = self.0.iter().take(place.unit as usize);
-        let before: u64 = units
-            .filter(|(of, _)| *of == file)
-            .map(|(_, rows)| rows)
-            .sum();
-        (self.file(names, place), before + place.row + 1)
+        let before: Vec<_> = units.filter(|unit| unit.file == file).collect();
+        let rows: u64 = before.iter().map(|unit| unit.rows).sum();
+        let row = rows + place.row + 1;
+        let passed = |unit: &&Unit| Some(unit.passed.as_ref()?.lines);
+        let passed_before: Option<u64> = before.iter().map(passed).sum();
+        let here = self.0.get(place.unit as usize);
+        let here = here.and_then(|unit| unit.passed.as_ref()?.before(place.row));
+        let line = passed_before
+            .zip(here)
+            .map(|(before, here)| row + before + here);
+        (self.file(names, place), InputRow { row, line })
     }
 }

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::builder::ChunkBuilder;
-use super::chunk::{Chunk, Mismatch, Rounded};
+use super::chunk::{Chunk, Mismatch, Note, Passed};
 use super::columns::Table;
 use super::input::Input;
+use super::names::{BadHeader, Unused};
+use super::notes::{self, Notes};
 use super::queue::{Queue, Units, Work};
-use super::{Finding, Phase, Progress, Severity, csv, json};
-use crate::error::{Error, Result};
+use super::{Finding, Phase, Progress, csv, json};
+use crate::error::{Error, InputRow, Result};
 
 /// Takes the checked rows of one thread.
 pub(super) trait Sink: Send {
@@ -51,7 +53,10 @@ impl Place {
 pub(super) struct Reading<S> {
     pub(super) sinks: Vec<S>,
     pub(super) rows: u64,
-    pub(super) rounded: Vec<Finding>,
+    /// What was odd about values and columns.
+    pub(super) findings: Vec<Finding>,
+    /// Whether some timestamps had a zone, and some had none.
+    pub(super) zones: notes::Zones,
     units: Units,
     files: Vec<String>,
 }
@@ -62,7 +67,8 @@ impl<S> Reading<S> {
         Reading {
             sinks: Vec::new(),
             rows: self.rows,
-            rounded: self.rounded,
+            findings: self.findings,
+            zones: self.zones,
             units: self.units,
             files: self.files,
         }
@@ -73,8 +79,8 @@ impl<S> Reading<S> {
         self.units.input(place)
     }
 
-    /// The file and the row, counted from 1, of a place.
-    pub(super) fn locate(&self, place: Place) -> (String, u64) {
+    /// The file and the row of a place.
+    pub(super) fn locate(&self, place: Place) -> (String, InputRow) {
         self.units.locate(&self.files, place)
     }
 }
@@ -109,13 +115,15 @@ pub(super) fn read<S: Sink>(
             })
             .collect()
     });
-    let mut units = queue
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .units;
+    let Queue {
+        mut units, unused, ..
+    } = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
     for worker in &outputs {
         for (unit, rows) in &worker.unit_rows {
             units.set_rows(*unit, *rows);
+        }
+        for (unit, passed) in &worker.unit_passed {
+            units.set_passed(*unit, passed.clone());
         }
     }
     if let Some((place, failure)) = failures.first() {
@@ -123,23 +131,54 @@ pub(super) fn read<S: Sink>(
             Failure::Mismatch(mismatch) => {
                 let row = place.row + mismatch.row;
                 let (file, row) = units.locate(&names, Place { row, ..place });
-                Error::InputValue {
+                let error = Error::InputValue {
                     file,
                     row,
                     column: mismatch.column.into_owned(),
                     found: mismatch.found,
                     expected: mismatch.expected,
+                };
+                match mismatch.hint {
+                    Some(hint) => error.hinted(hint),
+                    None => error,
                 }
             }
-            Failure::File(found, expected) => Error::InputFile {
-                file: units.file(&names, place),
-                found,
-                expected,
-            },
+            Failure::File(found, expected, hint) => {
+                let error = Error::InputFile {
+                    file: units.file(&names, place),
+                    found,
+                    expected,
+                };
+                match hint {
+                    Some(hint) => error.hinted(hint),
+                    None => error,
+                }
+            }
             Failure::Other(error) => error,
         });
     }
-    let rounded = rounded_findings(table, &outputs, |place| units.locate(&names, place));
+    let mut notes = Notes::new(table);
+    for (file, unused) in unused {
+        let name = names.get(file).map_or("", String::as_str);
+        notes.add_unused(name, &unused.name, unused.near);
+    }
+    for worker in &outputs {
+        for (place, note) in &worker.notes {
+            notes.add(*place, note);
+        }
+        for (place, key) in &worker.unused {
+            notes.add_unused(&units.file(&names, *place), &key.name, key.near);
+        }
+        for (unit, passed) in &worker.unit_passed {
+            let place = Place {
+                unit: *unit,
+                row: 0,
+            };
+            notes.add_headers(&units.file(&names, place), passed.headers);
+        }
+    }
+    let zones = notes.zones();
+    let findings = notes.findings(|place| units.locate(&names, place));
     Ok(Reading {
         rows: outputs
             .iter()
@@ -147,47 +186,31 @@ pub(super) fn read<S: Sink>(
             .map(|(_, rows)| rows)
             .sum(),
         sinks: outputs.into_iter().map(|worker| worker.sink).collect(),
-        rounded,
+        findings,
+        zones,
         units,
         files: names,
     })
-}
-
-fn rounded_findings<S>(
-    table: &Table,
-    workers: &[Worker<S>],
-    locate: impl Fn(Place) -> (String, u64),
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for column in table.columns {
-        let of_column = || {
-            workers
-                .iter()
-                .flat_map(|w| &w.rounded)
-                .filter(|(_, r)| r.column == column.name)
-        };
-        let Some((place, first)) = of_column().min_by_key(|(place, _)| *place) else {
-            continue;
-        };
-        let (file, row) = locate(*place);
-        findings.push(Finding {
-            table_name: table.name,
-            check_name: "rounded_values",
-            severity: Severity::Info,
-            row_count: of_column().map(|(_, rounded)| rounded.count).sum(),
-            example: format!("{file}: row {row}, column {}: {}", column.name, first.found),
-        });
-    }
-    findings
 }
 
 /// Why a unit could not be read.
 pub(super) enum Failure {
     /// Its row counts from the beginning of the chunk.
     Mismatch(Mismatch),
-    /// What was found in a file, and what was expected.
-    File(String, String),
+    /// What was found in a file, what was expected, and the way out.
+    File(String, String, Option<String>),
     Other(Error),
+}
+
+impl Failure {
+    pub(super) fn file(found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self::File(found.into(), expected.into(), None)
+    }
+
+    /// A file that turned out not to have what it must have.
+    pub(super) fn of_header(bad: BadHeader) -> Self {
+        Self::File(bad.found, bad.expected, bad.hint)
+    }
 }
 
 /// The earliest failure so far.
@@ -228,7 +251,11 @@ struct Worker<S> {
     table: &'static Table,
     sink: S,
     unit_rows: Vec<(u64, u64)>,
-    rounded: Vec<(Place, Rounded)>,
+    /// Of units whose lines are lines of a file.
+    unit_passed: Vec<(u64, Passed)>,
+    notes: Vec<(Place, Note)>,
+    /// Keys of JSON objects that are no columns, each with a place that has it.
+    unused: Vec<(Place, Unused)>,
 }
 
 impl<S: Sink> Worker<S> {
@@ -237,7 +264,9 @@ impl<S: Sink> Worker<S> {
             table,
             sink,
             unit_rows: Vec::new(),
-            rounded: Vec::new(),
+            unit_passed: Vec::new(),
+            notes: Vec::new(),
+            unused: Vec::new(),
         }
     }
 
@@ -280,28 +309,34 @@ impl<S: Sink> Worker<S> {
                 from,
                 header,
             } => {
-                let mut chunk = ChunkBuilder::new(self.table);
-                csv::append_records(&block[from..], &header, self.table, &mut chunk)
-                    .map_err(Failure::Mismatch)?;
-                self.take(&chunk.finish(), place)
+                let mut chunk = ChunkBuilder::new(self.table, header.rounding);
+                let head = memchr::memchr_iter(b'\n', &block[..from]).count();
+                if head > 0 {
+                    chunk.pass_lines(head as u64);
+                }
+                let done = csv::append_records(&block[from..], &header, self.table, &mut chunk);
+                self.take_built(chunk, done, header.has_lines, place)
             }
-            Work::Ndjson { block } => {
-                let mut chunk = ChunkBuilder::new(self.table);
-                json::append_lines(&block, self.table, &mut chunk).map_err(Failure::Mismatch)?;
-                self.take(&chunk.finish(), place)
+            Work::Ndjson {
+                block,
+                shape,
+                has_lines,
+            } => {
+                let mut chunk = ChunkBuilder::new(self.table, shape.options.rounding());
+                let done = json::append_lines(&block, self.table, &shape, &mut chunk);
+                self.take_built(chunk, done, has_lines, place)
             }
             Work::RowGroup { file, row_group } => {
-                let file_failure = |(found, expected)| Failure::File(found, expected);
-                for batch in file.read(row_group).map_err(file_failure)? {
+                for batch in file.read(row_group).map_err(Failure::of_header)? {
                     if failures.is_behind(place.unit) {
                         return Ok(());
                     }
                     if progress.should_stop() {
                         return Err(Failure::Other(Error::Cancelled));
                     }
-                    let expected = "a Parquet file that can be read".to_owned();
+                    let expected = "a Parquet file that can be read";
                     let batch =
-                        batch.map_err(|error| Failure::File(error.to_string(), expected))?;
+                        batch.map_err(|error| Failure::file(error.to_string(), expected))?;
                     let chunk = file.chunk(&batch).map_err(Failure::Mismatch)?;
                     self.take(&chunk, place)?;
                 }
@@ -311,11 +346,37 @@ impl<S: Sink> Worker<S> {
         }
     }
 
+    /// Takes the rows of a text, or those before the first that is wrong.
+    fn take_built(
+        &mut self,
+        chunk: ChunkBuilder,
+        done: Result<(), Mismatch>,
+        has_lines: bool,
+        place: &mut Place,
+    ) -> Result<(), Failure> {
+        if let Err(mismatch) = done {
+            if has_lines {
+                self.unit_passed.push((place.unit, chunk.into_passed()));
+            }
+            return Err(Failure::Mismatch(mismatch));
+        }
+        let mut chunk = chunk.finish();
+        if has_lines {
+            let passed = std::mem::take(&mut chunk.passed);
+            self.unit_passed.push((place.unit, passed));
+        }
+        self.take(&chunk, place)
+    }
+
     fn take(&mut self, chunk: &Chunk, place: &mut Place) -> Result<(), Failure> {
-        for rounded in &chunk.rounded {
-            let row = place.row + rounded.row;
-            self.rounded
-                .push((Place { row, ..*place }, rounded.clone()));
+        for note in &chunk.notes {
+            let row = place.row + note.row;
+            self.notes.push((Place { row, ..*place }, note.clone()));
+        }
+        for key in &chunk.unused {
+            if !self.unused.iter().any(|(_, known)| known.name == key.name) {
+                self.unused.push((*place, key.clone()));
+            }
         }
         self.sink.take(chunk, *place)?;
         place.row += chunk.rows as u64;

@@ -40,7 +40,7 @@ impl Merged {
                 example: format!("{file}: row {row} is there before; one was kept"),
             });
         }
-        findings.extend(reading.rounded);
+        findings.extend(reading.findings);
         Ok(Self {
             rows: RowCounts {
                 read: reading.rows,

@@ -25,6 +25,8 @@ pub(super) struct Segment {
     offset: u64,
     pub(super) rows: usize,
     scale: u8,
+    /// Whether each price has its own scale.
+    mixed: bool,
     with_volumes: bool,
     with_places: bool,
 }
@@ -66,10 +68,12 @@ impl Spill {
             file.write_all(piece.mantissas.values.to_byte_slice())?;
             file.write_all(piece.volumes.to_byte_slice())?;
             file.write_all(piece.places.to_byte_slice())?;
+            file.write_all(&piece.mantissas.scales)?;
             token.segments.push(Segment {
                 offset: self.bytes,
                 rows: piece.timestamps.len(),
                 scale: piece.mantissas.scale,
+                mixed: !piece.mantissas.scales.is_empty(),
                 with_volumes: !piece.volumes.is_empty(),
                 with_places: !piece.places.is_empty(),
             });
@@ -102,11 +106,14 @@ impl Spill {
         };
         let volume_width = if segment.with_volumes { 16 } else { 0 };
         let place_width = if segment.with_places { 8 } else { 0 };
-        let mut bytes = vec![0; segment.rows * (16 + volume_width + place_width)];
+        let scale_width = usize::from(segment.mixed);
+        let width = 16 + volume_width + place_width + scale_width;
+        let mut bytes = vec![0; segment.rows * width];
         file.get_ref().read_exact_at(&mut bytes, segment.offset)?;
         let (timestamps, rest) = bytes.split_at(segment.rows * 8);
         let (mantissas, rest) = rest.split_at(segment.rows * 8);
-        let (volumes, places) = rest.split_at(segment.rows * volume_width);
+        let (volumes, rest) = rest.split_at(segment.rows * volume_width);
+        let (places, scales) = rest.split_at(segment.rows * place_width);
         let numbers = |bytes: &[u8]| -> Vec<i64> {
             let (numbers, _) = bytes.as_chunks::<8>();
             numbers
@@ -118,9 +125,9 @@ impl Spill {
         let (places, _) = places.as_chunks::<8>();
         Ok(Piece {
             timestamps: numbers(timestamps).into(),
-            mantissas: Mantissas {
-                scale: segment.scale,
-                values: numbers(mantissas).into(),
+            mantissas: match segment.mixed {
+                true => Mantissas::of_scales(numbers(mantissas), scales.to_vec()),
+                false => Mantissas::new(segment.scale, numbers(mantissas).into()),
             },
             volumes: volumes
                 .iter()

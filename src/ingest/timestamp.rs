@@ -4,16 +4,67 @@
 //! `+0000` are zones), or a date alone, its midnight. A number counts from 1970 in the unit its size
 //! tells: below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds.
 //! Numbers below 10^8 (March 1973 in seconds) are refused, since they are dates like 20250131 or
-//! mistakes. What is finer than a microsecond is rounded half to even.
+//! mistakes; so are those whose digits end before the units, as `1.73569E+12`. What is finer than a
+//! microsecond is rounded half to even. A history has timestamps from 2009 to 2099.
 
 use super::decimal::Decimal;
 use crate::calendar::{date_of_day, day_of_date};
 
+/// A point in time as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Instant {
+    /// Since 1970 UTC.
+    pub(super) micros: i64,
+    /// Whether it was finer.
+    pub(super) rounded: bool,
+    pub(super) form: Form,
+}
+
+/// How a timestamp is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Zoned,
+    /// Without a zone, and so taken as UTC.
+    Naive,
+    Seconds,
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+impl Form {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Zoned,
+        Self::Naive,
+        Self::Seconds,
+        Self::Milliseconds,
+        Self::Microseconds,
+        Self::Nanoseconds,
+    ];
+}
+
+/// Whether a history can have it: before 2009 there was no chain, and from 2100 on a unit is wrong.
+pub(super) fn is_plausible(micros: i64) -> bool {
+    (micros.wrapping_sub(FIRST_MICROS) as u64) < (END_MICROS - FIRST_MICROS) as u64
+}
+
+const FIRST_MICROS: i64 = 1_230_768_000_000_000;
+const END_MICROS: i64 = 4_102_444_800_000_000;
+
 /// Microseconds since 1970 UTC, and whether the text was finer than that.
 pub(super) fn from_text(text: &str) -> Option<(i64, bool)> {
+    read_text(text).map(|instant| (instant.micros, instant.rounded))
+}
+
+/// A timestamp or an epoch number.
+pub(super) fn read_text(text: &str) -> Option<Instant> {
     let bytes = text.as_bytes();
     if bytes.get(4) != Some(&b'-') {
-        return from_number(&Decimal::parse(bytes)?);
+        let number = Decimal::parse(bytes)?;
+        return match number.ends_before_units() {
+            true => None,
+            false => from_number(&number),
+        };
     }
     let (year, month, day) = (number(bytes.get(..4)?)?, two(bytes, 5)?, two(bytes, 8)?);
     if bytes.get(7) != Some(&b'-') {
@@ -21,7 +72,11 @@ pub(super) fn from_text(text: &str) -> Option<(i64, bool)> {
     }
     let midnight = day_of_date(year, month, day)? * 86_400;
     if bytes.len() == 10 {
-        return Some((midnight * MICROS_PER_SECOND, false));
+        return Some(Instant {
+            micros: midnight * MICROS_PER_SECOND,
+            rounded: false,
+            form: Form::Naive,
+        });
     }
     if !matches!(bytes[10], b'T' | b't' | b' ') || bytes.get(13) != Some(&b':') {
         return None;
@@ -41,25 +96,41 @@ pub(super) fn from_text(text: &str) -> Option<(i64, bool)> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
+    let form = match rest {
+        [] => Form::Naive,
+        _ => Form::Zoned,
+    };
     let seconds = midnight + hour * 3600 + minute * 60 + second - zone_seconds(rest)?;
-    Some((seconds * MICROS_PER_SECOND + micros, rounded))
+    Some(Instant {
+        micros: seconds * MICROS_PER_SECOND + micros,
+        rounded,
+        form,
+    })
 }
 
-/// Microseconds since 1970 UTC of an epoch number, and whether it was finer than that.
-pub(super) fn from_number(number: &Decimal) -> Option<(i64, bool)> {
+/// The instant of an epoch number.
+pub(super) fn from_number(number: &Decimal) -> Option<Instant> {
     let (whole, _) = number.at_scale(38, 0)?;
-    let scale = match whole {
-        100_000_000..100_000_000_000 => 6,
-        100_000_000_000..100_000_000_000_000 => 3,
-        100_000_000_000_000..100_000_000_000_000_000 => 0,
+    let (form, scale) = match whole {
+        100_000_000..100_000_000_000 => (Form::Seconds, 6),
+        100_000_000_000..100_000_000_000_000 => (Form::Milliseconds, 3),
+        100_000_000_000_000..100_000_000_000_000_000 => (Form::Microseconds, 0),
         100_000_000_000_000_000.. => {
             let (value, rounded) = number.scaled_down(3)?;
-            return Some((i64::try_from(value).ok()?, rounded));
+            return Some(Instant {
+                micros: i64::try_from(value).ok()?,
+                rounded,
+                form: Form::Nanoseconds,
+            });
         }
         _ => return None,
     };
     let (value, rounded) = number.at_scale(38, scale)?;
-    Some((i64::try_from(value).ok()?, rounded))
+    Some(Instant {
+        micros: i64::try_from(value).ok()?,
+        rounded,
+        form,
+    })
 }
 
 /// Microseconds of a nanosecond count, and whether it was rounded.
@@ -156,6 +227,7 @@ mod tests {
             ),
             ("1735689600", (NEW_YEAR, false)),
             ("1735689600.25", (NEW_YEAR + 250_000, false)),
+            ("1.7356896000E+09", (NEW_YEAR, false)),
             ("1735689600000", (NEW_YEAR, false)),
             ("1735689600000000", (NEW_YEAR, false)),
             ("1735689600000000001", (NEW_YEAR, true)),
@@ -169,6 +241,8 @@ mod tests {
             "",
             "today",
             "20250101",
+            "1.73569E+12",
+            "1.73e9",
             "2025-13-01",
             "2025-02-29",
             "2025-01-01T24:00:00Z",
@@ -181,6 +255,23 @@ mod tests {
         ] {
             assert_eq!(from_text(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_history_is_of_this_century() {
+        for (text, plausible) in [
+            ("2008-12-31T23:59:59Z", false),
+            ("2009-01-01", true),
+            ("2099-12-31T23:59:59.999999Z", true),
+            ("2100-01-01", false),
+            ("1969-12-31", false),
+            // Seconds times ten, as milliseconds that lost two digits.
+            ("17356896000", false),
+        ] {
+            let (micros, _) = from_text(text).unwrap_or_default();
+            assert_eq!(is_plausible(micros), plausible, "{text}");
+        }
+        assert!(!is_plausible(i64::MIN) && !is_plausible(i64::MAX));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::prices::Piece;
 use super::read::Place;
 use super::{Finding, OnConflict, timestamp};
 use crate::dataset::{NO_VOLUME, Series};
+use crate::error::InputRow;
 
 /// The place of what is stored; what is read comes after it.
 pub(super) const STORED: u64 = 0;
@@ -65,7 +66,7 @@ impl Corrections {
     pub(super) fn finding(
         &self,
         on_conflict: OnConflict,
-        locate: impl Fn(Place) -> (String, u64),
+        locate: impl Fn(Place) -> (String, InputRow),
     ) -> Option<Finding> {
         let (address, first) = self.first.as_ref()?;
         let (file, row) = locate(Place::unpacked(first.place.saturating_sub(1)));

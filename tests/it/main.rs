@@ -22,6 +22,7 @@ mod dataset;
 mod engine;
 mod engine_golden;
 mod files;
+mod first_hour;
 mod from_postgres;
 mod from_queries;
 mod golden;

@@ -214,11 +214,7 @@ impl Database {
     pub(super) fn select(&self, stored: &Dataset, progress: &dyn Progress) -> Result<Selected> {
         progress.begin(Phase::Comparing, 0);
         let mut windows = NewRows::default();
-        let mut inputs = Inputs {
-            signals: Vec::new(),
-            prices: Vec::new(),
-            outcomes: Vec::new(),
-        };
+        let mut inputs = Inputs::default();
         if let Some(table) = &self.signals {
             let span = self.period.span(0);
             let held = || days::of_signals(stored, span);

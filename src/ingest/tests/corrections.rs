@@ -42,7 +42,7 @@ fn the_last_candle_was_not_finished() {
     let first = bench.load(&[], &[&morning], &[]).unwrap();
     let refused = bench.load(&[], &[&later], &[]).unwrap_err().to_string();
     for part in [
-        "later.csv: row 1, column price: found 1.27 for token T at 2025-01-01T00:01:00Z",
+        "later.csv: row 1 (line 2), column price: found 1.27 for token T at 2025-01-01T00:01:00Z",
         "expected 1.15, which the stored history holds",
         "--on-conflict replace",
         "--on-conflict keep",

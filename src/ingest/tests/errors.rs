@@ -88,14 +88,14 @@ fn wrong_values_are_named() {
         (
             "prices",
             PRICE_HEADER,
-            "T,2025-01-01,1.0000000000000000001,",
-            &format!("column price: found 1.0000000000000000001, {price}"),
+            "T,2025-01-01,0.0000000000000000001,",
+            &format!("column price: found 0.0000000000000000001, {price}"),
         ),
         (
             "prices",
             PRICE_HEADER,
             "T,2025-01-01,9223372036854775807,",
-            &format!("column price: found 9223372036854775807, {price}"),
+            "column price: found 9223372036854775807, expected a price in SOL below 9223372036854775807",
         ),
         (
             "prices",
@@ -140,7 +140,11 @@ fn wrong_values_are_named() {
             _ => "g,2025-01-01,2025-01-02,1,1",
         };
         let found = bench.refusal(table, &format!("{header}{good}\n{row}\n"));
-        assert_eq!(found, format!("{table}.csv: row 2, {expected}"), "{row}");
+        assert_eq!(
+            found,
+            format!("{table}.csv: row 2 (line 3), {expected}"),
+            "{row}"
+        );
     }
     assert_eq!(bench.open().generation, 0);
     assert_eq!(files_below(&bench.workspace()), ["dataset/lock"]);
@@ -152,7 +156,7 @@ fn prices_of_one_token_must_share_a_scale() {
     let rows = "T,2025-01-01,0.000000000000000001,\nT,2025-01-02,10,\n";
     assert_eq!(
         bench.refusal("prices", &format!("{PRICE_HEADER}{rows}")),
-        "prices.csv: row 2, column price: found prices of token T so large and others so fine \
+        "prices.csv: row 2 (line 3), column price: found prices of token T so large and others so fine \
          that no one scale of at most 18 digits holds them in 64 bits, expected a price in SOL \
          that is not negative and has at most 18 fractional digits"
     );
@@ -161,18 +165,17 @@ fn prices_of_one_token_must_share_a_scale() {
 #[test]
 fn wrong_files_are_named() {
     let bench = Bench::new();
-    let text =
-        "a file that ends in .parquet, .csv, .ndjson, .jsonl or .json (text also with .gz or .zst)";
+    let text = "a file that ends in .parquet, .csv, .tsv, .psv, .ndjson, .jsonl or .json (text also with .gz or .zst)";
     for (name, content, expected) in [
         ("a.csv", "", "a.csv: found no header, expected the columns token_address, timestamp, price".to_owned()),
         ("b.csv", "token_address,price\n", "b.csv: found no column timestamp among token_address, price, expected the columns token_address, timestamp, price".into()),
         ("c.csv", "token_address,timestamp,price,price\n", "c.csv: found column price twice, expected every column once".into()),
         ("d.txt", "", format!("d.txt: found a file of no known format, expected {text}")),
-        ("e.json", "[{}]", "e.json: row 1, column (the whole row): found a JSON array, expected one JSON object on each line".into()),
+        ("e.json", "[[1]]", "e.json: row 1, column (the whole row): found an array, expected a JSON object for each row".into()),
         ("f.ndjson", "{\"token_address\": \"T\"}", "f.ndjson: row 1, column timestamp: found nothing, expected a timestamp such as 2025-01-31T12:00:00Z or an epoch number since 1973".into()),
         ("g.parquet", "PAR", "g.parquet: found".into()),
         ("h.csv.gz", "this is no gzip file at all", "h.csv.gz: found invalid gzip header, expected a file that can be read".into()),
-        ("i.csv", "token_address,timestamp,price\n\"T,1,2\n", "i.csv: row 1, column (the whole row): found an unclosed quote, expected a closing quote".into()),
+        ("i.csv", "token_address,timestamp,price\n\"T,1,2\n", "i.csv: row 1 (line 2), column (the whole row): found an unclosed quote, expected a closing quote".into()),
     ] {
         let file = bench.file(name, content);
         let found = bench.refusal_of("prices", &file);
@@ -182,7 +185,7 @@ fn wrong_files_are_named() {
     let file = bench.file("j.csv", bytes);
     assert_eq!(
         bench.refusal_of("prices", &file),
-        "j.csv: row 2, column (the whole row): found bytes that are not UTF-8, expected text in UTF-8"
+        "j.csv: row 2 (line 3), column (the whole row): found bytes that are not UTF-8, expected text in UTF-8"
     );
     let missing = bench.directory.path().join("no.csv");
     assert_eq!(
@@ -211,7 +214,7 @@ fn a_row_that_contradicts_another_names_both() {
     let bench = Bench::new();
     assert_eq!(
         bench.refusal("signals", &format!("{SIGNAL_HEADER}a,2025-01-01,T,1,0\nb,2025-01-01,T,1,0\na,2025-01-01,T,2,0\n")),
-        "signals.csv: row 3, column score: found 2 for signal a, expected 1 as in {dir}signals.csv, row 1: one row for each id; --on-conflict replace takes the later value, --on-conflict keep the earlier one".replace("{dir}", "")
+        "signals.csv: row 3 (line 4), column score: found 2 for signal a, expected 1 as in {dir}signals.csv, row 1 (line 2): one row for each id; --on-conflict replace takes the later value, --on-conflict keep the earlier one".replace("{dir}", "")
     );
     let one = bench.file(
         "one.csv",
@@ -225,8 +228,8 @@ fn a_row_that_contradicts_another_names_both() {
     assert_eq!(
         message,
         format!(
-            "{two}: row 2, column price: found 0.25 for token T at 2025-01-01T00:00:00Z, expected \
-             0.5 as in {one}, row 2: one value for each instant; --on-conflict replace takes \
+            "{two}: row 2 (line 3), column price: found 0.25 for token T at 2025-01-01T00:00:00Z, expected \
+             0.5 as in {one}, row 2 (line 3): one value for each instant; --on-conflict replace takes \
              the later value, --on-conflict keep the earlier one"
         )
     );
@@ -235,8 +238,8 @@ fn a_row_that_contradicts_another_names_both() {
             "prices",
             &format!("{PRICE_HEADER}T,2025-01-01,1,10\nT,2025-01-01,1,\nT,2025-01-01,1.0,11\n")
         ),
-        "prices.csv: row 3, column volume_24h: found 11 for token T at 2025-01-01T00:00:00Z, \
-         expected 10 as in prices.csv, row 1: one value for each instant; --on-conflict replace \
+        "prices.csv: row 3 (line 4), column volume_24h: found 11 for token T at 2025-01-01T00:00:00Z, \
+         expected 10 as in prices.csv, row 1 (line 2): one value for each instant; --on-conflict replace \
          takes the later value, --on-conflict keep the earlier one"
     );
 }
@@ -259,19 +262,19 @@ fn a_row_that_contradicts_the_stored_history_says_so() {
             "signals",
             SIGNAL_HEADER,
             "a,2025-01-01,T,1,0.5",
-            "signals.csv: row 1, column momentum: found 0.5 for signal a, expected 0, which the stored history holds",
+            "signals.csv: row 1 (line 2), column momentum: found 0.5 for signal a, expected 0, which the stored history holds",
         ),
         (
             "prices",
             PRICE_HEADER,
             "T,2025-01-02,0.75,",
-            "prices.csv: row 1, column price: found 0.75 for token T at 2025-01-02T00:00:00Z, expected 0.5, which the stored history holds for that instant",
+            "prices.csv: row 1 (line 2), column price: found 0.75 for token T at 2025-01-02T00:00:00Z, expected 0.5, which the stored history holds for that instant",
         ),
         (
             "outcomes",
             OUTCOME_HEADER,
             "a,2025-01-01,2025-01-02,1,0.75",
-            "outcomes.csv: row 1, column realized_pnl_sol: found 0.75 for the exit of signal a at 2025-01-02T00:00:00Z, expected 0.5, which the stored history holds",
+            "outcomes.csv: row 1 (line 2), column realized_pnl_sol: found 0.75 for the exit of signal a at 2025-01-02T00:00:00Z, expected 0.5, which the stored history holds",
         ),
     ] {
         let ways_out =
@@ -300,7 +303,7 @@ fn the_first_of_many_errors_is_reported() {
         assert!(
             bench
                 .refusal("prices", &text)
-                .starts_with("prices.csv: row 123457, column price: found bad,")
+                .starts_with("prices.csv: row 123457 (line 123458), column price: found bad,")
         );
     }
 }

@@ -66,7 +66,7 @@ fn as_ndjson(csv: &str, quoted: bool) -> String {
     lines.map(row).collect()
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(super) fn gzip(text: &str) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     writer.write_all(text.as_bytes()).unwrap();
     writer.finish().unwrap()
@@ -202,7 +202,7 @@ fn prices_parquet(bench: &Bench, name: &str, types: [DataType; 3]) -> String {
     write_parquet(bench, name, &batch)
 }
 
-fn write_parquet(bench: &Bench, name: &str, batch: &RecordBatch) -> String {
+pub(super) fn write_parquet(bench: &Bench, name: &str, batch: &RecordBatch) -> String {
     let path = bench.directory.path().join(name);
     let mut writer =
         ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();

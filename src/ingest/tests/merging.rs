@@ -175,16 +175,20 @@ fn findings_tell_what_is_odd() {
         [
             ("signals", "duplicate_rows", "info", 1),
             ("signals", "rounded_values", "info", 2),
+            ("signals", "timestamps_without_zone", "warning", 4),
             ("signals", "missing_factors", "info", 3),
             ("signals", "no_prices", "warning", 1),
             ("signals", "no_later_price", "warning", 1),
+            ("signals", "range_not_covered", "warning", 1),
             ("token_prices", "duplicate_rows", "info", 1),
             ("token_prices", "zero_prices", "warning", 1),
             ("token_prices", "price_gaps", "info", 1),
             ("trade_outcomes", "rounded_values", "info", 2),
+            ("trade_outcomes", "timestamps_without_zone", "warning", 6),
             ("trade_outcomes", "identical_rows", "info", 1),
             ("trade_outcomes", "unknown_signal", "warning", 1),
             ("trade_outcomes", "other_token", "warning", 2),
+            ("trade_outcomes", "one_trade_dominates", "warning", 1),
         ]
     );
     let dataset = bench.open();

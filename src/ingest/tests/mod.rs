@@ -5,20 +5,23 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod as_they_come;
 mod corrections;
 mod disk;
 mod errors;
 mod formats;
 mod merging;
+mod odd;
 mod row_groups;
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Finding, LoadRequest, LoadSummary, NoProgress, load};
+use super::{ColumnName, Delimiter, Finding, InputFormat, LoadRequest, LoadSummary, NoProgress};
+use super::{ReadOptions, Severity, load};
 use crate::dataset::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A directory with input files and a workspace, removed in the end.
 struct Bench {
@@ -44,11 +47,22 @@ impl Bench {
     }
 
     fn load(&self, signals: &[&str], prices: &[&str], trades: &[&str]) -> Result<LoadSummary> {
+        self.load_as(ReadOptions::default(), signals, prices, trades)
+    }
+
+    fn load_as(
+        &self,
+        reading: ReadOptions,
+        signals: &[&str],
+        prices: &[&str],
+        trades: &[&str],
+    ) -> Result<LoadSummary> {
         let owned = |inputs: &[&str]| inputs.iter().map(|input| (*input).to_owned()).collect();
         let request = LoadRequest {
             signals: owned(signals),
             prices: owned(prices),
             trades: owned(trades),
+            reading,
             ..LoadRequest::default()
         };
         load(&self.workspace(), &request, &NoProgress)
@@ -66,7 +80,18 @@ impl Bench {
             "prices" => self.load(&[], &[file], &[]),
             _ => self.load(&[], &[], &[file]),
         };
-        let message = loaded.unwrap_err().to_string();
+        self.message(&loaded.unwrap_err())
+    }
+
+    /// The message of an error and its hint, without the directory.
+    fn explained(&self, error: &Error) -> String {
+        let hint = error.hint().unwrap_or_default();
+        let hint = hint.replace(&format!("{}/", self.directory.path().display()), "");
+        format!("{}\n{hint}", self.message(error))
+    }
+
+    fn message(&self, error: &Error) -> String {
+        let message = error.to_string();
         message.replace(&format!("{}/", self.directory.path().display()), "")
     }
 

@@ -1,0 +1,186 @@
+//! What is wrong with a value that does not fit its column, in words that people can act on.
+//!
+//! Only what was refused comes here: what fits costs nothing.
+
+use super::chunk::{Cell, Mismatch, mismatch};
+use super::columns::{Column, Kind, Presence, TOO_FINE};
+use super::decimal::{Decimal, NotAPrice, Rounding};
+use super::timestamp;
+
+/// Words that tools write where there is no value.
+const WORDS_FOR_NOTHING: [&str; 13] = [
+    "null",
+    "\\n",
+    "nan",
+    "n/a",
+    "na",
+    "#n/a",
+    "none",
+    "nil",
+    "nat",
+    "<na>",
+    "undefined",
+    "-",
+    "?",
+];
+
+/// Whether a text stands for no value.
+pub(super) fn is_word_for_nothing(text: &str) -> bool {
+    let text = text.trim_ascii();
+    text.len() <= 9
+        && WORDS_FOR_NOTHING
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Whether a text in a column of numbers or timestamps can be meant as nothing else than SQL's null.
+pub(super) fn is_null(cell: &Cell<'_>, column: &Column) -> bool {
+    let Cell::Text(text) = cell else {
+        return false;
+    };
+    let text = text.trim_ascii();
+    !matches!(column.kind, Kind::Text | Kind::Token)
+        && column.presence != Presence::NotNull
+        && (text == "\\N" || text.eq_ignore_ascii_case("null"))
+}
+
+/// Says of a cell why it does not fit.
+#[cold]
+pub(super) fn explain(column: &'static Column, row: u64, cell: &Cell<'_>) -> Mismatch {
+    let refused = mismatch(column, row, cell.found());
+    let text = match cell {
+        Cell::Text(text) | Cell::Number(text) => text.trim_ascii(),
+        Cell::Float(_) => {
+            let text = cell.found();
+            return match column.kind {
+                Kind::Text | Kind::Token | Kind::Timestamp => refused,
+                _ => number(column, refused, &text),
+            };
+        }
+        Cell::Timestamp(instant) if !timestamp::is_plausible(instant.micros) => {
+            return implausible(refused);
+        }
+        _ => return refused,
+    };
+    if is_word_for_nothing(text) {
+        let way_out = match column.presence {
+            Presence::NotNull => "every row must have a value here; leave rows without one out",
+            _ => {
+                "where there is no value, write none: an empty field in CSV, null in JSON and \
+                 Parquet"
+            }
+        };
+        return refused.with_hint(format!("{text} seems to stand for nothing: {way_out}"));
+    }
+    match column.kind {
+        Kind::Text | Kind::Token => refused,
+        Kind::Timestamp => moment(refused, text),
+        Kind::Price | Kind::Decimal { .. } => number(column, refused, text),
+    }
+}
+
+fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
+    let parsed = Decimal::parse(text.as_bytes());
+    if parsed.is_some_and(|number| number.ends_before_units()) {
+        refused.found += ", which has lost its last digits";
+        return refused.with_hint(
+            "a spreadsheet writes large numbers so: rows of different times became equal; export \
+             the column with all digits, as whole numbers or as text such as 2025-01-31T12:00:00Z",
+        );
+    }
+    if timestamp::from_text(text).is_some() {
+        return implausible(refused);
+    }
+    if parsed.is_some() {
+        return refused.with_hint(
+            "epoch numbers count seconds, milliseconds, microseconds or nanoseconds since 1970; a \
+             date is written as 2025-01-31",
+        );
+    }
+    let parts: Vec<_> = text.split(['/', '.', '-', ' ', 'T', ',']).take(3).collect();
+    let begins_well = text
+        .get(..10)
+        .is_some_and(|date| timestamp::from_text(date).is_some());
+    let is_date = !begins_well
+        && parts.len() == 3
+        && parts.iter().all(|part| {
+            (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    if is_date {
+        return refused.with_hint(
+            "the order of day and month is not guessed: write year, month, day as in \
+             2025-01-31T12:00:00Z",
+        );
+    }
+    let zone = text.rsplit(' ').next().unwrap_or_default();
+    if timestamp::from_text(text.trim_end_matches(zone).trim_end()).is_some() {
+        return refused.with_hint(format!(
+            "{zone} is not understood: a zone is written as Z or as an offset such as +01:00"
+        ));
+    }
+    refused
+}
+
+/// A time before 2009 or after 2099.
+fn implausible(mut refused: Mismatch) -> Mismatch {
+    let read = timestamp::from_text(refused.found.trim());
+    if let Some((micros, _)) = read.filter(|_| !refused.found.contains('-')) {
+        refused.found += &format!(", which is {}", timestamp::to_text(micros));
+    }
+    refused.expected = "a time from 2009 to 2099".into();
+    refused.with_hint("a time so far away is mostly an epoch number of another unit")
+}
+
+fn number(column: &Column, mut refused: Mismatch, text: &str) -> Mismatch {
+    let Some(number) = Decimal::parse(text.as_bytes()) else {
+        return not_a_number(refused, text);
+    };
+    let is_price =
+        column.kind == Kind::Price || matches!(column.kind, Kind::Decimal { exact: true, .. });
+    if is_price {
+        match number.price(Rounding::Slight) {
+            Err(NotAPrice::TooFine) => return refused.with_hint(TOO_FINE),
+            Err(NotAPrice::TooLong) => {
+                refused.expected = "a price in SOL below 9223372036854775807".into();
+            }
+            _ => {}
+        }
+    }
+    if column.expected == FACTOR_EXPECTED && !number.is_negative() {
+        return refused.with_hint("a factor in percent is divided by 100 first");
+    }
+    refused
+}
+
+/// What errors say of factors.
+pub(super) const FACTOR_EXPECTED: &str = "a factor from 0 to 1";
+
+fn not_a_number(mut refused: Mismatch, text: &str) -> Mismatch {
+    let parses = |text: &str| Decimal::parse(text.as_bytes()).is_some();
+    if let (Some(comma), point) = (text.rfind(','), text.rfind('.')) {
+        let digits: String = text.chars().filter(|letter| *letter != ',').collect();
+        if point.is_none() && parses(&text.replace(',', ".")) {
+            refused.found += ", with a decimal comma";
+            return refused.with_hint(format!(
+                "numbers are written with a point: {}",
+                text.replace(',', ".")
+            ));
+        }
+        let european = text.replace('.', "").replace(',', ".");
+        if point.is_some_and(|point| point < comma) && parses(&european) {
+            refused.found += ", with a decimal comma";
+            return refused.with_hint(format!("numbers are written with a point: {european}"));
+        }
+        if parses(&digits) {
+            refused.found += ", with commas between thousands";
+            return refused.with_hint(format!("numbers are written without them: {digits}"));
+        }
+    }
+    let bare = text.trim_matches(|letter: char| {
+        letter.is_alphabetic() || letter.is_whitespace() || "$€£%◎".contains(letter)
+    });
+    if bare != text && parses(bare) {
+        return refused.with_hint("write the number alone, without unit or sign of a currency");
+    }
+    refused
+}

@@ -1,0 +1,484 @@
+//! Names of columns: which column of ours a name in a file means, and which it might mean.
+//!
+//! Case, blanks and underscores make no difference, `--column price=close` overrides, and what is
+//! not used is said, with the column that it is near to.
+
+use datafusion::common::utils::datafusion_strsim::levenshtein;
+
+use super::columns::{SCORE_FACTORS, Table};
+use crate::error::{Error, Result};
+use crate::schema::FACTORS;
+
+/// A column that files call otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnName {
+    /// Where only one table is meant.
+    table: Option<String>,
+    ours: String,
+    theirs: String,
+}
+
+impl ColumnName {
+    /// Reads `price=close` or `token_prices.price=close`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let usage = || {
+            Error::Usage(format!(
+                "--column takes NAME=THEIRS such as price=close, or TABLE.NAME=THEIRS, found {text}"
+            ))
+        };
+        let (ours, theirs) = text.split_once('=').ok_or_else(usage)?;
+        let (table, ours) = match ours.trim().split_once('.') {
+            Some((table, ours)) => (Some(table.to_owned()), ours),
+            None => (None, ours.trim()),
+        };
+        if ours.is_empty() || theirs.trim().is_empty() {
+            return Err(usage());
+        }
+        Ok(Self {
+            table,
+            ours: ours.to_owned(),
+            theirs: theirs.trim().to_owned(),
+        })
+    }
+
+    /// The slot of the table that it names.
+    fn slot(&self, table: &Table) -> Option<usize> {
+        let named = self.table.as_ref().is_none_or(|name| name == table.name);
+        named.then(|| slot_of(table, &self.ours)).flatten()
+    }
+
+    /// Refuses a name that no column of the tables has.
+    pub(super) fn check(&self, tables: &[&Table]) -> Result<()> {
+        if tables.iter().any(|table| self.slot(table).is_some()) {
+            return Ok(());
+        }
+        let columns = tables.iter().map(|table| {
+            let names: Vec<_> = table.columns.iter().map(|column| column.name).collect();
+            format!("{} ({})", table.name, names.join(", "))
+        });
+        let columns: Vec<_> = columns.collect();
+        let table = self.table.iter().map(|table| format!("{table}."));
+        Err(Error::Usage(format!(
+            "no column {}{} in what is loaded: {}",
+            table.collect::<String>(),
+            self.ours,
+            columns.join(", ")
+        )))
+    }
+}
+
+/// What of the names of a file was not used.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unused {
+    pub(super) name: String,
+    /// The column that may be meant.
+    pub(super) near: Option<&'static str>,
+}
+
+/// Why a header cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BadHeader {
+    pub(super) found: String,
+    pub(super) expected: String,
+    pub(super) hint: Option<String>,
+}
+
+impl BadHeader {
+    pub(super) fn new(found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            found: found.into(),
+            expected: expected.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The slot of each name, with what `--column` says; what is wrong with the names otherwise.
+pub(super) fn resolve(
+    table: &'static Table,
+    renamed: &[ColumnName],
+    names: &[String],
+) -> Result<Vec<Option<usize>>, BadHeader> {
+    let mut slots: Vec<Option<usize>> = vec![None; names.len()];
+    let mut claimed = vec![None; table.slots()];
+    for rename in renamed {
+        let Some(slot) = rename.slot(table) else {
+            continue;
+        };
+        let exact = names.iter().position(|name| *name == rename.theirs);
+        let position =
+            exact.or_else(|| names.iter().position(|name| is_same(name, &rename.theirs)));
+        match position {
+            Some(position) => {
+                slots[position] = Some(slot);
+                claimed[slot] = Some(position);
+            }
+            // A name for several tables need not be in all of them.
+            None if rename.table.is_none()
+                && names.iter().any(|name| is_same(name, &rename.ours)) => {}
+            None => {
+                let found = format!("no column {} among {}", rename.theirs, names.join(", "));
+                let expected = format!("the column that --column gives for {}", rename.ours);
+                return Err(BadHeader::new(found, expected));
+            }
+        }
+    }
+    for (position, name) in names.iter().enumerate() {
+        let Some(slot) = slot_of(table, name).filter(|_| slots[position].is_none()) else {
+            continue;
+        };
+        match claimed[slot] {
+            None => {
+                claimed[slot] = Some(position);
+                slots[position] = Some(slot);
+            }
+            // Given by --column.
+            Some(other) if slot_of(table, &names[other]) != Some(slot) => {}
+            Some(other) if renamed.iter().any(|rename| rename.theirs == names[other]) => {}
+            Some(other) => {
+                let ours = column_name(table, slot);
+                let found = match names[other] == *name {
+                    true => format!("column {name} twice"),
+                    false => format!("columns {} and {name}, both for {ours}", names[other]),
+                };
+                let hint = format!("--column {ours}=NAME says which one is meant");
+                return Err(BadHeader::new(found, "every column once").with_hint(hint));
+            }
+        }
+    }
+    let missing = table.missing(|slot| claimed[slot].is_some());
+    if missing.is_empty() {
+        return Ok(slots);
+    }
+    let shown: Vec<_> = names
+        .iter()
+        .filter(|name| !name.is_empty())
+        .cloned()
+        .collect();
+    let found = format!(
+        "no column {} among {}",
+        missing.join(", "),
+        shown.join(", ")
+    );
+    let bad = BadHeader::new(
+        found,
+        format!("the columns {}", table.required_names().join(", ")),
+    );
+    let meant = unused(table, names, &slots)
+        .into_iter()
+        .filter_map(|unused| {
+            let near = unused.near.filter(|near| missing.contains(near))?;
+            Some(format!("--column {near}={}", quoted(&unused.name)))
+        });
+    let meant: Vec<_> = meant.collect();
+    Err(match meant.is_empty() {
+        true => bad.with_hint("--column NAME=THEIRS says what a file calls a column"),
+        false => bad.with_hint(format!("{} if that is what it is called", meant.join(" "))),
+    })
+}
+
+/// The slot that a key of a JSON object means.
+pub(super) fn slot_of_key(table: &Table, renamed: &[ColumnName], key: &str) -> Option<usize> {
+    let slots = || {
+        renamed
+            .iter()
+            .filter_map(|rename| Some((rename, rename.slot(table)?)))
+    };
+    if let Some((_, slot)) = slots().find(|(rename, _)| is_same(key, &rename.theirs)) {
+        return Some(slot);
+    }
+    let plain = slot_of(table, key)?;
+    // What --column says of one table is called so in all its rows.
+    let renamed = slots().any(|(rename, slot)| slot == plain && rename.table.is_some());
+    (!renamed).then_some(plain)
+}
+
+/// The names without a slot.
+pub(super) fn unused(
+    table: &'static Table,
+    names: &[String],
+    slots: &[Option<usize>],
+) -> Vec<Unused> {
+    let free = |slot: usize| !slots.contains(&Some(slot));
+    let unused = names.iter().zip(slots).filter(|(_, slot)| slot.is_none());
+    unused
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, _)| Unused {
+            near: near(table, name, free),
+            name: name.clone(),
+        })
+        .collect()
+}
+
+/// The column, among those that are free, which a name may mean.
+pub(super) fn near(
+    table: &'static Table,
+    name: &str,
+    free: impl Fn(usize) -> bool,
+) -> Option<&'static str> {
+    let has_object = table.factors.is_some() && !free(table.score_factors_slot());
+    let columns = table.columns.iter().enumerate();
+    let columns = columns
+        .filter(|(slot, column)| free(*slot) && !(has_object && FACTORS.contains(&column.name)))
+        .map(|(_, column)| column.name);
+    let name = plain(name);
+    let distance = |column: &str| match is_synonym(column, &name) {
+        true => Some(0),
+        false => nearness(&plain(column), &name),
+    };
+    columns
+        .filter_map(|column| Some((distance(column)?, column)))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, column)| column)
+}
+
+/// The factor that a key may mean.
+pub(super) fn near_factor(key: &str) -> Option<&'static str> {
+    let key = plain(key);
+    FACTORS
+        .into_iter()
+        .find(|factor| nearness(&plain(factor), &key).is_some())
+}
+
+/// The position of the factor that a key means.
+pub(super) fn factor(key: &str) -> Option<usize> {
+    let exact = FACTORS.iter().position(|factor| *factor == key);
+    exact.or_else(|| FACTORS.iter().position(|factor| is_same(factor, key)))
+}
+
+fn slot_of(table: &Table, name: &str) -> Option<usize> {
+    table.slot(name).or_else(|| {
+        let name = plain(name);
+        let same = |column: &str| plain(column) == name;
+        if table.factors.is_some() && same(SCORE_FACTORS) {
+            return Some(table.score_factors_slot());
+        }
+        table.columns.iter().position(|column| same(column.name))
+    })
+}
+
+fn column_name(table: &Table, slot: usize) -> &'static str {
+    table
+        .columns
+        .get(slot)
+        .map_or(SCORE_FACTORS, |column| column.name)
+}
+
+/// A name without case, blanks and marks.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || plain(one) == plain(other)
+}
+
+/// How near two names are; `None` for names that have little in common.
+fn nearness(column: &str, name: &str) -> Option<usize> {
+    let allowed = if column.len() < 6 { 1 } else { 2 };
+    let distance = levenshtein(column, name);
+    if distance <= allowed && name.len() > allowed {
+        return Some(distance);
+    }
+    let (short, long) = match column.len() < name.len() {
+        true => (column, name),
+        false => (name, column),
+    };
+    let part = short.len() >= 5 && (long.starts_with(short) || long.ends_with(short));
+    part.then_some(distance)
+}
+
+/// What others call our columns.
+fn is_synonym(column: &str, name: &str) -> bool {
+    let synonyms: &[&str] = match column {
+        "id" => &["signalid", "uuid", "signal", "signaluuid"],
+        "signal_id" => &["id", "signal", "signaluuid", "tradeid"],
+        "token_address" => &[
+            "token",
+            "mint",
+            "address",
+            "contract",
+            "contractaddress",
+            "tokenmint",
+            "mintaddress",
+            "basemint",
+            "baseaddress",
+            "coin",
+            "ca",
+            "symbol",
+            "pair",
+        ],
+        "timestamp" => &[
+            "time",
+            "ts",
+            "date",
+            "datetime",
+            "unixtime",
+            "blocktime",
+            "createdat",
+            "opentime",
+            "t",
+            "epoch",
+            "blocktimestamp",
+            "unixtimestamp",
+            "index",
+            "unnamed0",
+        ],
+        "price" => &[
+            "close",
+            "value",
+            "pricesol",
+            "pricenative",
+            "c",
+            "last",
+            "rate",
+            "priceusd",
+        ],
+        "source_wallet" => &["wallet", "walletaddress", "trader", "owner", "source"],
+        "realized_pnl_sol" => &[
+            "pnl",
+            "pnlsol",
+            "realizedpnl",
+            "profit",
+            "profitsol",
+            "realisedpnlsol",
+        ],
+        "entry_timestamp" => &[
+            "entrytime",
+            "openedat",
+            "opentime",
+            "enteredat",
+            "boughtat",
+            "buytime",
+        ],
+        "exit_timestamp" => &[
+            "exittime",
+            "closedat",
+            "closetime",
+            "exitedat",
+            "soldat",
+            "selltime",
+        ],
+        "entry_price" => &["buyprice", "openprice"],
+        "exit_price" => &["sellprice", "closeprice"],
+        _ => &[],
+    };
+    synonyms.contains(&name)
+}
+
+/// A name as a shell takes it for one word.
+fn quoted(name: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "_-.".contains(letter);
+    match name.chars().all(plain) {
+        true => name.to_owned(),
+        false => format!("'{name}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::unwrap_used,
+        reason = "a test may stop at what it did not expect"
+    )]
+
+    use super::super::columns::{SIGNALS, TOKEN_PRICES};
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    fn slots(header: &str, columns: &[&str]) -> Result<Vec<Option<usize>>, BadHeader> {
+        let renamed: Vec<_> = columns
+            .iter()
+            .map(|c| ColumnName::parse(c).unwrap())
+            .collect();
+        resolve(&TOKEN_PRICES, &renamed, &names(header))
+    }
+
+    #[test]
+    fn case_blanks_and_marks_make_no_difference() {
+        for header in [
+            "token_address,timestamp,price",
+            "Token_Address, TIMESTAMP ,Price",
+            "tokenAddress,Timestamp,PRICE",
+            "Token Address,time stamp,price",
+        ] {
+            assert_eq!(
+                slots(header, &[]).unwrap(),
+                [Some(0), Some(1), Some(2)],
+                "{header}"
+            );
+        }
+        let bad = slots("token_address,timestamp,price,Price", &[]).unwrap_err();
+        assert_eq!(bad.found, "columns price and Price, both for price");
+    }
+
+    #[test]
+    fn columns_are_renamed() {
+        let header = "mint,unixTime,close,price";
+        let given = [
+            "token_address=mint",
+            "token_prices.timestamp=unixtime",
+            "price=close",
+        ];
+        assert_eq!(
+            slots(header, &given).unwrap(),
+            [Some(0), Some(1), Some(2), None]
+        );
+        let bad = slots("mint,timestamp,close", &[]).unwrap_err();
+        assert_eq!(
+            bad.found,
+            "no column token_address, price among mint, timestamp, close"
+        );
+        assert_eq!(
+            bad.hint.unwrap(),
+            "--column token_address=mint --column price=close if that is what it is called"
+        );
+        let bad = slots("token_address,timestamp,value", &["price=close"]).unwrap_err();
+        assert_eq!(
+            bad.found,
+            "no column close among token_address, timestamp, value"
+        );
+        // A name that is given for several tables need not be in each.
+        assert!(slots("token_address,timestamp,price", &["timestamp=at"]).is_ok());
+        assert!(
+            slots(
+                "token_address,timestamp,price",
+                &["token_prices.timestamp=at"]
+            )
+            .is_err()
+        );
+        for text in ["price", "=close", "price=", "a.=b"] {
+            assert_eq!(
+                ColumnName::parse(text).unwrap_err().exit_code(),
+                2,
+                "{text}"
+            );
+        }
+        let rename = ColumnName::parse("momentum=m").unwrap();
+        assert!(rename.check(&[&TOKEN_PRICES]).is_err() && rename.check(&[&SIGNALS]).is_ok());
+    }
+
+    #[test]
+    fn near_misses_are_found() {
+        for (name, expected) in [
+            ("holder_dist", Some("holder_distribution")),
+            ("Walet_Score", Some("wallet_score")),
+            ("momentum_score", Some("momentum")),
+            ("wallet", Some("source_wallet")),
+            ("comment", None),
+            ("chain", None),
+        ] {
+            assert_eq!(near(&SIGNALS, name, |_| true), expected, "{name}");
+        }
+        assert_eq!(near(&SIGNALS, "holder_dist", |slot| slot != 8), None);
+    }
+}
