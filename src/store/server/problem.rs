@@ -49,7 +49,8 @@ impl Problem {
         });
         Self::new(
             format!("no answer{waited}"),
-            "is the host right, and does a firewall let us through?",
+            "is the host right, does a firewall let us through, and is there a database behind the \
+             pooler, if it is one?",
         )
     }
 }
@@ -112,7 +113,7 @@ impl Server {
                 "pg_hba.conf of the server says who may connect from where",
             )
             .about_tls(),
-            "3D000" => Problem::new(
+            code if code == "3D000" || has(&["no such database"]) => Problem::new(
                 message,
                 "the database is what follows the last / of the URL, or the name of the user",
             )

@@ -124,7 +124,7 @@ fn options_become_settings_of_transactions() {
     };
     assert_eq!(
         settings("options=-csearch_path%3Da,%22b%22%20--work-mem%3D1MB"),
-        "set local search_path = default; set local lock_timeout = '5s'; \
+        "set local search_path = default; set local role = default; set local lock_timeout = '5s'; \
          set local search_path = 'a', 'b'; set local work_mem = '1MB'"
     );
     assert!(settings("options[search_path]=a,b").contains("set local search_path = 'a', 'b'"));
