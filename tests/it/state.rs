@@ -362,6 +362,22 @@ fn state_tells_a_run_elsewhere_from_one_that_has_ended() {
                       where status = 'running'";
         assert_eq!(status(other.run(&run.id).await.unwrap()), Status::Running);
         database.execute(silent);
+        // Who writes nothing by default sees what has become of it, and notes nothing.
+        database.execute(&format!(
+            "grant usage on schema hindsight to reader; \
+             grant all on all tables in schema hindsight to reader; \
+             alter role reader in database \"{}\" set default_transaction_read_only = on",
+            database.name
+        ));
+        let url = database.url_of("reader", "sslmode=disable");
+        let reader = Store::new(Place::of(elsewhere.path(), Some(&url)).unwrap());
+        assert_eq!(
+            status(reader.run(&run.id).await.unwrap()),
+            Status::Interrupted
+        );
+        assert!(reader.put_user("a", Role::Reader, "v").await.is_err());
+        let noted = "select status from hindsight.backtest_results where status = 'interrupted'";
+        assert!(database.rows(noted).is_empty());
         assert_eq!(
             status(other.run(&run.id).await.unwrap()),
             Status::Interrupted

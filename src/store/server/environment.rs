@@ -91,7 +91,7 @@ fn of_service(file: &Path, lines: Vec<&str>) -> Result<Keywords> {
                 file.display()
             )));
         };
-        if let Some(keyword) = keyword(name.trim())? {
+        if let Some(keyword) = keyword(name.trim(), true)? {
             keywords.insert(keyword, value.trim().to_owned());
         }
     }

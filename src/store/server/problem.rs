@@ -193,8 +193,8 @@ impl Server {
         let (message, user) = (said.message(), &self.user);
         match said.code() {
             "55P03" => self.error(
-                "another session has locked what is to be written, and it is not waited for any \
-                 longer, lest the trading system wait too",
+                "another session has locked what is needed, and it is not waited for any longer, lest \
+                 the trading system wait too",
                 "nothing was changed; try again, or ask pg_locks who it is",
             ),
             "57014" => self.error(

@@ -48,6 +48,16 @@ fn a_url_that_cannot_be_read_is_not_repeated() {
 }
 
 #[test]
+fn a_parameter_that_is_not_known_is_named() {
+    let error = read("postgres://bot:hunter2@db/trading?sslmod=require").unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("no parameter sslmod; it knows application_name"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_database_is_named_without_its_password() {
     for (url, name) in [
         (
