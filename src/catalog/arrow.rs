@@ -121,7 +121,7 @@ pub fn column<'v>(
     array(catalog, column.data_type.oid, field.data_type(), values)
 }
 
-fn array<'v>(
+pub fn array<'v>(
     catalog: &Catalog,
     of: u32,
     data_type: &DataType,

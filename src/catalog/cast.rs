@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::numeric::Numeric;
 use super::types::{self, Type, oid};
-use super::value::{Array, Value};
+use super::value::{Array, Interval, Value};
 use super::{Catalog, time};
 use crate::error::{Error, Result};
 
@@ -65,17 +65,33 @@ pub fn cast(catalog: &Catalog, value: &Value, from: &Type, to: &Type) -> Result<
             from_numeric(*value, target).ok_or_else(|| out_of(target, source))?
         }
         Value::Date(days) if matches!(target, oid::TIMESTAMP | oid::TIMESTAMPTZ) => {
-            Value::Timestamp(i64::from(*days) * 86_400_000_000)
+            let zone = (target == oid::TIMESTAMPTZ).then_some(&catalog.clock().zone);
+            let at = time::midnight(*days, zone).ok_or_else(|| out_of_time("timestamp"))?;
+            Value::Timestamp(at)
         }
-        Value::Timestamp(at) => match target {
-            oid::DATE => {
-                let days = i32::try_from(at.div_euclid(86_400_000_000));
-                Value::Date(days.map_err(|_| out_of(target, source))?)
+        Value::Timestamp(at) => {
+            let zone = &catalog.clock().zone;
+            let local = match source {
+                oid::TIMESTAMPTZ => zone.local(*at),
+                _ => *at,
+            };
+            match (source, target) {
+                (_, oid::DATE) => Value::Date(time::day(local).ok_or_else(|| out_of_time("date"))?),
+                (_, oid::TIME) => Value::Time(local.rem_euclid(time::DAY)),
+                (oid::TIMESTAMPTZ, oid::TIMESTAMP) => Value::Timestamp(local),
+                (oid::TIMESTAMP, oid::TIMESTAMPTZ) => Value::Timestamp(zone.instant(*at)),
+                (_, oid::TIMESTAMP | oid::TIMESTAMPTZ) => value.clone(),
+                _ => return Err(no_cast(source, target)),
             }
-            oid::TIME => Value::Time(at.rem_euclid(86_400_000_000)),
-            oid::TIMESTAMP | oid::TIMESTAMPTZ => value.clone(),
-            _ => return Err(no_cast(source, target)),
-        },
+        }
+        Value::Time(at) if target == oid::INTERVAL => Value::Interval(Interval {
+            months: 0,
+            days: 0,
+            microseconds: *at,
+        }),
+        Value::Interval(of) if target == oid::TIME => {
+            Value::Time(of.microseconds.rem_euclid(time::DAY))
+        }
         _ if source == target => value.clone(),
         _ => return Err(no_cast(source, target)),
     };
@@ -229,25 +245,22 @@ pub fn parse(catalog: &Catalog, text: &str, to: &Type) -> Result<Value> {
         oid::NAME => Value::text(prefix(text, 63)),
         // One byte, as in PostgreSQL.
         oid::CHAR => Value::text(prefix(text, 1)),
-        oid::DATE => match time::parse_timestamp(trimmed, false) {
-            Some(at) => {
-                return cast(
-                    catalog,
-                    &Value::Timestamp(at),
-                    &Type::of(oid::TIMESTAMP),
-                    to,
-                );
-            }
-            None => return Err(wrong_time(&wrong, trimmed)),
-        },
-        oid::TIME => Value::Time(time::parse_time(trimmed).ok_or_else(|| wrong("22007"))?),
-        oid::TIMESTAMP | oid::TIMESTAMPTZ if trimmed == "now" => Value::Timestamp(catalog.now()),
+        oid::DATE => {
+            let days = time::read::read_date(trimmed, catalog.clock());
+            Value::Date(days.map_err(|problem| wrong_time(problem, target, text))?)
+        }
+        oid::TIME => {
+            let at = time::read::read_time(trimmed, catalog.clock());
+            Value::Time(at.map_err(|problem| wrong_time(problem, target, text))?)
+        }
         oid::TIMESTAMP | oid::TIMESTAMPTZ => {
-            let at = time::parse_timestamp(trimmed, target == oid::TIMESTAMPTZ);
-            Value::Timestamp(at.ok_or_else(|| wrong_time(&wrong, trimmed))?)
+            let has_zone = target == oid::TIMESTAMPTZ;
+            let at = time::read::read_timestamp(trimmed, has_zone, catalog.clock());
+            Value::Timestamp(at.map_err(|problem| wrong_time(problem, target, text))?)
         }
         oid::INTERVAL => {
-            Value::Interval(time::parse_interval(trimmed).ok_or_else(|| wrong("22007"))?)
+            let of = time::interval::read_interval(trimmed, None);
+            Value::Interval(of.map_err(|problem| wrong_interval(problem, text))?)
         }
         _ if types::is_reg(target) => Value::Int(catalog.parse_name(trimmed, target)?),
         _ => match types::element(target) {
@@ -274,16 +287,43 @@ pub fn parse(catalog: &Catalog, text: &str, to: &Type) -> Result<Value> {
     modified(value, to)
 }
 
-fn wrong_time(wrong: &dyn Fn(&'static str) -> Error, text: &str) -> Error {
-    // What has the form of a date and is none is out of range.
-    let has_form = text.split('-').count() >= 3 && text.starts_with(|c: char| c.is_ascii_digit());
-    match has_form {
-        true => failure(
+/// A text that is no date or time, in PostgreSQL's words.
+pub fn wrong_time(problem: time::read::Problem, of: u32, text: &str) -> Error {
+    use time::read::Problem;
+    let name = types::format(of, -1).unwrap_or_default();
+    match problem {
+        Problem::Syntax => failure(
+            "22007",
+            format!("invalid input syntax for type {name}: \"{text}\""),
+        ),
+        Problem::OutOfRange => failure(
             "22008",
             format!("date/time field value out of range: \"{text}\""),
         ),
-        false => wrong("22007"),
+        Problem::UnknownZone(zone) => {
+            failure("22023", format!("time zone \"{zone}\" not recognized"))
+        }
     }
+}
+
+/// A text that is no interval, in PostgreSQL's words.
+pub fn wrong_interval(problem: time::interval::Problem, text: &str) -> Error {
+    use time::interval::Problem;
+    match problem {
+        Problem::Syntax => failure(
+            "22007",
+            format!("invalid input syntax for type interval: \"{text}\""),
+        ),
+        Problem::OutOfRange => failure(
+            "22008",
+            format!("interval field value out of range: \"{text}\""),
+        ),
+    }
+}
+
+/// A date, timestamp or interval that PostgreSQL cannot hold.
+pub fn out_of_time(name: &str) -> Error {
+    failure("22008", format!("{name} out of range"))
 }
 
 fn prefix(text: &str, most: usize) -> &str {
@@ -364,7 +404,10 @@ pub fn text(catalog: &Catalog, value: &Value, from: u32) -> String {
         }
         Value::Date(days) => time::date_text(*days),
         Value::Time(at) => time::time_text(*at),
-        Value::Timestamp(at) => time::timestamp_text(*at, source == oid::TIMESTAMPTZ),
+        Value::Timestamp(at) => {
+            let zone = (source == oid::TIMESTAMPTZ).then_some(&catalog.clock().zone);
+            time::timestamp_text(*at, zone)
+        }
         Value::Interval(interval) => time::interval_text(*interval),
         Value::Array(array) => {
             let element = types::element(source).unwrap_or(oid::TEXT);

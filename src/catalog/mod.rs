@@ -39,6 +39,7 @@ pub mod functions;
 pub mod input;
 pub mod interpret;
 pub mod names;
+pub mod number_patterns;
 pub mod numeric;
 pub mod relations;
 pub mod time;
@@ -80,7 +81,7 @@ pub struct Catalog {
     pub backend_pid: i32,
     /// When the server started, in microseconds since 1970.
     pub started: i64,
-    now: i64,
+    clock: time::read::Clock,
     is_cancelled: Option<Box<dyn Fn() -> bool + Send + Sync>>,
     deadline: Option<Instant>,
     tables: Vec<UserTable>,
@@ -112,12 +113,13 @@ pub struct Described {
 
 impl Catalog {
     pub fn new(input: CatalogInput<'_>) -> Self {
+        let clock = clock(&input);
         Self {
             database: input.database,
             user: input.user,
             backend_pid: input.backend_pid,
             started: input.started,
-            now: input.now,
+            clock,
             is_cancelled: input.is_cancelled,
             deadline: input.deadline,
             tables: relations::tables::with_oids(input.tables),
@@ -208,7 +210,7 @@ impl Catalog {
     }
 
     pub fn now(&self) -> i64 {
-        self.now
+        self.clock.now
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -219,6 +221,15 @@ impl Catalog {
         self.is_cancelled
             .as_ref()
             .is_some_and(|is_cancelled| is_cancelled())
+    }
+
+    pub fn set_now(&mut self, now: i64) {
+        self.clock.now = now;
+    }
+
+    /// Where and when the session's texts are read.
+    pub fn clock(&self) -> &time::read::Clock {
+        &self.clock
     }
 
     /// A setting's value, as `set_config` may have left it in this statement.
@@ -267,4 +278,17 @@ fn schema(query: &Query) -> SchemaRef {
     let fields = query.columns.iter();
     let fields = fields.map(|column| arrow::field(&column.name, &column.data_type));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Where and when the texts of a session are read, by its settings.
+fn clock(input: &CatalogInput<'_>) -> time::read::Clock {
+    let zone = input.settings.show("timezone");
+    let style = input.settings.show("datestyle").unwrap_or_default();
+    time::read::Clock {
+        zone: zone
+            .and_then(|name| time::Zone::named(&name))
+            .unwrap_or(time::Zone::UTC),
+        now: input.now,
+        order: time::read::Order::of_style(&style),
+    }
 }

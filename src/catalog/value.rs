@@ -41,7 +41,7 @@ pub struct Interval {
 
 impl Interval {
     /// A length to compare by: a month is 30 days, a day 24 hours.
-    fn span(&self) -> i128 {
+    pub fn span(&self) -> i128 {
         let days = i128::from(self.months) * 30 + i128::from(self.days);
         days * 86_400_000_000 + i128::from(self.microseconds)
     }

@@ -67,14 +67,6 @@ pub fn register(f: &mut Functions) {
             left.any(|item| !item.is_null() && items(a, 1).contains(item)),
         ))
     });
-    f.strict("string_to_array", "text, text", "text[]", |_, a| {
-        let (text, separator) = (super::text::str_at(a, 0), super::text::str_at(a, 1));
-        Ok(match (text, separator) {
-            ("", _) => Value::array(Vec::new()),
-            (text, "") => Value::texts([text]),
-            (text, separator) => Value::texts(text.split(separator)),
-        })
-    });
 }
 
 pub fn items(arguments: &[Value], position: usize) -> &[Value] {

@@ -5,10 +5,12 @@
 //! array as its texts, any value as JSON.
 
 pub mod arrays;
+pub mod digests;
 pub mod json;
 pub mod numbers;
 pub mod objects;
 pub mod patterns;
+pub mod regexps;
 pub mod sets;
 pub mod system;
 pub mod text;
@@ -125,9 +127,11 @@ fn type_oid(name: &str) -> u32 {
 static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Function>>> = LazyLock::new(|| {
     let mut functions = Functions::default();
     arrays::register(&mut functions);
+    digests::register(&mut functions);
     json::register(&mut functions);
     numbers::register(&mut functions);
     objects::register(&mut functions);
+    regexps::register(&mut functions);
     sets::register(&mut functions);
     system::register(&mut functions);
     text::register(&mut functions);

@@ -1,8 +1,10 @@
 //! Arithmetic: integers that overflow with an error, exact decimals, floats.
 
 use super::super::cast::failure;
+use super::super::number_patterns::Pattern;
 use super::super::numeric::Numeric;
 use super::super::value::Value;
+use super::text::str_at;
 use super::{Functions, Run};
 use crate::error::{Error, Result};
 
@@ -111,12 +113,108 @@ pub fn register(f: &mut Functions) {
         Ok(whole(a, f64::ceil))
     });
     f.strict("trunc", "float8", "float8", |_, a| Ok(whole(a, f64::trunc)));
+    f.strict("mod", "int4, int4", "int4", |_, a| {
+        not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 32))
+    });
+    f.strict("mod", "numeric, numeric", "numeric", |_, a| {
+        not_by_zero(a).and_then(|()| exact(a, Numeric::remainder))
+    });
+    f.strict("div", "numeric, numeric", "numeric", |_, a| {
+        not_by_zero(a)?;
+        let [Value::Numeric(x), Value::Numeric(y)] = a else {
+            return Ok(Value::Null);
+        };
+        let rest = x.remainder(*y).and_then(|rest| x.minus(rest));
+        let whole = rest
+            .and_then(|whole| whole.divide(*y))
+            .and_then(|whole| whole.rescale(0));
+        whole.map(Value::Numeric).ok_or_else(too_large)
+    });
+    f.strict("to_char", "numeric, text", "text", |_, a| {
+        let mut pattern = pattern(a, 1)?;
+        let Some(Value::Numeric(number)) = a.first() else {
+            return Ok(Value::Null);
+        };
+        if pattern.is_scientific() {
+            let text = scientific(number.to_float(), pattern.places());
+            return Ok(Value::text(pattern.write(&text)));
+        }
+        let mut number = *number;
+        for _ in 0..pattern.shift() {
+            number = number.times(Numeric::integer(10)).ok_or_else(too_large)?;
+        }
+        let places = u32::try_from(pattern.places()).unwrap_or(0).min(38);
+        pattern.limit_places(38);
+        let rounded = number.rescale(places).ok_or_else(too_large)?;
+        Ok(Value::text(pattern.write(&rounded.to_string())))
+    });
+    f.strict("to_char", "float8, text", "text", |_, a| {
+        let mut pattern = pattern(a, 1)?;
+        let Some(Value::Float(number)) = a.first() else {
+            return Ok(Value::Null);
+        };
+        if pattern.is_scientific() {
+            let text = scientific(*number, pattern.places());
+            return Ok(Value::text(pattern.write(&text)));
+        }
+        let number = number * 10_f64.powi(i32::try_from(pattern.shift()).unwrap_or(0));
+        // A double has fifteen digits that say something.
+        let whole = format!("{:.0}", number.abs()).len();
+        pattern.limit_places(15_usize.saturating_sub(whole));
+        let places = pattern.places();
+        Ok(Value::text(pattern.write(&format!("{number:.places$}"))))
+    });
+    f.strict("to_number", "text, text", "numeric", |_, a| {
+        let pattern = pattern(a, 1)?;
+        let read = pattern.read(str_at(a, 0));
+        let read = read.map_err(|problem| failure("22P02", problem.0))?;
+        let places = u32::try_from(pattern.places()).unwrap_or(0);
+        let number = Numeric::parse(&read).and_then(|number| number.rescale(places));
+        number.map(Value::Numeric).ok_or_else(too_large)
+    });
+    f.strict("scale", "numeric", "int4", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Int(i64::from(number.scale))),
+        _ => Ok(Value::Null),
+    });
+    f.strict("min_scale", "numeric", "int4", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Int(i64::from(trimmed(*number).scale))),
+        _ => Ok(Value::Null),
+    });
+    f.strict("trim_scale", "numeric", "numeric", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Numeric(trimmed(*number))),
+        _ => Ok(Value::Null),
+    });
     f.strict(
         "width_bucket",
         "float8, float8, float8, int4",
         "int4",
         width_bucket,
     );
+}
+
+fn pattern(a: &[Value], position: usize) -> Result<Pattern> {
+    let pattern = Pattern::parse(str_at(a, position));
+    pattern.map_err(|problem| failure("42601", problem.0))
+}
+
+/// `1.23e+04`.
+fn scientific(number: f64, places: usize) -> String {
+    let text = format!("{number:.places$e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// A number without zeros at its end.
+fn trimmed(mut number: Numeric) -> Numeric {
+    while number.scale > 0 && number.digits % 10 == 0 {
+        number.digits /= 10;
+        number.scale -= 1;
+    }
+    number
 }
 
 fn too_large() -> Error {

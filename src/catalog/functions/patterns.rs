@@ -16,23 +16,45 @@ const MOST_KEPT: usize = 64;
 pub type Find = dyn Fn(&str, usize) -> Option<Vec<Option<(usize, usize)>>>;
 
 thread_local! {
-    static KEPT: RefCell<HashMap<(String, bool), Rc<Find>>> = RefCell::default();
+    static KEPT: RefCell<HashMap<(String, String), Rc<Find>>> = RefCell::default();
 }
 
-/// A regular expression of PostgreSQL, as far as its syntax is the common one.
+/// A regular expression of PostgreSQL, in any case or not.
 pub fn compiled(pattern: &str, any_case: bool) -> Result<Rc<Find>> {
-    let key = (pattern.to_owned(), any_case);
+    flagged(pattern, if any_case { "i" } else { "" })
+}
+
+/// A regular expression of PostgreSQL, as far as its syntax is the common one, with its flags.
+pub fn flagged(pattern: &str, flags: &str) -> Result<Rc<Find>> {
+    let key = (pattern.to_owned(), flags.to_owned());
     let kept = KEPT.with_borrow(|kept| kept.get(&key).cloned());
     if let Some(kept) = kept {
         return Ok(kept);
+    }
+    // A dot is any letter, `^` and `$` are the ends of the text, unless a flag says otherwise.
+    let mut modes = String::from("s");
+    for flag in flags.chars() {
+        match flag {
+            'i' => modes.push('i'),
+            'c' => modes.retain(|mode| mode != 'i'),
+            'n' | 'm' => modes = modes.replace('s', "") + "m",
+            'p' => modes = modes.replace('s', ""),
+            'w' => modes.push('m'),
+            's' | 'e' | 't' | 'g' => {}
+            'x' => modes.push('x'),
+            flag => {
+                let message = format!("invalid regular expression option: \"{flag}\"");
+                return Err(failure("22023", message));
+            }
+        }
     }
     // Three letters in front of a pattern say that it is an advanced one, as all are here.
     let plain = pattern.strip_prefix("***:").unwrap_or(pattern);
     let plain = match plain.strip_prefix("***=") {
         Some(literal) => escaped(literal),
-        None => plain.to_owned(),
+        None => in_rust(plain),
     };
-    let regex = compile_regex(&plain, any_case.then_some("i")).map_err(|_| {
+    let regex = compile_regex(&plain, Some(&modes)).map_err(|_| {
         failure(
             "2201B",
             format!("invalid regular expression: \"{pattern}\""),
@@ -53,6 +75,28 @@ pub fn compiled(pattern: &str, any_case: bool) -> Result<Rc<Find>> {
         kept.insert(key, Rc::clone(&find));
     });
     Ok(find)
+}
+
+/// The escapes of PostgreSQL that have another letter here: the ends of words.
+fn in_rust(pattern: &str) -> String {
+    let mut written = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            written.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('y') => written.push_str(r"\b"),
+            Some('Y') => written.push_str(r"\B"),
+            Some('m') => written.push_str(r"\b{start}"),
+            Some('M') => written.push_str(r"\b{end}"),
+            Some('Z') => written.push_str(r"\z"),
+            Some(other) => written.extend(['\\', other]),
+            None => written.push('\\'),
+        }
+    }
+    written
 }
 
 pub fn escaped(literal: &str) -> String {

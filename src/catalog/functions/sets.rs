@@ -24,7 +24,8 @@ pub fn register(f: &mut Functions) {
         &[("", "int8")],
         numbers,
     );
-    let moments: super::SetRun = |context, a| series_of_times(context, a);
+    let moments: super::SetRun = |context, a| series_of_times(context, a, false);
+    let zoned: super::SetRun = |context, a| series_of_times(context, a, true);
     f.set(
         "generate_series",
         "timestamp, timestamp, interval",
@@ -35,7 +36,7 @@ pub fn register(f: &mut Functions) {
         "generate_series",
         "timestamptz, timestamptz, interval",
         &[("", "timestamptz")],
-        moments,
+        zoned,
     );
     f.set(
         "generate_subscripts",
@@ -50,22 +51,14 @@ pub fn register(f: &mut Functions) {
     f.set("_pg_expandarray", "anyarray", &pair, expanded);
     f.set(
         "regexp_split_to_table",
-        "text, text",
+        "text, text, text?",
         &[("", "text")],
         |_, a| {
-            let find = super::patterns::compiled(str_at(a, 1), false)?;
-            let (text, mut from, mut rows) = (str_at(a, 0), 0, Vec::new());
-            while let Some((start, end)) =
-                find(text, from).and_then(|p| p.first().copied().flatten())
-            {
-                if start == end {
-                    break;
-                }
-                rows.push(vec![Value::optional(text.get(from..start))]);
-                from = end;
-            }
-            rows.push(vec![Value::optional(text.get(from..))]);
-            Ok(rows)
+            let parts = super::regexps::split(str_at(a, 0), str_at(a, 1), str_at(a, 2))?;
+            Ok(parts
+                .into_iter()
+                .map(|part| vec![Value::text(part)])
+                .collect())
         },
     );
     let keyword = [
@@ -155,14 +148,15 @@ fn series(context: &Context<'_>, a: &[Value]) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
-fn series_of_times(context: &Context<'_>, a: &[Value]) -> Result<Vec<Vec<Value>>> {
+fn series_of_times(context: &Context<'_>, a: &[Value], has_zone: bool) -> Result<Vec<Vec<Value>>> {
+    let zone = has_zone.then_some(&context.catalog.clock().zone);
     let (Some(Value::Timestamp(from)), Some(Value::Timestamp(to)), Some(Value::Interval(step))) =
         (a.first(), a.get(1), a.get(2))
     else {
         return Ok(Vec::new());
     };
     let (mut at, mut rows) = (*from, Vec::new());
-    while let Some(next) = time::add_interval(at, *step) {
+    while let Some(next) = time::add_interval(at, *step, zone) {
         let is_inside = if next > at { at <= *to } else { at >= *to };
         if next == at {
             return Err(failure("22023", "step size cannot equal zero"));
