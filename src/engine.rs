@@ -16,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
 use crate::dialect::functions;
+use crate::dialect::functions::casts::ZonedCasts;
 use crate::error::Result;
 use crate::functions::procedures::PROCEDURES;
 use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS, TableFunctionPlanner};
@@ -286,6 +287,7 @@ impl Served {
     ) -> Result<Self> {
         let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?)?);
         let session = context(&dataset, config, runtime)?;
+        functions::register_intervals(&mut *session.state_ref().write())?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));
         }
@@ -340,8 +342,10 @@ fn context(
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::clone(runtime))
+        .with_expr_planners(functions::planners())
         .with_default_features()
         .with_query_planner(Arc::new(HindsightQueryPlanner))
+        .with_analyzer_rule(Arc::new(ZonedCasts))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);

@@ -13,6 +13,10 @@ use datafusion::common::ScalarValue;
 use super::encode::types;
 use super::wire::{Body, utf8};
 use crate::catalog;
+use crate::catalog::time::read::Clock;
+use crate::catalog::time::zone::Zone;
+use crate::dialect::around::now;
+use crate::dialect::functions::casts::converted;
 use crate::error::{Error, Result};
 
 const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
@@ -168,12 +172,19 @@ fn text(text: &str, data_type: &DataType) -> Result<ScalarValue> {
                 return Err(Error::session("22P02", message));
             }
         },
+        DataType::Date32
+        | DataType::Timestamp(_, _)
+        | DataType::Time64(_)
+        | DataType::Interval(_) => {
+            let mut clock = Clock::utc(now());
+            if let DataType::Timestamp(_, Some(zone)) = data_type {
+                clock.zone = Zone::named(zone).unwrap_or(Zone::UTC);
+            }
+            let column: ArrayRef = Arc::new(StringArray::from(vec![said]));
+            let read = converted(&column, data_type, &clock)?;
+            ScalarValue::try_from_array(&read, 0)?
+        }
         data_type => {
-            // A date may have a time and a zone behind it, which it is without.
-            let said = match data_type {
-                DataType::Date32 => said.split([' ', 'T']).next().unwrap_or(said),
-                _ => said,
-            };
             let column: ArrayRef = Arc::new(StringArray::from(vec![said]));
             let options = CastOptions {
                 safe: false,

@@ -195,7 +195,7 @@ impl Session {
         let client = Arc::new(Client::new(user, role, store, runs));
         state.config_mut().set_extension(Arc::clone(&client));
         let pid = newest.activity().add(user);
-        Ok(Self {
+        let session = Self {
             client,
             newest,
             served: Mutex::new(served),
@@ -207,7 +207,9 @@ impl Session {
             named: Mutex::default(),
             cursors: Mutex::default(),
             notifications: Mutex::default(),
-        })
+        };
+        session.apply_zone()?;
+        Ok(session)
     }
 
     /// Who it is.

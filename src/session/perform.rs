@@ -19,7 +19,8 @@ use super::cursors::{self, Cursor};
 use super::parse::{Request, Statement};
 use super::settings::reported_name;
 use super::transaction::{self, TransactionStatus};
-use super::{Outcome, Prepared, Session, Work, lock, placeholders};
+use super::{DATABASE, Outcome, Prepared, Session, Work, lock, placeholders};
+use crate::dialect::around::Around;
 use crate::error::{Error, Result};
 
 /// What a client may change of the engine underneath, and between which bounds.
@@ -454,29 +455,19 @@ impl Session {
         }
     }
 
-    /// Has the engine compute with the time zone of the session.
+    /// Has functions know the settings of the session, its time zone first of all.
     pub(super) fn apply_zone(&self) -> Result<()> {
-        let zone = self.settings().show("timezone")?.to_owned();
+        let settings = self.settings();
+        let values = settings
+            .all()
+            .map(|(setting, value)| (setting.name.to_owned(), value.to_owned()));
+        let own = settings.own();
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let around = Around::new(self.user(), DATABASE, values.chain(own).collect());
+        drop(settings);
         let state = self.context.state_ref();
         let mut state = state.write();
-        let known = state.config().options().execution.time_zone.clone();
-        if known.as_deref() == Some(zone.as_str()) {
-            return Ok(());
-        }
-        state
-            .config_mut()
-            .options_mut()
-            .set("datafusion.execution.time_zone", &zone)?;
-        let options = Arc::clone(state.config().options());
-        let changed: Vec<_> = state
-            .scalar_functions()
-            .values()
-            .filter_map(|function| function.inner().with_updated_config(&options))
-            .collect();
-        for function in changed {
-            use datafusion::execution::FunctionRegistry;
-            state.register_udf(Arc::new(function))?;
-        }
+        state.config_mut().options_mut().extensions.insert(around);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use super::{
     ATTRIBUTE, Outcome, PG_TYPE, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
     placeholders, tables,
 };
+use crate::dialect::functions::syntax;
 use crate::dialect::queries;
 use crate::error::{Error, Result};
 use crate::scenarios::write::{is_write, plan_writes, returning};
@@ -96,6 +97,7 @@ impl Session {
         let writes_scenarios = statements::is_scenario_write(&sql);
         queries::rewrite(&mut sql)?;
         let labels = Labels::take(&mut sql);
+        syntax::rewrite(&mut sql)?;
         let state = self.context.state();
         let planning = placeholders::plan(&state, sql, &prepared.given);
         let (plan, parameters) = match writes_scenarios {

@@ -89,10 +89,7 @@ pub(super) async fn check(database: &Database) -> Result<()> {
         true => Ok(()),
         false => Err(database.error(
             "was written by an older version, and cannot be brought up to date since it is read-only",
-            match database.dialect() {
-                Dialect::Sqlite => "open the workspace once where it can be written",
-                Dialect::Postgres => "open it once as the user who owns its tables",
-            },
+            "open the workspace once where it can be written",
         )),
     }
 }

@@ -88,13 +88,12 @@ pub(super) async fn to_read(database: &Database, place: &Place) -> Result<Opened
         migrations::check_makable(database).await?;
         return in_memory(place).await;
     }
+    if version < migrations::NEWEST {
+        return to_write(database.clone()).await;
+    }
     let access = match migrations::may_write(database).await? {
-        true if version < migrations::NEWEST => return to_write(database.clone()).await,
         true => Access::ReadWrite,
-        false => {
-            migrations::check(database).await?;
-            Access::ReadOnly
-        }
+        false => Access::ReadOnly,
     };
     let database = database.clone();
     Ok(Opened { database, access })

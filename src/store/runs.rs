@@ -68,8 +68,15 @@ impl Store {
         if dead.is_empty() {
             return Ok(runs);
         }
-        // Who cannot mark them, since the database lets nobody or not us, still sees what they are.
-        if self.can_write().await && mark_all(&database, workspace, &dead).await.is_ok() {
+        if self.can_write().await {
+            for id in &dead {
+                // Only who has marked it, lest a run be harmed that has just completed.
+                if mark_interrupted(&database, id).await?
+                    && let Some(workspace) = workspace
+                {
+                    files::remove(workspace, id);
+                }
+            }
             // One may have ended by itself between the two looks.
             return read_runs(&database, ids).await;
         }
@@ -202,18 +209,6 @@ async fn is_cancel_requested(database: &Database, id: &str) -> Result<bool> {
 }
 
 const INTERRUPTED: &str = "the process that ran it ended before it did";
-
-async fn mark_all(database: &Database, workspace: Option<&Path>, dead: &[String]) -> Result<()> {
-    for id in dead {
-        // Only who has marked it, lest a run be harmed that has just completed.
-        if mark_interrupted(database, id).await?
-            && let Some(workspace) = workspace
-        {
-            files::remove(workspace, id);
-        }
-    }
-    Ok(())
-}
 
 /// Whether it was still taken for running.
 async fn mark_interrupted(database: &Database, id: &str) -> Result<bool> {

@@ -6,12 +6,10 @@ use std::path::Path;
 use hindsight::dataset::Dataset;
 use hindsight::ingest::{DatabaseRequest, LoadSummary, NoProgress, load_database};
 use hindsight::{Error, Result};
-use sqlx::Connection;
-use sqlx::postgres::PgConnection;
 
 use crate::cli::{run, text};
 use crate::from_postgres::{request, tiny, tiny_fingerprint};
-use crate::postgres::{Postgres, block_on};
+use crate::postgres::Postgres;
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -212,59 +210,5 @@ fn from_postgres_says_what_it_looked_at() -> Outcome {
     let said = load(&[])?;
     assert!(said.contains(expected), "{said}");
     assert!(!load(&["--full"])?.contains("--full compares all"));
-
-    // What was changed in place is of another day than those; --full finds it.
-    database.execute("update token_prices set price = 1.27 where timestamp = '2025-01-03'");
-    load(&[])?;
-    let arguments = ["load", "--only", "token_prices", "--full", "--from", &url];
-    let output = run(directory.path(), &arguments)?;
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    let expected = "column price: found 1.27 for token T at 2025-01-03T00:00:00Z, expected 1";
-    assert!(errors.contains(expected), "{errors}");
-    assert!(errors.contains("--on-conflict replace"), "{errors}");
-    load(&["--full", "--on-conflict", "replace"])?;
-    let price = "select price = 1.27 from token_prices where timestamp = '2025-01-03'";
-    let output = run(directory.path(), &["query", price, "--format", "csv"])?;
-    assert_eq!(text(&output.stdout).lines().nth(1), Some("true"));
     Ok(())
-}
-
-#[test]
-fn from_postgres_waits_no_longer_than_it_may() {
-    let database = tiny("patience");
-    let workspace = tempfile::tempdir().unwrap();
-    let within = |setting: &str, query: Option<&str>| {
-        let options = format!("sslmode=disable&options=-c{setting}");
-        let mut request = request(database.url_of("postgres", &options));
-        request
-            .queries
-            .extend(query.map(|query| ("signals", query.to_owned())));
-        load(workspace.path(), &request).unwrap_err()
-    };
-    let slow = "select pg_sleep(5)::text as id, now() as timestamp, 'x' as token_address";
-    let error = within("statement_timeout%3D300", Some(slow));
-    assert!(
-        said(&error).contains("table signals of postgres://"),
-        "{}",
-        said(&error)
-    );
-    assert!(
-        said(&error).contains("statement timeout / nothing was loaded"),
-        "{}",
-        said(&error)
-    );
-    assert_eq!(error.exit_code(), 3);
-    let error = block_on(async {
-        let mut holder = PgConnection::connect(&database.url()).await.unwrap();
-        let lock = "begin; lock table token_prices in access exclusive mode";
-        sqlx::raw_sql(lock).execute(&mut holder).await.unwrap();
-        within("lock_timeout%3D300", None)
-    });
-    assert!(
-        said(&error).contains("another session has locked it"),
-        "{}",
-        said(&error)
-    );
-    assert_eq!(Dataset::current_generation(workspace.path()).unwrap(), 0);
 }

@@ -36,6 +36,7 @@ macro_rules! sql_files {
 }
 
 sql_files! {
+    dialect { dates intervals json texts to_char zone }
     exits { price_at simulate_exit }
     metrics {
         divide_rounded expectancy max_consecutive_losses max_drawdown profit_factor round_half_even

@@ -362,57 +362,9 @@ fn state_tells_a_run_elsewhere_from_one_that_has_ended() {
                       where status = 'running'";
         assert_eq!(status(other.run(&run.id).await.unwrap()), Status::Running);
         database.execute(silent);
-        // Who writes nothing by default sees what has become of it, and notes nothing.
-        database.execute(&format!(
-            "grant usage on schema hindsight to reader; \
-             grant all on all tables in schema hindsight to reader; \
-             alter role reader in database \"{}\" set default_transaction_read_only = on",
-            database.name
-        ));
-        let url = database.url_of("reader", "sslmode=disable");
-        let reader = Store::new(Place::of(elsewhere.path(), Some(&url)).unwrap());
-        assert_eq!(
-            status(reader.run(&run.id).await.unwrap()),
-            Status::Interrupted
-        );
-        assert!(reader.put_user("a", Role::Reader, "v").await.is_err());
-        let noted = "select status from hindsight.backtest_results where status = 'interrupted'";
-        assert!(database.rows(noted).is_empty());
         assert_eq!(
             status(other.run(&run.id).await.unwrap()),
             Status::Interrupted
         );
     });
-}
-
-#[test]
-fn state_of_an_older_version_is_brought_up_to_date() {
-    let database = Postgres::shared().database("older");
-    let workspace = TempDir::new().unwrap();
-    let store = |user: &str| {
-        let url = database.url_of(user, "sslmode=disable");
-        Store::new(Place::of(workspace.path(), Some(&url)).unwrap())
-    };
-    block_on(store("postgres").put_user("zoe", Role::Reader, "v1")).unwrap();
-    // As the versions before left it, with tables of the trading system that were made unasked.
-    database.execute(
-        "alter table hindsight.backtest_results drop column heartbeat_at; \
-         delete from hindsight.hindsight_migrations where version > 1; \
-         insert into hindsight.hindsight_migrations values \
-            (2, 'scoring_weights', 0), (3, 'system_config', 0); \
-         grant usage on schema hindsight to reader; \
-         grant select on all tables in schema hindsight to reader",
-    );
-    let error = block_on(store("reader").users()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("was written by an older version"),
-        "{error}"
-    );
-    assert_eq!(block_on(store("postgres").users()).unwrap().len(), 1);
-    assert!(block_on(store("postgres").runs(None)).unwrap().is_empty());
-    assert_eq!(block_on(store("reader").users()).unwrap().len(), 1);
-    let noted = "select max(version)::text from hindsight.hindsight_migrations";
-    assert_eq!(database.rows(noted)[0][0].as_deref(), Some("4"));
 }

@@ -6,14 +6,12 @@ pub mod numeric;
 mod text;
 pub mod types;
 
-use std::str::FromStr;
-
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::array::timezone::Tz;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use pgwire::messages::data::{FieldDescription, RowDescription};
 
+use crate::catalog::time::Zone;
 use crate::error::{Error, Result};
 use crate::session::{ATTRIBUTE, Settings, TABLE_OID};
 use cells::Cells;
@@ -23,7 +21,7 @@ use types::PgType;
 #[derive(Debug, Clone)]
 pub struct Style {
     /// The time zone, where it is another than UTC.
-    pub zone: Option<Tz>,
+    pub zone: Option<Zone>,
     pub bytea_is_escaped: bool,
     pub interval: IntervalStyle,
     /// Digits of floating point values below the shortest exact ones.
@@ -45,7 +43,7 @@ impl Style {
         let zone = get("timezone");
         let is_utc = matches!(zone, "UTC" | "GMT" | "Etc/UTC");
         Self {
-            zone: Tz::from_str(zone).ok().filter(|_| !is_utc),
+            zone: Zone::named(zone).filter(|_| !is_utc),
             bytea_is_escaped: get("bytea_output") == "escape",
             interval: match get("intervalstyle") {
                 "postgres_verbose" => IntervalStyle::Verbose,

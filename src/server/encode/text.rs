@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 
 use bytes::{BufMut, BytesMut};
-use datafusion::arrow::datatypes::TimestampMicrosecondType;
-use datafusion::arrow::temporal_conversions::as_datetime_with_timezone;
 
 use super::cells::{Cells, List};
 use super::{IntervalStyle, Style, numeric};
@@ -232,6 +230,10 @@ fn bytea(bytes: &[u8], is_escaped: bool, out: &mut BytesMut) {
 
 /// Writes the day that is so many days after 1970; whether it is before Christ.
 fn date(days: i64, out: &mut BytesMut) -> bool {
+    if days == i64::from(i32::MAX) || days == i64::from(i32::MIN) {
+        infinite(if days > 0 { i64::MAX } else { i64::MIN }, out);
+        return false;
+    }
     let (year, month, day) = date_of_day(days);
     let is_bc = year <= 0;
     let year = if is_bc { 1 - year } else { year };
@@ -257,7 +259,20 @@ fn fraction(millionths: i64, out: &mut BytesMut) {
     }
 }
 
+/// Writes an end of time, where it is one.
+fn infinite(microseconds: i64, out: &mut BytesMut) -> bool {
+    match microseconds {
+        i64::MAX => out.put_slice(b"infinity"),
+        i64::MIN => out.put_slice(b"-infinity"),
+        _ => return false,
+    }
+    true
+}
+
 fn timestamp(microseconds: i64, out: &mut BytesMut) -> bool {
+    if infinite(microseconds, out) {
+        return false;
+    }
     let is_bc = date(microseconds.div_euclid(DAY), out);
     out.put_u8(b' ');
     time(microseconds.rem_euclid(DAY), out);
@@ -265,11 +280,11 @@ fn timestamp(microseconds: i64, out: &mut BytesMut) -> bool {
 }
 
 fn timestamptz(microseconds: i64, style: &Style, out: &mut BytesMut) {
-    let local = style.zone.and_then(|zone| {
-        let local = as_datetime_with_timezone::<TimestampMicrosecondType>(microseconds, zone)?;
-        Some(local.naive_local().and_utc().timestamp_micros())
-    });
-    let local = local.unwrap_or(microseconds);
+    if infinite(microseconds, out) {
+        return;
+    }
+    let zone = style.zone.as_ref();
+    let local = zone.map_or(microseconds, |zone| zone.local(microseconds));
     let is_bc = timestamp(local, out);
     let offset = (local - microseconds) / 1_000_000;
     let sign = if offset < 0 { '-' } else { '+' };

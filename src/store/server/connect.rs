@@ -202,6 +202,6 @@ fn system_authorities() -> Option<PathBuf> {
         "/etc/ssl/cert.pem",
     ];
     let own = variable("SSL_CERT_FILE").map(PathBuf::from);
-    let mut places = places.into_iter().map(PathBuf::from);
-    own.or_else(|| places.find(|place| place.is_file()))
+    let places = places.into_iter().map(PathBuf::from);
+    own.or_else(|| places.into_iter().find(|place| place.is_file()))
 }

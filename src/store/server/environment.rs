@@ -91,7 +91,7 @@ fn of_service(file: &Path, lines: Vec<&str>) -> Result<Keywords> {
                 file.display()
             )));
         };
-        if let Some(keyword) = keyword(name.trim(), true)? {
+        if let Some(keyword) = keyword(name.trim())? {
             keywords.insert(keyword, value.trim().to_owned());
         }
     }

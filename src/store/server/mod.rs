@@ -136,12 +136,9 @@ impl Server {
     /// Statements that give a transaction these settings, and those that the URL asks for.
     pub(super) fn local_settings(&self, ours: &[(&str, &str)]) -> String {
         let theirs = self.settings.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        // Whoever had the connection before may have left a path and a role of their own.
-        let defaults = [("search_path", "default"), ("role", "default")];
-        let all = defaults
-            .into_iter()
-            .chain(ours.iter().copied())
-            .chain(theirs);
+        // Whoever had the connection before may have left a path of their own.
+        let all = [("search_path", "default")].into_iter();
+        let all = all.chain(ours.iter().copied()).chain(theirs);
         let all = all.map(|(name, value)| format!("set local {name} = {value}"));
         all.collect::<Vec<_>>().join("; ")
     }

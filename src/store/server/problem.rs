@@ -49,8 +49,7 @@ impl Problem {
         });
         Self::new(
             format!("no answer{waited}"),
-            "is the host right, does a firewall let us through, and is there a database behind the \
-             pooler, if it is one?",
+            "is the host right, and does a firewall let us through?",
         )
     }
 }
@@ -113,7 +112,7 @@ impl Server {
                 "pg_hba.conf of the server says who may connect from where",
             )
             .about_tls(),
-            code if code == "3D000" || has(&["no such database"]) => Problem::new(
+            "3D000" => Problem::new(
                 message,
                 "the database is what follows the last / of the URL, or the name of the user",
             )
@@ -193,8 +192,8 @@ impl Server {
         let (message, user) = (said.message(), &self.user);
         match said.code() {
             "55P03" => self.error(
-                "another session has locked what is needed, and it is not waited for any longer, lest \
-                 the trading system wait too",
+                "another session has locked what is to be written, and it is not waited for any \
+                 longer, lest the trading system wait too",
                 "nothing was changed; try again, or ask pg_locks who it is",
             ),
             "57014" => self.error(

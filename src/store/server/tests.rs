@@ -48,16 +48,6 @@ fn a_url_that_cannot_be_read_is_not_repeated() {
 }
 
 #[test]
-fn a_parameter_that_is_not_known_is_named() {
-    let error = read("postgres://bot:hunter2@db/trading?sslmod=require").unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("no parameter sslmod; it knows application_name"),
-        "{text}"
-    );
-}
-
-#[test]
 fn a_database_is_named_without_its_password() {
     for (url, name) in [
         (
@@ -134,7 +124,7 @@ fn options_become_settings_of_transactions() {
     };
     assert_eq!(
         settings("options=-csearch_path%3Da,%22b%22%20--work-mem%3D1MB"),
-        "set local search_path = default; set local role = default; set local lock_timeout = '5s'; \
+        "set local search_path = default; set local lock_timeout = '5s'; \
          set local search_path = 'a', 'b'; set local work_mem = '1MB'"
     );
     assert!(settings("options[search_path]=a,b").contains("set local search_path = 'a', 'b'"));

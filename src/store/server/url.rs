@@ -56,9 +56,8 @@ const OTHERS: [&str; 23] = [
     "workaround",
 ];
 
-/// The keyword of this name; `None` where it means nothing here. `may_show` where the name cannot be
-/// a part of a password.
-pub(super) fn keyword(name: &str, may_show: bool) -> Result<Option<&'static str>> {
+/// The keyword of this name; `None` where it means nothing here.
+pub(super) fn keyword(name: &str) -> Result<Option<&'static str>> {
     // As sqlx calls them.
     let name = match name {
         "ssl-mode" => "sslmode",
@@ -69,14 +68,12 @@ pub(super) fn keyword(name: &str, may_show: bool) -> Result<Option<&'static str>
     };
     let known = KNOWN.iter().find(|known| **known == name);
     if known.is_none() && !OTHERS.contains(&name) {
-        let known = KNOWN.join(", ");
-        return Err(Error::Usage(match may_show {
-            true => format!("the connection has no parameter {name}; it knows {known}"),
-            false => format!(
-                "the connection has a parameter that is not known; known are {known}, and a & in a \
-                 password is written %26"
-            ),
-        }));
+        // What stands there may be a part of a password.
+        return Err(Error::Usage(format!(
+            "the connection has a parameter that is not known; known are {}, and a & in a password \
+             is written %26",
+            KNOWN.join(", ")
+        )));
     }
     Ok(known.copied())
 }
@@ -133,7 +130,7 @@ pub(super) fn read(url: &str) -> Result<Keywords> {
         if let Some(option) = option {
             let options = keywords.entry("options").or_default();
             *options += &format!(" -c {option}={}", value.replace(' ', "\\ "));
-        } else if let Some(keyword) = keyword(&name, !query.contains("password"))? {
+        } else if let Some(keyword) = keyword(&name)? {
             put(&mut keywords, keyword, value);
         }
     }

@@ -34,11 +34,11 @@ impl Server {
                 format!("a table that user {} may read", self.user),
             ),
             ("55P03", _) => self.error(
-                format!("{place}: another session has locked it, and keeps it so"),
+                format!("{place}: another session has locked it, for longer than 30 seconds"),
                 "nothing was loaded; try again",
             ),
             ("57014", _) => self.error(
-                format!("{place}: {}", said.message()),
+                format!("{place}: reading took longer than an hour, or was cancelled there"),
                 "nothing was loaded; --since and --until load a part at a time",
             ),
             (_, Some("22" | "42" | "0A")) => refuse(

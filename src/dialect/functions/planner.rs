@@ -1,0 +1,181 @@
+//! Operators and forms of SQL on dates, times, intervals and JSON, planned as PostgreSQL's.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, Volatility};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use std::sync::Arc;
+
+use super::casts::ZonedCast;
+use super::extract::Extract;
+use super::json;
+use super::routine::Routine;
+use super::span::Span;
+use super::values::INTERVAL;
+
+/// Plans them with these functions.
+#[derive(Debug)]
+pub struct Operators {
+    pub plus: Arc<ScalarUDF>,
+    pub minus: Arc<ScalarUDF>,
+    pub times: Arc<ScalarUDF>,
+    pub divide: Arc<ScalarUDF>,
+    pub extract: Arc<ScalarUDF>,
+    pub substring: Arc<ScalarUDF>,
+    pub overlay: Arc<ScalarUDF>,
+    pub span: Arc<ScalarUDF>,
+}
+
+impl Default for Operators {
+    fn default() -> Self {
+        let routine = |name| Arc::new(Routine::new(name, Volatility::Stable));
+        Self {
+            plus: routine("+"),
+            minus: routine("-"),
+            times: routine("*"),
+            divide: routine("/"),
+            extract: Arc::new(Extract::extract()),
+            substring: routine("substring"),
+            overlay: routine("overlay"),
+            span: Arc::new(Span::function()),
+        }
+    }
+}
+
+/// The function of an operator on JSON.
+fn of_json(op: &BinaryOperator) -> Option<&'static str> {
+    Some(match op {
+        BinaryOperator::Arrow => "json_get",
+        BinaryOperator::LongArrow => "json_get_text",
+        BinaryOperator::HashArrow => "json_get_path",
+        BinaryOperator::HashLongArrow => "json_get_path_text",
+        BinaryOperator::AtArrow | BinaryOperator::ArrowAt => "json_contains",
+        BinaryOperator::Question => "json_has",
+        _ => return None,
+    })
+}
+
+/// What a side of an operator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Moment,
+    Time,
+    Interval,
+    Number,
+    /// A text in quotes or null, which becomes what the other side wants.
+    Unknown,
+    Other,
+}
+
+fn side(expr: &Expr, schema: &DFSchema) -> Side {
+    if let Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) = expr {
+        return Side::Unknown;
+    }
+    match expr.get_type(schema) {
+        Ok(DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64) => Side::Moment,
+        Ok(DataType::Time32(_) | DataType::Time64(_)) => Side::Time,
+        Ok(DataType::Interval(_) | DataType::Duration(_)) => Side::Interval,
+        Ok(of) if of.is_numeric() => Side::Number,
+        _ => Side::Other,
+    }
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let is_list = |expr: &Expr| {
+            matches!(
+                expr.get_type(schema),
+                Ok(DataType::List(_) | DataType::FixedSizeList(_, _))
+            )
+        };
+        if let (false, Some(function)) = (is_list(&left), of_json(&op).and_then(json::function)) {
+            let arguments = match op {
+                BinaryOperator::ArrowAt => vec![right, left],
+                _ => vec![left, right],
+            };
+            return Ok(PlannerResult::Planned(function.call(arguments)));
+        }
+        if op == BinaryOperator::PGOverlap && is_list(&left) {
+            let function = datafusion::functions_nested::array_has::array_has_any_udf();
+            return Ok(PlannerResult::Planned(function.call(vec![left, right])));
+        }
+        let sides = (side(&left, schema), side(&right, schema));
+        let is_temporal = |side| matches!(side, Side::Moment | Side::Time | Side::Interval);
+        if !is_temporal(sides.0) && !is_temporal(sides.1) {
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+        }
+        let typed = |expr: Expr, side: Side, other: (&Expr, Side), op: &BinaryOperator| {
+            if side != Side::Unknown {
+                return Ok(expr);
+            }
+            let of = match (op, other.1) {
+                // What is added to a time is an interval; what is taken from it is one of its kind.
+                (BinaryOperator::Plus, _) | (_, Side::Interval) => INTERVAL,
+                (_, Side::Number) => return Ok(expr),
+                _ => other.0.get_type(schema)?,
+            };
+            Ok::<_, datafusion::common::DataFusionError>(ZonedCast::to(expr, of))
+        };
+        let function = match op {
+            BinaryOperator::Plus => &self.plus,
+            BinaryOperator::Minus => &self.minus,
+            BinaryOperator::Multiply => &self.times,
+            BinaryOperator::Divide => &self.divide,
+            _ => {
+                let operator = match op {
+                    BinaryOperator::Eq => Operator::Eq,
+                    BinaryOperator::NotEq => Operator::NotEq,
+                    BinaryOperator::Lt => Operator::Lt,
+                    BinaryOperator::LtEq => Operator::LtEq,
+                    BinaryOperator::Gt => Operator::Gt,
+                    BinaryOperator::GtEq => Operator::GtEq,
+                    op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
+                };
+                let are_intervals = matches!(
+                    sides,
+                    (Side::Interval, Side::Interval | Side::Unknown)
+                        | (Side::Unknown, Side::Interval)
+                );
+                if !are_intervals {
+                    return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+                }
+                let left_typed = typed(left.clone(), sides.0, (&right, sides.1), &op)?;
+                let right_typed = typed(right, sides.1, (&left, sides.0), &op)?;
+                let expr = BinaryExpr::new(
+                    Box::new(self.span.call(vec![left_typed])),
+                    operator,
+                    Box::new(self.span.call(vec![right_typed])),
+                );
+                return Ok(PlannerResult::Planned(Expr::BinaryExpr(expr)));
+            }
+        };
+        let is_scaling = matches!(op, BinaryOperator::Multiply | BinaryOperator::Divide);
+        let (left, right) = match is_scaling {
+            true => (left, right),
+            false => {
+                let left_typed = typed(left.clone(), sides.0, (&right, sides.1), &op)?;
+                let right_typed = typed(right, sides.1, (&left, sides.0), &op)?;
+                (left_typed, right_typed)
+            }
+        };
+        Ok(PlannerResult::Planned(function.call(vec![left, right])))
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(self.extract.call(args)))
+    }
+
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(self.substring.call(args)))
+    }
+
+    fn plan_overlay(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(self.overlay.call(args)))
+    }
+}

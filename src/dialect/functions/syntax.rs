@@ -1,0 +1,345 @@
+//! Forms of SQL that stand for functions: `AT TIME ZONE` is `timezone(…)`, interval literals in any of
+//! PostgreSQL's forms become the one that DataFusion reads, and aggregates of sorted values are
+//! functions of `array_agg`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
+    OrderByExpr, TimezoneInfo, UnaryOperator, Value, visit_expressions_mut,
+};
+
+use crate::catalog::functions::times::read_interval;
+use crate::catalog::time::interval::negated;
+use crate::catalog::value::Interval as Length;
+use crate::error::Result;
+
+/// Rewrites a statement.
+pub fn rewrite(statement: &mut DfStatement) -> Result<()> {
+    let DfStatement::Statement(statement) = statement else {
+        return Ok(());
+    };
+    let visited = visit_expressions_mut(&mut **statement, |expr| match rewritten(expr) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    });
+    match visited {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+fn rewritten(expr: &mut Expr) -> Result<()> {
+    match expr {
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => {
+            let arguments = vec![(**time_zone).clone(), (**timestamp).clone()];
+            *expr = call("timezone", arguments);
+        }
+        Expr::Interval(interval) => {
+            if let Some(length) = length(interval)? {
+                *interval = canonical(length);
+            }
+        }
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: inner,
+        } => {
+            if let Expr::Interval(interval) = &**inner
+                && let Some(length) = length(interval)?.and_then(negated)
+            {
+                *expr = Expr::Interval(canonical(length));
+            }
+        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Overlaps,
+            right,
+        } => {
+            if let (Expr::Tuple(left), Expr::Tuple(right)) = (&**left, &**right) {
+                *expr = call("overlaps", [left.as_slice(), right.as_slice()].concat());
+            }
+        }
+        Expr::Cast {
+            expr: inner,
+            data_type: of @ (DataType::JSON | DataType::JSONB),
+            array: false,
+            ..
+        } => {
+            let name = if *of == DataType::JSON {
+                "json"
+            } else {
+                "jsonb"
+            };
+            *expr = call(name, vec![(**inner).clone()]);
+        }
+        Expr::TypedString(literal)
+            if matches!(literal.data_type, DataType::JSON | DataType::JSONB) =>
+        {
+            let name = if literal.data_type == DataType::JSON {
+                "json"
+            } else {
+                "jsonb"
+            };
+            *expr = call(name, vec![Expr::Value(literal.value.clone())]);
+        }
+        // Words that are functions where no column has their name.
+        Expr::Identifier(name)
+            if name.quote_style.is_none()
+                && ["current_schema", "current_role"]
+                    .iter()
+                    .any(|word| name.value.eq_ignore_ascii_case(word)) =>
+        {
+            *expr = call(&name.value.to_ascii_lowercase(), Vec::new());
+        }
+        Expr::Function(function) => {
+            named_arguments(function);
+            renamed(function);
+            if let Some(written) = cast_by_name(function).or_else(|| aggregate(function)) {
+                *expr = written;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The parts of `make_interval` by their names, in their order.
+const PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
+
+fn simple_name(function: &Function) -> Option<String> {
+    let name = function.name.0.last()?.as_ident()?;
+    let is_simple = match function.name.0.as_slice() {
+        [_] => true,
+        [schema, _] => schema.as_ident()?.value.eq_ignore_ascii_case("pg_catalog"),
+        _ => false,
+    };
+    is_simple.then(|| name.value.to_ascii_lowercase())
+}
+
+/// `make_interval(days => 3)` with all its arguments in order.
+fn named_arguments(function: &mut Function) {
+    if simple_name(function).as_deref() != Some("make_interval") {
+        return;
+    }
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    let zero = || Expr::Value(Value::Number("0".into(), false).with_empty_span());
+    let mut parts: Vec<Expr> = Vec::new();
+    for argument in &list.args {
+        let (name, value) = match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (None, value),
+            FunctionArg::Named {
+                name,
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } => (Some(name.value.to_ascii_lowercase()), value),
+            FunctionArg::ExprNamed {
+                name: Expr::Identifier(name),
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } => (Some(name.value.to_ascii_lowercase()), value),
+            _ => return,
+        };
+        let place = match name {
+            None => parts.len(),
+            Some(name) => match PARTS.iter().position(|part| *part == name) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        while parts.len() <= place {
+            parts.push(zero());
+        }
+        if let Some(part) = parts.get_mut(place) {
+            *part = value.clone();
+        }
+    }
+    let parts = parts.into_iter();
+    list.args = parts
+        .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
+        .collect();
+}
+
+/// Functions of PostgreSQL that DataFusion has under another name.
+fn renamed(function: &mut Function) {
+    let name = match simple_name(function).as_deref() {
+        Some("array_replace") => "array_replace_all",
+        Some("array_remove") => "array_remove_all",
+        _ => return,
+    };
+    function.name = ObjectName::from(vec![Ident::new(name)]);
+}
+
+/// `date(x)` and others that are casts.
+fn cast_by_name(function: &Function) -> Option<Expr> {
+    let data_type = match simple_name(function)?.as_str() {
+        "date" => DataType::Date,
+        "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+        "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+        _ => return None,
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] => Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(expr.clone()),
+            data_type,
+            array: false,
+            format: None,
+        }),
+        _ => None,
+    }
+}
+
+/// What an interval literal says.
+fn length(interval: &Interval) -> Result<Option<Length>> {
+    let Expr::Value(value) = &*interval.value else {
+        return Ok(None);
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return Ok(None);
+    };
+    let unit = interval
+        .last_field
+        .as_ref()
+        .or(interval.leading_field.as_ref());
+    let unit = unit.map(|unit| unit.to_string().to_ascii_lowercase());
+    read_interval(text, unit.as_deref()).map(Some)
+}
+
+fn canonical(of: Length) -> Interval {
+    let sign = if of.microseconds < 0 { "-" } else { "" };
+    let (seconds, fraction) = (
+        of.microseconds.unsigned_abs() / 1_000_000,
+        of.microseconds.unsigned_abs() % 1_000_000,
+    );
+    let text = format!(
+        "{} months {} days {sign}{seconds}.{fraction:06} seconds",
+        of.months, of.days
+    );
+    let value = Value::SingleQuotedString(text).with_empty_span();
+    Interval {
+        value: Box::new(Expr::Value(value)),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    }
+}
+
+/// A call of a function.
+pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let arguments = arguments.into_iter();
+    let arguments = arguments.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)));
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// Aggregates of sorted values as `array_agg` with a function of its array around it.
+fn aggregate(function: &Function) -> Option<Expr> {
+    let name = simple_name(function)?;
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    let arguments = arguments.collect::<Option<Vec<Expr>>>()?;
+    match (
+        name.as_str(),
+        arguments.as_slice(),
+        function.within_group.as_slice(),
+    ) {
+        ("mode", [], [order]) => Some(call("mode_of", vec![sorted(function, order)])),
+        ("percentile_disc" | "percentile_cont", [fraction], [order]) => {
+            let arguments = vec![sorted(function, order), fraction.clone()];
+            Some(call(&format!("{name}_of"), arguments))
+        }
+        ("json_agg" | "jsonb_agg", [value], []) => {
+            let items = collected(function, call("json_item", vec![value.clone()]));
+            let name = if name == "json_agg" {
+                "json_of_items"
+            } else {
+                "jsonb_of_items"
+            };
+            Some(call(name, vec![items]))
+        }
+        ("json_object_agg" | "jsonb_object_agg", [key, value], []) => {
+            let keys = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(key.clone()),
+                data_type: DataType::Text,
+                array: false,
+                format: None,
+            };
+            let keys = collected(function, keys);
+            let values = collected(function, call("to_json", vec![value.clone()]));
+            let name = match name.as_str() {
+                "json_object_agg" => "json_of_members",
+                _ => "jsonb_of_members",
+            };
+            Some(call(name, vec![keys, values]))
+        }
+        ("every", [_], []) => {
+            let mut function = function.clone();
+            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+            Some(Expr::Function(function))
+        }
+        _ => None,
+    }
+}
+
+/// `array_agg(value order by …) filter (…) over (…)`, as the function has them.
+fn collected(function: &Function, value: Expr) -> Expr {
+    let mut collected = function.clone();
+    collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    if let FunctionArguments::List(list) = &mut collected.args {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))];
+    }
+    Expr::Function(collected)
+}
+
+/// The values of a `within group`, sorted and without nulls.
+fn sorted(function: &Function, order: &OrderByExpr) -> Expr {
+    let mut collected = function.clone();
+    collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    collected.within_group = Vec::new();
+    let is_known = Expr::IsNotNull(Box::new(order.expr.clone()));
+    collected.filter = Some(Box::new(match function.filter.clone() {
+        None => is_known,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(is_known),
+        },
+    }));
+    collected.args = FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(
+            order.expr.clone(),
+        ))],
+        clauses: vec![FunctionArgumentClause::OrderBy(vec![order.clone()])],
+    });
+    Expr::Function(collected)
+}
