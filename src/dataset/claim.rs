@@ -219,14 +219,15 @@ pub(super) fn remove_generation(workspace: &Path, generation: u64) -> bool {
 }
 
 fn is_our_name(name: &OsStr) -> bool {
-    let is_spill = |name: &str| {
-        let number = name
-            .strip_prefix("prices-")
-            .and_then(|rest| rest.strip_suffix(".tmp"));
+    // What a load keeps there while it reads.
+    let is_temporary = |name: &str| {
+        let number = ["prices-", "input-"]
+            .iter()
+            .find_map(|kind| name.strip_prefix(kind)?.strip_suffix(".tmp"));
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     name.to_str().is_some_and(|name| {
-        GENERATION_FILES.contains(&name) || name == MANIFEST_FILE || is_spill(name)
+        GENERATION_FILES.contains(&name) || name == MANIFEST_FILE || is_temporary(name)
     })
 }
 
@@ -242,6 +243,10 @@ fn make_directories(workspace: &Path, root: &Path) -> io::Result<()> {
         };
         directory = parent;
     }
+    if missing == [root] {
+        // Who made the workspace may not have synced it; and may be the only one who can.
+        let _ = File::open(above(workspace)).and_then(|above| above.sync_all());
+    }
     for directory in missing.into_iter().rev() {
         let mode = if directory == workspace { 0o700 } else { 0o777 };
         match DirBuilder::new().mode(mode).create(directory) {
@@ -249,11 +254,14 @@ fn make_directories(workspace: &Path, root: &Path) -> io::Result<()> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
             made => made?,
         }
-        let above = match directory.parent() {
-            Some(above) if !above.as_os_str().is_empty() => above,
-            _ => Path::new("."),
-        };
-        File::open(above)?.sync_all()?;
+        File::open(above(directory))?.sync_all()?;
     }
     Ok(())
+}
+
+fn above(directory: &Path) -> &Path {
+    match directory.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    }
 }

@@ -112,6 +112,22 @@ fn disk_full() {
     }
 }
 
+#[test]
+fn disk_is_left_clean_by_a_refused_load_of_standard_input() {
+    let workspace = tempfile::tempdir().unwrap();
+    load_tiny(workspace.path());
+    let files = dataset_files(workspace.path());
+    let text_of = tempfile::tempdir().unwrap();
+    let wrong = text_of.path().join("wrong");
+    std::fs::write(&wrong, "token_address,timestamp,price\nT,2025-01-01,many\n").unwrap();
+    let mut load = hindsight(workspace.path());
+    load.args(["load", "--input-format", "csv", "--prices", "-"]);
+    load.stdin(std::fs::File::open(wrong).unwrap());
+    let output = load.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(dataset_files(workspace.path()), files);
+}
+
 fn insert(name: &str) -> String {
     // Long enough for a page of its own.
     let description = "x".repeat(20_000);
