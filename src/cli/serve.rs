@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::failure::Failure;
-use super::terminal::remark;
+use super::terminal::say;
 use super::workspace::Workspace;
 
 /// How long statements may go on after SIGTERM.
@@ -27,9 +27,9 @@ const GRACE: Duration = Duration::from_secs(30);
                   The database is hindsight. SIGTERM or Ctrl-C lets what runs finish; a second one \
                   ends it.")]
 pub struct ServeArgs {
-    /// Address and port; port 0 picks a free one
+    /// Address and port; port 0 picks a free one; localhost is 127.0.0.1 and ::1
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433", value_parser = address)]
-    listen: SocketAddr,
+    listen: Address,
     /// Let everybody in without a password, in this role [default role: analyst]; on loopback only
     #[arg(long, value_name = "ROLE", num_args = 0..=1, default_missing_value = "analyst", value_parser = role)]
     trust: Option<Role>,
@@ -64,7 +64,8 @@ enum LogFormat {
 
 pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), Failure> {
     let options = Options {
-        listen: arguments.listen,
+        listen: arguments.listen.of,
+        both_loopbacks: arguments.listen.is_localhost,
         trust: arguments.trust,
         tls: match (arguments.tls_cert, arguments.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
@@ -79,7 +80,7 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
     if arguments.check {
         server::check(&engine, &options).await?;
         let address = options.listen;
-        remark(format_args!(
+        say(format_args!(
             "the configuration is right: it would listen on {address}"
         ));
         return Ok(());
@@ -111,13 +112,17 @@ async fn serve(
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let mut signals = Signals::listen()?;
     let address = server.address()?;
+    let place = match options.both_loopbacks {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    };
     let mode = match (options.trust, &options.tls) {
         (Some(role), _) => format!("everybody is let in as {}", role.name()),
         (None, Some(_)) => "with TLS and passwords".to_owned(),
         (None, None) => "with passwords".to_owned(),
     };
-    remark(format_args!(
-        "listening on {address}, {mode}; database hindsight"
+    say(format_args!(
+        "listening on {place}, {mode}; database hindsight"
     ));
     let mut serving = tokio::spawn(server.run(stop.clone(), end.clone()));
     loop {
@@ -184,17 +189,32 @@ fn log(format: LogFormat) {
     };
 }
 
-/// An address with its port; a name is looked up.
-fn address(text: &str) -> Result<SocketAddr, String> {
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+struct Address {
+    of: SocketAddr,
+    /// It was asked for by the name that is both loopback addresses.
+    is_localhost: bool,
+}
+
+/// An address with its port.
+fn address(text: &str) -> Result<Address, String> {
+    let plain = |of| Address {
+        of,
+        is_localhost: false,
+    };
     if let Ok(address) = text.parse() {
-        return Ok(address);
+        return Ok(plain(address));
     }
     let expected = "expected an address and a port, such as 127.0.0.1:5433";
     let (host, port) = text.rsplit_once(':').ok_or(expected)?;
     let port = port.parse().map_err(|_| expected)?;
     match host {
-        "localhost" => Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
-        "" | "*" => Ok(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), port)),
+        "localhost" => Ok(Address {
+            of: SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port),
+            is_localhost: true,
+        }),
+        "" | "*" => Ok(plain(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), port))),
         _ => Err(expected.into()),
     }
 }

@@ -21,7 +21,8 @@ mod tls;
 mod values;
 mod wire;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub const STACK: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub listen: SocketAddr,
+    /// Listens on the loopback address of IPv6 too, where there is one: clients that are told
+    /// `localhost` may try no other.
+    pub both_loopbacks: bool,
     /// Lets everybody in with this role, which is allowed on a loopback address only.
     pub trust: Option<Role>,
     pub tls: Option<TlsFiles>,
@@ -65,6 +69,8 @@ pub struct Options {
 /// A server that listens.
 pub struct Server {
     listener: TcpListener,
+    /// On the same port of the other loopback address.
+    second: Option<TcpListener>,
     shared: Arc<Shared>,
     grace: Duration,
 }
@@ -100,6 +106,10 @@ impl Server {
             path: options.listen.to_string(),
             source,
         })?;
+        let second = match options.both_loopbacks {
+            true => second_loopback(&listener).await?,
+            false => None,
+        };
         let shared = Shared {
             trusted: options.trust,
             needs_tls: tls.is_some() && !options.listen.ip().is_loopback(),
@@ -118,6 +128,7 @@ impl Server {
         };
         Ok(Self {
             listener,
+            second,
             shared: Arc::new(shared),
             grace: options.grace,
         })
@@ -131,6 +142,16 @@ impl Server {
         })
     }
 
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match &self.second {
+            None => self.listener.accept().await,
+            Some(second) => tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                accepted = second.accept() => accepted,
+            },
+        }
+    }
+
     /// Serves until `stop`: then idle connections are closed, statements that run may finish for a
     /// while, and `end` closes what is left at once.
     pub async fn run(self, stop: CancellationToken, end: CancellationToken) {
@@ -138,7 +159,7 @@ impl Server {
         let mut give_back = tokio::time::interval(memory::GIVE_BACK_INTERVAL);
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.accept() => accepted,
                 // Those that have ended are forgotten.
                 Some(_) = connections.join_next() => continue,
                 _ = give_back.tick() => {
@@ -158,7 +179,7 @@ impl Server {
                 }
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.second));
         self.shared.stopping.cancel();
         let all_ended = async { while connections.join_next().await.is_some() {} };
         tokio::pin!(all_ended);
@@ -173,6 +194,29 @@ impl Server {
     }
 }
 
+/// Listens on the same port of `::1`, on machines that have it.
+async fn second_loopback(first: &TcpListener) -> Result<Option<TcpListener>> {
+    let named = |address: String| {
+        move |source| Error::Io {
+            path: address,
+            source,
+        }
+    };
+    let port = first
+        .local_addr()
+        .map_err(named("localhost".into()))?
+        .port();
+    let address = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port);
+    match TcpListener::bind(address).await {
+        Ok(second) => Ok(Some(second)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(named(address.to_string())(error))
+        }
+        // A machine without IPv6.
+        Err(_) => Ok(None),
+    }
+}
+
 /// Checks that a server may listen so; its certificate.
 pub async fn check(engine: &Engine, options: &Options) -> Result<Option<Tls>> {
     let address = options.listen;
@@ -183,7 +227,8 @@ pub async fn check(engine: &Engine, options: &Options) -> Result<Option<Tls>> {
     match options.trust {
         Some(_) if !is_local => refuse(&format!(
             "--trust lets everybody in and works on a loopback address only, such as 127.0.0.1; \
-             {address} is none"
+             {address} is none: add a user with hindsight user add, and give --tls-cert and \
+             --tls-key, in a container too"
         )),
         None if !is_local && tls.is_none() => refuse(&format!(
             "{address} can be reached from other machines, so it needs --tls-cert and --tls-key"

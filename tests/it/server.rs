@@ -886,6 +886,7 @@ fn a_server_that_stops_lets_finish_what_runs() {
 fn more_clients_than_allowed_are_refused() {
     let workspace = workspace();
     let options = Options {
+        both_loopbacks: false,
         max_connections: 2,
         ..trusting()
     };

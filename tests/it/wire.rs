@@ -37,6 +37,7 @@ pub fn trusting() -> Options {
         trust: Some(Role::Analyst),
         tls: None,
         statement_timeout: None,
+        both_loopbacks: false,
         max_connections: 50,
         grace: Duration::from_secs(5),
     }
