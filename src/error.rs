@@ -1,5 +1,6 @@
 //! The one error of the engine: what was found, what was expected, and the way out.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use datafusion::arrow::error::ArrowError;
@@ -163,6 +164,7 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::Workspace { .. } | Self::Database { .. } => 3,
+            Self::Io { source, .. } if !is_wrong_path(source.kind()) => 3,
             Self::Cancelled => 130,
             Self::Located { error, .. } | Self::Hinted { error, .. } => error.exit_code(),
             _ => 1,
@@ -267,6 +269,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Whether a path was wrong, and not the disk or whatever else is behind it.
+fn is_wrong_path(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AlreadyExists
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData
+    )
 }
 
 impl From<DataFusionError> for Error {

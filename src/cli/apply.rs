@@ -9,6 +9,7 @@ use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
 use super::ids::{self, Of};
+use super::output::OutputArgs;
 use super::settings::quoted;
 use super::terminal::{aside, remark};
 use super::workspace::Workspace;
@@ -40,6 +41,8 @@ pub struct ApplyArgs {
     /// missing; otherwise they are the trading system's to make
     #[arg(long)]
     create_settings: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 fn group(text: &str) -> Result<Group, String> {
@@ -50,7 +53,7 @@ fn group(text: &str) -> Result<Group, String> {
 }
 
 pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), Failure> {
-    let engine = workspace.open().await?;
+    let engine = workspace.open_state().await?;
     let id = ids::resolve(&engine, Of::Backtest, &arguments.id).await?;
     let groups: Vec<Group> = match arguments.only.is_empty() {
         true => Group::ALL.to_vec(),
@@ -68,7 +71,7 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
         1 => "Apply this change to the live system?".to_owned(),
         count => format!("Apply these {count} changes to the live system?"),
     };
-    changes::print(changes, "proposed")?;
+    changes::print(changes, "proposed", &arguments.output).await?;
     if arguments.dry_run {
         remark("Nothing was changed.");
         return Ok(());

@@ -5,6 +5,7 @@ use std::io::Write;
 use anstyle::Style;
 
 use super::failure::Failure;
+use super::output::{OutputArgs, texts};
 use super::table::{Cell, Column, Table};
 use super::terminal::{DIM, GOOD, PLAIN, stdout};
 
@@ -18,7 +19,20 @@ pub struct Change {
 }
 
 /// Prints them under the name that the new values have.
-pub fn print(changes: Vec<Change>, new: &'static str) -> Result<(), Failure> {
+pub async fn print(
+    changes: Vec<Change>,
+    new: &'static str,
+    output: &OutputArgs,
+) -> Result<(), Failure> {
+    if !output.is_table() {
+        let value = |text: String| (!text.is_empty()).then_some(text);
+        let rows = changes.into_iter().map(|change| {
+            let (group, setting) = (Some(change.group), Some(change.setting));
+            [group, setting, value(change.live), value(change.new)]
+        });
+        let batch = texts(["group", "setting", "live", new], rows)?;
+        return output.open()?.write_batch(batch).await;
+    }
     let mut table = Table::new(vec![
         Column::left("group"),
         Column::left("setting"),

@@ -5,7 +5,7 @@ use clap::Args;
 use super::comparison::Comparison;
 use super::failure::Failure;
 use super::ids::{self, Of};
-use super::output::{Format, Output};
+use super::output::OutputArgs;
 use super::settings::quoted;
 use super::workspace::Workspace;
 
@@ -17,16 +17,16 @@ use super::workspace::Workspace;
 pub struct CompareArgs {
     /// The backtest, or enough of its id
     id: String,
-    /// How the result is written; all but table write the rows of trade_comparisons
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// In all formats but table, the rows of trade_comparisons
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: CompareArgs) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
+    let mut output = arguments.output.open()?;
     let engine = workspace.open().await?;
     let id = ids::resolve(&engine, Of::Backtest, &arguments.id).await?;
-    if arguments.format == Format::Table {
+    if arguments.output.is_table() {
         return Comparison::of_run(&engine, &id).await?.print();
     }
     let id = quoted(&id);

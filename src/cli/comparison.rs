@@ -195,7 +195,8 @@ impl Comparison {
                 out,
                 "\n{BOLD}The trades that would have changed most{BOLD:#}\n"
             )?;
-            write!(out, "{}", self.changed_trades()?)?;
+            let trades = self.changed_trades()?;
+            write!(out, "{}", trades.within(terminal::width()))?;
         }
         Ok(out.flush()?)
     }

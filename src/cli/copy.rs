@@ -1,14 +1,11 @@
 //! `COPY … TO 'file'`: a result in a file of whoever types it. Only the command line writes files; the
 //! engine and the server do not.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
-use hindsight::{Engine, Error, Outcome};
+use hindsight::{Engine, Outcome};
 
 use super::failure::Failure;
 use super::numbers::grouped;
@@ -100,7 +97,9 @@ fn asked(options: &[&TokenWithSpan]) -> Result<Option<Format>, Failure> {
             token => token.to_string().to_lowercase(),
         };
         if !GRAMMAR.contains(&text.as_str()) {
-            format = Some(known(&text).ok_or_else(|| unknown(format!("does not know {text}")))?);
+            format = Some(
+                Format::of_files(&text).ok_or_else(|| unknown(format!("does not know {text}")))?,
+            );
         }
     }
     Ok(format)
@@ -108,19 +107,8 @@ fn asked(options: &[&TokenWithSpan]) -> Result<Option<Format>, Failure> {
 
 /// The format that the end of the file's name says.
 fn by_name(path: &Path) -> Result<Format, Failure> {
-    let end = path.extension().and_then(|end| end.to_str());
-    let format = match end.map(str::to_lowercase).as_deref() {
-        Some("jsonl") => Some(Format::Ndjson),
-        Some("md") => Some(Format::Markdown),
-        Some(end) => known(end),
-        None => None,
-    };
+    let format = Format::of_file(path).filter(|format| *format != Format::Table);
     format.ok_or_else(|| unknown(format!("cannot tell the format of {}", path.display())))
-}
-
-fn known(name: &str) -> Option<Format> {
-    let format = Format::from_str(name, true).ok();
-    format.filter(|format| *format != Format::Table)
 }
 
 fn unknown(problem: String) -> Failure {
@@ -128,12 +116,6 @@ fn unknown(problem: String) -> Failure {
         format!("COPY to a file {problem}"),
         "name it with (format csv), or json, ndjson, markdown, parquet, arrow",
     )
-}
-
-/// Whether there is something that a file must not take the place of, such as /dev/stdout or a
-/// named pipe.
-fn is_device(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Writes the file, which is there whole or not at all.
@@ -144,23 +126,7 @@ pub async fn execute(engine: &Engine, copy: &CopyToFile) -> Result<(), Failure> 
             "as in copy (select …) to 'file.csv'",
         ));
     };
-    let unwritable = |source| Error::Io {
-        path: copy.path.display().to_string(),
-        source,
-    };
-    let target = |file| Box::new(BufWriter::with_capacity(1 << 16, file));
-    let written = if is_device(&copy.path) {
-        let device = File::options().write(true).open(&copy.path);
-        output::write_all(rows, copy.format, target(device.map_err(unwritable)?)).await?
-    } else {
-        let mut part = copy.path.clone().into_os_string();
-        part.push(format!(".part-{}", std::process::id()));
-        let part = Part(PathBuf::from(part));
-        let file = File::create_new(&part.0).map_err(unwritable)?;
-        let written = output::write_all(rows, copy.format, target(file)).await?;
-        std::fs::rename(&part.0, &copy.path).map_err(unwritable)?;
-        written
-    };
+    let written = output::write_file(rows, copy.format, &copy.path).await?;
     let noun = if written == 1 { "row" } else { "rows" };
     aside(format_args!(
         "{} {noun} written to {}",
@@ -168,15 +134,6 @@ pub async fn execute(engine: &Engine, copy: &CopyToFile) -> Result<(), Failure> 
         copy.path.display()
     ));
     Ok(())
-}
-
-/// A file that is removed unless it has got its name.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::comparison::Comparison;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::numbers::grouped;
+use super::output::OutputArgs;
 use super::progress::{Bar, LoadProgress};
 use super::terminal::{BOLD, DIM, aside, remark, seconds};
 use super::values::{Form, write_value};
@@ -40,7 +41,10 @@ const FILES: [&str; 3] = [
     long_about = "Make a synthetic history of copy trades, load it and backtest the default \
                   settings over all of it.\n\n\
                   The same seed and days give the same history on every machine. The workspace \
-                  must be empty, or hold this demo already."
+                  must be empty, or hold this demo already.",
+    after_help = "Examples:\n  \
+                  hindsight demo\n  \
+                  hindsight --data ./demo demo --days 30 --seed 7"
 )]
 pub struct DemoArgs {
     /// Which history to make
@@ -49,6 +53,9 @@ pub struct DemoArgs {
     /// Length of the history, in days
     #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().days)]
     days: u32,
+    /// In all formats but table, the row of the backtest
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Which history was made, and the dataset that loading it gave; no fingerprint until it has.
@@ -64,6 +71,8 @@ pub async fn execute(
     arguments: DemoArgs,
     interrupt: &Interrupt,
 ) -> std::result::Result<(), Failure> {
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
     let history = SyntheticHistory {
         seed: arguments.seed,
         days: arguments.days,
@@ -91,9 +100,16 @@ pub async fn execute(
     let spinner = Bar::spinner("backtesting");
     let engine = workspace.open().await?;
     let first_day = first_day(&engine)?;
-    let comparison = Comparison::run(&engine, &format!("start_date => '{first_day}'")).await?;
-    drop(spinner);
-    comparison.print()?;
+    let call = format!("start_date => '{first_day}'");
+    if is_table {
+        let comparison = Comparison::run(&engine, &call).await?;
+        drop(spinner);
+        comparison.print()?;
+    } else {
+        let sql = format!("select * from backtest({call})");
+        let row = engine.run(&sql).await?;
+        output.write_after(row, true, move || drop(spinner)).await?;
+    }
     aside(format_args!(
         "one backtest in {}, {} signals over {} prices",
         seconds(started.elapsed()),

@@ -10,6 +10,9 @@ use hindsight::Error;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
+/// What an error of writing names unless it is told otherwise.
+const STANDARD_OUTPUT: &str = "standard output";
+
 /// An error on its way to the user.
 #[derive(Debug)]
 pub struct Failure {
@@ -51,6 +54,26 @@ impl Failure {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// An error of standard output is one of this file, which was written in its place.
+    pub fn writing(mut self, file: &str) -> Self {
+        if let Error::Io { path, .. } = &mut self.error
+            && path == STANDARD_OUTPUT
+        {
+            file.clone_into(path);
+        }
+        self
+    }
+
+    /// Standard output failed in the middle: what is there is not the whole.
+    pub fn cut_short(self) -> Self {
+        match &self.error {
+            Error::Io { path, .. } if path == STANDARD_OUTPUT => {
+                self.or_hint("what was written before is not the whole result")
+            }
+            _ => self,
+        }
     }
 
     pub fn error(&self) -> &Error {
@@ -107,7 +130,7 @@ impl From<DataFusionError> for Failure {
 impl From<io::Error> for Failure {
     fn from(source: io::Error) -> Self {
         Error::Io {
-            path: "standard output".into(),
+            path: STANDARD_OUTPUT.into(),
             source,
         }
         .into()

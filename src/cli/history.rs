@@ -1,32 +1,53 @@
-//! `hindsight history`: the stored runs, the newest first.
+//! `hindsight history`: the stored runs, the newest first; and taking one of them away.
 
 use clap::Args;
+use hindsight::runs::files;
+use hindsight::store::DeletedRun;
+use hindsight::{Engine, Error};
 
+use super::consent::ask;
 use super::failure::Failure;
-use super::output::{Format, Output};
+use super::ids::{self, Of};
+use super::output::OutputArgs;
+use super::terminal::{remark, warn};
 use super::workspace::Workspace;
 
 /// Rows of a table, unless told otherwise.
 const TABLE_ROWS: u64 = 20;
 
-/// List the stored backtests, the newest first
+/// List the stored backtests, the newest first, or delete one
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
                   hindsight history\n  \
-                  hindsight history --limit 0 --format csv > backtests.csv")]
+                  hindsight history --limit 0 --format csv > backtests.csv\n  \
+                  hindsight history --delete 0198")]
 pub struct HistoryArgs {
     /// Rows to show, 0 for all [default: 20 in a table, else all]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// How the result is written; all but table write every column of backtests
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// Delete this backtest with its rows: its id, or enough of it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["limit", "format", "output"])]
+    delete: Option<String>,
+    /// Delete without asking
+    #[arg(long, short, requires = "delete")]
+    yes: bool,
+    /// Delete it though its settings were applied: the settings history forgets that too, so that it
+    /// cannot be rolled back any more
+    #[arg(long, requires = "delete")]
+    force: bool,
+    /// In all formats but table, every column of backtests
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: HistoryArgs) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
-    let engine = workspace.open().await?;
-    let is_table = arguments.format == Format::Table;
+    if let Some(id) = &arguments.delete {
+        let engine = workspace.open_state().await?;
+        return delete(&engine, workspace, id, &arguments).await;
+    }
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
+    let engine = workspace.open_state().await?;
     let limit = match arguments
         .limit
         .unwrap_or(if is_table { TABLE_ROWS } else { 0 })
@@ -45,4 +66,48 @@ pub async fn execute(workspace: &Workspace, arguments: HistoryArgs) -> Result<()
     };
     let sql = format!("select {columns} from backtests order by started_at desc, id desc{limit}");
     output.write(engine.run(&sql).await?, true).await
+}
+
+async fn delete(
+    engine: &Engine,
+    workspace: &Workspace,
+    typed: &str,
+    arguments: &HistoryArgs,
+) -> Result<(), Failure> {
+    let id = ids::resolve(engine, Of::Backtest, typed).await?;
+    let store = engine.store();
+    let Some(run) = store.run(&id).await? else {
+        return Err(Error::Conflict(format!("backtest {id} was deleted meanwhile")).into());
+    };
+    let label = run.label.map(|label| format!(" ({label})"));
+    let question = format!(
+        "Delete the {} backtest {id}{} and its rows for good?",
+        run.status,
+        label.unwrap_or_default()
+    );
+    if !ask(&question, arguments.yes).await? {
+        return Ok(());
+    }
+    match store.delete_run(&id, arguments.force).await? {
+        DeletedRun::Gone => {}
+        DeletedRun::Running => {
+            let error = Error::NotReady(format!("backtest {id} is running"));
+            return Err(Failure::from(error).with_hint(format!(
+                "hindsight query \"call cancel_backtest('{id}')\" stops it"
+            )));
+        }
+        DeletedRun::Applied => {
+            let error = Error::NotReady(format!("the settings of backtest {id} were applied"));
+            return Err(Failure::from(error).with_hint(
+                "hindsight settings history shows when; --force deletes it with that history, and \
+                 what was applied cannot be rolled back any more",
+            ));
+        }
+    }
+    // The run is gone, whatever stays of its rows.
+    if let Err(error) = files::delete(workspace, &id) {
+        warn(error);
+    }
+    remark(format_args!("Deleted {id}."));
+    Ok(())
 }

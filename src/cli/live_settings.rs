@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
-use super::output::{Format, Output};
+use super::output::OutputArgs;
 use super::workspace::Workspace;
 
 /// Show the settings of the live system, or their history
@@ -14,9 +14,8 @@ use super::workspace::Workspace;
 pub struct SettingsArgs {
     #[command(subcommand)]
     what: Option<What>,
-    /// How the result is written
-    #[arg(long, value_enum, default_value_t, global = true)]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,11 +25,12 @@ enum What {
 }
 
 pub async fn execute(workspace: &Workspace, arguments: SettingsArgs) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
-    let engine = workspace.open().await?;
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
+    let engine = workspace.open_state().await?;
     let sql = match arguments.what {
         None => "select * from live_settings",
-        Some(What::History) if arguments.format == Format::Table => {
+        Some(What::History) if is_table => {
             "select id, cast(date_trunc('second', applied_at) as timestamp(0)) as applied, \
              applied_by, array_to_string(changes_applied, ', ') as groups, backtest_id, \
              cast(date_trunc('second', rolled_back_at) as timestamp(0)) as rolled_back \

@@ -8,6 +8,8 @@ mod apply;
 mod changes;
 mod compare;
 mod comparison;
+mod completions;
+mod config;
 mod consent;
 mod copy;
 mod demo;
@@ -17,7 +19,9 @@ mod ids;
 mod interrupt;
 mod live_settings;
 mod load;
+mod near;
 mod numbers;
+mod options;
 mod output;
 mod progress;
 mod query;
@@ -34,17 +38,23 @@ mod table;
 mod terminal;
 mod user;
 mod values;
+mod variables;
+mod version;
 mod workspace;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
-use clap::{Parser, Subcommand};
+use clap::builder::{FalseyValueParser, Styles};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use hindsight::{Error, configuration, runs};
 
 use failure::Failure;
 use interrupt::Interrupt;
+use options::{Files, Setting};
+use version::version;
 use workspace::Workspace;
 
 /// How long a load may take to remove its traces after Ctrl-C, and the state to close at the end.
@@ -54,17 +64,28 @@ const GRACE: Duration = Duration::from_millis(400);
 #[derive(Debug, Parser)]
 #[command(
     name = "hindsight",
-    version,
+    version = version(),
     about = "Had our settings been different, what would have happened? Exact backtests of copy trades, in SQL.",
-    after_help = "Exit codes: 0 done, 1 the statement or its data was wrong, 2 usage, \
+    after_help = "hindsight.toml in the current directory or the user's configuration directory sets \
+                  what is not given here; hindsight config shows what is in force.\n\n\
+                  Exit codes: 0 done, 1 the statement or its data was wrong, 2 usage, \
                   3 the workspace, state or connection failed, 130 interrupted.",
     styles = STYLES,
     max_term_width = 100,
     arg_required_else_help = true
 )]
-pub struct Cli {
+struct Cli {
     #[command(flatten)]
     workspace: Workspace,
+    /// Say nothing but results, warnings and errors
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_parser = FalseyValueParser::new(),
+        hide_env = true
+    )]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -86,6 +107,9 @@ enum Command {
     Shell(shell::ShellArgs),
     Serve(serve::ServeArgs),
     User(user::UserArgs),
+    Config(config::ConfigArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 const STYLES: Styles = Styles::styled()
@@ -95,8 +119,79 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default())
     .error(AnsiColor::Red.on_default().bold());
 
+/// Runs what was asked for on the command line.
+pub fn main() -> ExitCode {
+    let (cli, settings) = match parse() {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    if cli.quiet {
+        terminal::be_quiet();
+    }
+    let done = match cli.command {
+        Command::Completions(arguments) => completions::completions(Cli::command(), &arguments),
+        Command::Man(arguments) => completions::man(Cli::command(), &arguments),
+        _ => execute(cli, settings),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Reads the command line, what it leaves out from the files of settings and the environment. Whoever
+/// asks for help gets it, whatever is wrong with those.
+fn parse() -> Result<(Cli, Vec<Setting>), ExitCode> {
+    let command = Cli::command();
+    let files = match Files::read(&command) {
+        Ok(files) => files,
+        Err(error) => {
+            return Err(match command.try_get_matches() {
+                Err(asked) if !asked.use_stderr() => print(&asked),
+                _ => Failure::from(error).report(),
+            });
+        }
+    };
+    let command = files.into_defaults(command);
+    let parsed = command.clone().try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches);
+        cli.map_err(|error| error.format(&mut command.clone()))
+            .map(|cli| (cli, matches))
+    });
+    match parsed {
+        Ok((cli, matches)) => {
+            let settings = match cli.command {
+                Command::Config(_) => files.settings(&command, &matches),
+                _ => Vec::new(),
+            };
+            Ok((cli, settings))
+        }
+        Err(error) => Err(refused(&error, &files)),
+    }
+}
+
+/// Prints help, the version or what is wrong with a command line.
+fn print(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Err(failed) if !error.use_stderr() => Failure::from(failed).report(),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
+}
+
+/// As [`print`], and where a wrong value is from a file, which.
+fn refused(error: &clap::Error, files: &Files) -> ExitCode {
+    let code = print(error);
+    let value = error.get(ContextKind::InvalidValue);
+    if let Some(ContextValue::String(value)) = value
+        && let Some(file) = files.origin_of(value)
+    {
+        terminal::say(format_args!("it may stand in {}", file.display()));
+    }
+    code
+}
+
 /// Runs a command to its end, or until Ctrl-C.
-pub fn execute(cli: Cli) -> Result<(), Failure> {
+fn execute(cli: Cli, settings: Vec<Setting>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -110,7 +205,7 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
         _ => Interrupt::listen(),
     };
     let outcome = runtime.block_on(async {
-        let mut task = tokio::spawn(dispatch(cli, interrupt.clone()));
+        let mut task = tokio::spawn(dispatch(cli, settings, interrupt.clone()));
         let joined = tokio::select! {
             joined = &mut task => joined,
             () = interrupt.happened() => {
@@ -153,9 +248,11 @@ async fn runs_ended() {
     }
 }
 
-async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
+async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Result<(), Failure> {
     let workspace = cli.workspace;
-    configuration::apply(&workspace)?;
+    if !matches!(cli.command, Command::Config(_)) {
+        configuration::apply(&workspace)?;
+    }
     match cli.command {
         Command::Status(arguments) => status::execute(&workspace, arguments, &interrupt).await,
         Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,
@@ -172,5 +269,8 @@ async fn dispatch(cli: Cli, interrupt: Interrupt) -> Result<(), Failure> {
         Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
         Command::Serve(arguments) => serve::execute(&workspace, arguments).await,
         Command::User(arguments) => user::execute(&workspace, arguments).await,
+        Command::Config(arguments) => config::execute(settings, arguments).await,
+        // These need no workspace, and are printed before.
+        Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }

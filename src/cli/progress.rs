@@ -7,6 +7,7 @@ use hindsight::ingest::{Phase, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::interrupt::Interrupt;
+use super::terminal::is_quiet;
 
 const TICK: Duration = Duration::from_millis(100);
 const BAR: &str = "{prefix:<18} {wide_bar:.cyan/dim} {percent:>3} %  {eta:>4} left";
@@ -31,6 +32,9 @@ impl Bar {
 
     /// Something of unknown length.
     pub fn spinner(name: &'static str) -> Self {
+        if is_quiet() {
+            return Self(ProgressBar::hidden());
+        }
         let bar = ProgressBar::new_spinner().with_message(name);
         bar.enable_steady_tick(TICK);
         Self(bar)
@@ -47,6 +51,9 @@ impl Bar {
     }
 
     fn with_template(name: &str, total: u64, template: &str) -> Self {
+        if is_quiet() {
+            return Self(ProgressBar::hidden());
+        }
         let bar = ProgressBar::new(total);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━━─"));

@@ -4,56 +4,84 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hindsight::Error;
+use hindsight::{Engine, Error};
 
 use super::copy;
 use super::failure::Failure;
-use super::output::{Format, Output};
+use super::output::{Output, OutputArgs};
 use super::statements;
+use super::variables::{self, Variables};
 use super::workspace::Workspace;
 
 /// Run SQL statements and print their results
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    long_about = "Run SQL statements and print their results.\n\n\
+                  Several statements end with semicolons; the first that fails ends the script, with \
+                  exit code 1. With -v name=value, :name in a statement is the value as it is, :'name' \
+                  the value as a text in quotes, :\"name\" the value as a name in quotes.",
+    after_help = "Examples:\n  \
                   hindsight query \"select * from backtest(stop_loss_percent => 12)\"\n  \
                   hindsight query \"select * from signals\" --format csv > signals.csv\n  \
-                  hindsight query \"copy (select * from equity_curve()) to 'equity.parquet'\"\n  \
-                  hindsight query -f report.sql --format json\n  \
-                  echo \"show tables\" | hindsight query")]
+                  hindsight query \"select * from equity_curve()\" -o equity.parquet\n  \
+                  hindsight query \"copy signals to 'signals.csv'\"\n  \
+                  hindsight query -f report.sql -v day=2025-01-31 --format json\n  \
+                  echo \"show tables\" | hindsight query -"
+)]
 pub struct QueryArgs {
-    /// One statement, or several that end with semicolons [default: standard input]
+    /// One statement, or several that end with semicolons; - is standard input [default: -]
     sql: Option<String>,
     /// Read the statements from a file; - is standard input
     #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
     file: Option<PathBuf>,
-    /// How results are written, on a terminal and elsewhere
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// A variable, used as :name, :'name' or :"name"
+    #[arg(short = 'v', long = "variable", value_name = "NAME=VALUE", value_parser = variables::parse)]
+    variables: Vec<(String, String)>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
+    let mut output = arguments.output.open()?;
     let script = read(arguments.sql, arguments.file.as_deref())?;
-    let statements = statements::split(&script)?;
     let engine = workspace.open().await?;
+    let variables = arguments.variables.into_iter().collect();
+    run_script(&engine, &mut output, &script, &variables).await?;
+    output.finish()
+}
+
+/// Runs the statements of a script until one fails.
+async fn run_script(
+    engine: &Engine,
+    output: &mut Output,
+    script: &str,
+    variables: &Variables,
+) -> Result<(), Failure> {
+    let (script, unset) = variables.put_into(script);
+    let explained = |failure: Failure| match &unset {
+        Some(name) => failure.or_hint(format!("nobody has set :{name}; -v {name}=… sets it")),
+        None => failure,
+    };
+    let statements = statements::split(&script).map_err(|error| explained(error.into()))?;
     for (position, statement) in statements.iter().enumerate() {
         let is_last = position + 1 == statements.len();
         let result = async {
             if let Some(copy) = copy::read(statement.sql)? {
-                return copy::execute(&engine, &copy).await;
+                return copy::execute(engine, &copy).await;
             }
             let outcome = engine.run(statement.sql).await?;
             output.write(outcome, is_last).await
         };
         result.await.map_err(|failure: Failure| {
-            if statements.len() == 1 {
-                return failure;
+            let failure = explained(failure);
+            match statements.len() {
+                1 => failure,
+                _ => failure.at(format!(
+                    "statement {} (line {})",
+                    position + 1,
+                    statement.line
+                )),
             }
-            failure.at(format!(
-                "statement {} (line {})",
-                position + 1,
-                statement.line
-            ))
         })?;
     }
     Ok(())
@@ -61,22 +89,22 @@ pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), 
 
 /// The script, from wherever it comes.
 fn read(sql: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
-    let from_file = |path: String, text: io::Result<String>| {
+    let named = |path: String, text: io::Result<String>| {
         text.map_err(|source| Failure::from(Error::Io { path, source }))
     };
     match (sql, file) {
-        (Some(sql), _) => Ok(sql),
+        (Some(sql), _) if sql != "-" => Ok(sql),
         (None, Some(path)) if path != Path::new("-") => {
-            from_file(path.display().to_string(), std::fs::read_to_string(path))
+            named(path.display().to_string(), std::fs::read_to_string(path))
         }
         (None, None) if io::stdin().is_terminal() => Err(Failure::usage(
             "no statement to run",
             "hindsight query \"select …\", hindsight query -f FILE, or pipe statements in",
         )),
-        (None, _) => {
+        _ => {
             let mut text = String::new();
             let read = io::stdin().read_to_string(&mut text);
-            from_file("standard input".into(), read.map(|_| text))
+            named("standard input".into(), read.map(|_| text))
         }
     }
 }

@@ -12,6 +12,7 @@ use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
 use super::ids::{self, Of};
+use super::output::OutputArgs;
 use super::settings::quoted;
 use super::terminal::remark;
 use super::workspace::Workspace;
@@ -34,10 +35,12 @@ pub struct RollbackArgs {
     /// Show what would be put back, and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: RollbackArgs) -> Result<(), Failure> {
-    let engine = workspace.open().await?;
+    let engine = workspace.open_state().await?;
     let id = ids::resolve(&engine, Of::Application, &arguments.id).await?;
     let applied = engine
         .sql(&format!(
@@ -65,7 +68,7 @@ pub async fn execute(workspace: &Workspace, arguments: RollbackArgs) -> Result<(
         true => remark(
             "The live settings are those from before already; only the history would change.",
         ),
-        false => changes::print(changes, "before")?,
+        false => changes::print(changes, "before", &arguments.output).await?,
     }
     if arguments.dry_run {
         remark("Nothing was changed.");

@@ -15,7 +15,7 @@ use hindsight::{Engine, Error, Outcome};
 use super::apply::text;
 use super::comparison::Comparison;
 use super::failure::Failure;
-use super::output::{Format, Output};
+use super::output::{Output, OutputArgs};
 use super::progress::Bar;
 use super::settings::{self, Setting, quoted};
 use super::terminal::{aside, seconds};
@@ -49,14 +49,15 @@ pub struct RunArgs {
     /// Only show it
     #[arg(long, conflicts_with = "label")]
     no_store: bool,
-    /// How the result is written; all but table write the row of the backtest
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// In all formats but table, the row of the backtest
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut output = Output::new(arguments.format)?;
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
     let engine = open_loaded(workspace).await?;
     engine.read_ahead();
     warn_of_history(&engine);
@@ -69,14 +70,19 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     }
     let call = call.join(", ");
     let outcome = match arguments.no_store {
-        true => show(&engine, &mut output, arguments.format, &call).await,
-        false => store(&engine, &mut output, arguments.format, &call).await,
+        true => show(&engine, &mut output, is_table, &call).await,
+        false => store(&engine, &mut output, is_table, &call).await,
     };
     let id = outcome.map_err(|failure| {
         let is_several = arguments.settings.iter().any(Setting::is_several);
         match failure.error() {
             Error::Parameter { .. } if is_several => {
                 failure.with_hint("hindsight sweep takes several values, run takes one")
+            }
+            Error::Workspace { problem, .. }
+                if !arguments.no_store && problem.starts_with("cannot be written") =>
+            {
+                failure.with_hint("hindsight run --no-store runs it and keeps nothing")
             }
             _ => failure,
         }
@@ -116,10 +122,10 @@ fn warn_of_history(engine: &Engine) {
 async fn show(
     engine: &Engine,
     output: &mut Output,
-    format: Format,
+    is_table: bool,
     call: &str,
 ) -> Result<Option<String>, Failure> {
-    if format == Format::Table {
+    if is_table {
         let spinner = Bar::spinner("backtesting");
         let comparison = Comparison::run(engine, call).await;
         drop(spinner);
@@ -137,7 +143,7 @@ async fn show(
 async fn store(
     engine: &Engine,
     output: &mut Output,
-    format: Format,
+    is_table: bool,
     call: &str,
 ) -> Result<Option<String>, Failure> {
     // Opened while the run is being planned, which is told what fails. Planning never gives way, so
@@ -152,7 +158,7 @@ async fn store(
         never = follow(engine) => match never {},
     };
     let id = text(&run, "backtest_id", 0);
-    if format == Format::Table {
+    if is_table {
         Comparison::of_completed(engine, &id, run).await?.print()?;
     } else if let Some(schema) = run.first().map(RecordBatch::schema) {
         let rows = stream::iter(run.into_iter().map(Ok));

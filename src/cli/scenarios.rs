@@ -1,21 +1,17 @@
 //! `hindsight scenarios`: lists them beside the live settings, and takes them out and in as JSON.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::error::DataFusionError;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::stream;
+use datafusion::arrow::array::RecordBatch;
 use hindsight::scenarios::Change;
 use hindsight::scenarios::json::{export, import};
-use hindsight::{Engine, Error, Outcome};
+use hindsight::{Engine, Error};
 
 use super::failure::Failure;
-use super::output::{Format, Output};
-use super::terminal::{remark, stdout};
+use super::output::{Format, OutputArgs, texts};
+use super::terminal::remark;
 use super::workspace::Workspace;
 
 /// List, export and import scenarios
@@ -33,9 +29,8 @@ use super::workspace::Workspace;
 pub struct ScenariosArgs {
     #[command(subcommand)]
     what: Option<What>,
-    /// How the list is written
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,16 +51,25 @@ enum What {
 }
 
 pub async fn execute(workspace: &Workspace, arguments: ScenariosArgs) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
-    let engine = workspace.open().await?;
-    match arguments.what {
-        None => {
-            let batch = list(&engine).await?;
-            let schema = batch.schema();
-            let rows = stream::iter([Ok(batch)]);
-            let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
-            output.write(Outcome::Rows(rows), true).await
+    let output = arguments.output;
+    match &arguments.what {
+        Some(What::Export { .. }) if output.format()? != Format::Json && output.is_given() => {
+            return Err(Failure::usage(
+                "scenarios are exported as JSON",
+                "hindsight scenarios --format lists them in other formats",
+            ));
         }
+        Some(What::Import { .. }) if output.is_given() => {
+            return Err(Failure::usage(
+                "an import prints no result",
+                "leave --format and -o out",
+            ));
+        }
+        _ => {}
+    }
+    let engine = workspace.open_state().await?;
+    match arguments.what {
+        None => output.open()?.write_batch(list(&engine).await?).await,
         Some(What::Export { names }) => {
             let scenarios = engine.store().scenarios().await?;
             if let Some(unknown) = names.iter().find(|name| !scenarios.contains_key(*name)) {
@@ -78,9 +82,7 @@ pub async fn execute(workspace: &Workspace, arguments: ScenariosArgs) -> Result<
             let wanted = scenarios
                 .values()
                 .filter(|scenario| is_wanted(&scenario.name));
-            let mut out = stdout();
-            writeln!(out, "{}", export(wanted)?)?;
-            Ok(out.flush()?)
+            output.write_text(&format!("{}\n", export(wanted)?))
         }
         Some(What::Import { file, replace }) => {
             let text = read(&file)?;
@@ -111,24 +113,22 @@ fn read(file: &Path) -> Result<String, Failure> {
 async fn list(engine: &Engine) -> Result<RecordBatch, Failure> {
     let scenarios = engine.store().scenarios().await?;
     let live = engine.store().live_settings().await?;
-    let (mut names, mut descriptions) = (Vec::new(), Vec::new());
-    let (mut tags, mut settings, mut differences) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     for scenario in scenarios.values() {
-        names.push(scenario.name.clone());
-        descriptions.push(scenario.description.clone());
-        tags.push(scenario.tags.as_ref().map(|tags| tags.join(", ")));
-        settings.push(scenario.settings().join(", "));
-        differences.push(scenario.differences(&live)?.join(", "));
+        rows.push([
+            Some(scenario.name.clone()),
+            scenario.description.clone(),
+            scenario.tags.as_ref().map(|tags| tags.join(", ")),
+            Some(scenario.settings().join(", ")),
+            Some(scenario.differences(&live)?.join(", ")),
+        ]);
     }
-    let columns: [(&str, ArrayRef); 5] = [
-        ("name", Arc::new(StringArray::from(names))),
-        ("description", Arc::new(StringArray::from(descriptions))),
-        ("tags", Arc::new(StringArray::from(tags))),
-        ("settings", Arc::new(StringArray::from(settings))),
-        (
-            "differs_from_live",
-            Arc::new(StringArray::from(differences)),
-        ),
+    let names = [
+        "name",
+        "description",
+        "tags",
+        "settings",
+        "differs_from_live",
     ];
-    Ok(RecordBatch::try_from_iter(columns).map_err(DataFusionError::from)?)
+    texts(names, rows)
 }

@@ -12,7 +12,7 @@ use hindsight::{Engine, Error};
 use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::numbers::grouped;
-use super::output::{Format, Output};
+use super::output::{Format, Output, OutputArgs};
 use super::table::{Cell, Column, Table};
 use super::terminal::{aside, remark, seconds, stdout};
 use super::values::{Form, write_value};
@@ -29,9 +29,8 @@ pub struct StatusArgs {
     /// runs; what is not as it was written is named, and the exit code is 3
     #[arg(long)]
     verify: bool,
-    /// How the result is written
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(
@@ -39,7 +38,8 @@ pub async fn execute(
     arguments: StatusArgs,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let mut output = Output::new(arguments.format)?;
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
     if arguments.verify {
         // Before it is opened, which a damaged one may not let itself be.
         verify_dataset(workspace, interrupt).await?;
@@ -49,9 +49,9 @@ pub async fn execute(
         verify_runs(&engine).await?;
     }
     let sql = query(workspace, &engine);
-    match arguments.format {
-        Format::Table => print(&engine, &sql).await,
-        _ => output.write(engine.run(&sql).await?, true).await,
+    match is_table {
+        true => print(&engine, &sql).await,
+        false => output.write(engine.run(&sql).await?, true).await,
     }
 }
 

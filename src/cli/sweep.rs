@@ -10,7 +10,7 @@ use hindsight::sweep::estimate;
 
 use super::failure::Failure;
 use super::numbers::grouped;
-use super::output::{Format, Output};
+use super::output::OutputArgs;
 use super::progress::Bar;
 use super::run::open_loaded;
 use super::settings::{self, Setting};
@@ -42,14 +42,14 @@ pub struct SweepArgs {
     /// Rows to show, 0 for all [default: 20 in a table, else all]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// How the result is written
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut output = Output::new(arguments.format)?;
+    let is_table = arguments.output.is_table();
+    let mut output = arguments.output.open()?;
     let (mut call, mut swept, mut combinations) = (Vec::new(), Vec::new(), 1_u64);
     for setting in &arguments.settings {
         let (argument, count) = setting.array_argument()?;
@@ -58,11 +58,7 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
         combinations = combinations.saturating_mul(count as u64);
     }
     let (call, swept) = (call.join(", "), swept.join(", "));
-    let default_limit = if arguments.format == Format::Table {
-        TABLE_ROWS
-    } else {
-        0
-    };
+    let default_limit = if is_table { TABLE_ROWS } else { 0 };
     let limit = match arguments.limit.unwrap_or(default_limit) {
         0 => String::new(),
         rows => format!(" limit {rows}"),

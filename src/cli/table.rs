@@ -4,6 +4,9 @@ use std::fmt::{self, Display, Write};
 
 use anstyle::Style;
 
+use unicode_width::UnicodeWidthStr;
+
+use super::output::{Place, fit};
 use super::terminal::{BOLD, DIM, PLAIN};
 
 /// A column and the side its cells stand on.
@@ -127,7 +130,73 @@ impl Table {
         Ok(())
     }
 
-    /// One line for each column of the first row, for rows that are too wide to read.
+    /// Cut to a terminal of this width, if there is one, as results are.
+    pub fn within(self, width: Option<usize>) -> Self {
+        let widths = self.widths();
+        match width {
+            Some(width) if total_width(&widths) > width => {
+                let is_text: Vec<bool> = self.columns.iter().map(|c| !c.is_right).collect();
+                self.fitted(&fit(&widths, &is_text, width), &is_text).0
+            }
+            _ => self,
+        }
+    }
+
+    /// What is shown of it at these places, and the widths of those; texts alone are cut.
+    pub fn fitted(&self, places: &[Place], is_text: &[bool]) -> (Self, Vec<usize>) {
+        let columns = places.iter().map(|place| match place {
+            Place::Column(column, width) => {
+                let column = &self.columns[*column];
+                Column {
+                    name: cut(&column.name, *width),
+                    is_right: column.is_right,
+                }
+            }
+            Place::Gap => Column::left(ELLIPSIS),
+        });
+        let rows = self.rows.iter().map(|row| {
+            let cells = places.iter().map(|place| match place {
+                Place::Column(column, width) => {
+                    let cell = &row[*column];
+                    let text = match is_text[*column] {
+                        true => cut(&cell.text, *width),
+                        false => cell.text.clone(),
+                    };
+                    Cell {
+                        text,
+                        style: cell.style,
+                    }
+                }
+                Place::Gap => Cell::styled(ELLIPSIS, DIM),
+            });
+            cells.collect()
+        });
+        let fitted = Self {
+            columns: columns.collect(),
+            rows: rows.collect(),
+        };
+        let widths = places.iter().map(|place| match place {
+            Place::Column(_, width) => *width,
+            Place::Gap => 1,
+        });
+        (fitted, widths.collect())
+    }
+
+    /// The rows as records, each under its number, one line for each column.
+    pub fn write_records(&self, out: &mut impl Write, first_row: u64) -> fmt::Result {
+        for (position, row) in self.rows.iter().enumerate() {
+            let number = first_row + position as u64 + 1;
+            writeln!(out, "{DIM}─[ {number} ]─{DIM:#}")?;
+            let record = Self {
+                columns: self.columns.clone(),
+                rows: vec![row.clone()],
+            };
+            record.write_vertically(out)?;
+        }
+        Ok(())
+    }
+
+    /// One line for each column of each row, for rows that are too wide to read.
     pub fn write_vertically(&self, out: &mut impl Write) -> fmt::Result {
         let names = self.columns.iter().map(|column| width(&column.name));
         let widest = names.max().unwrap_or(0);
@@ -188,9 +257,31 @@ impl Display for Table {
     }
 }
 
-/// The columns that a text takes on a terminal, one for each character.
+/// What stands for what is left out.
+const ELLIPSIS: &str = "…";
+
+/// The columns that a text takes on a terminal.
 pub fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
+}
+
+/// The lines of a text, none wider than this.
+fn cut(text: &str, most: usize) -> String {
+    let lines = text.split('\n').map(|line| {
+        if width(line) <= most {
+            return line.to_owned();
+        }
+        let mut end = 0;
+        for (start, character) in line.char_indices() {
+            let next = start + character.len_utf8();
+            if width(&line[..next]) + 1 > most {
+                break;
+            }
+            end = next;
+        }
+        format!("{}{ELLIPSIS}", &line[..end])
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The columns that a whole table takes.

@@ -1,7 +1,7 @@
 //! The two streams, the width of the terminal, and the few colours.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
-use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstream::AutoStream;
@@ -14,17 +14,38 @@ pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 pub const CAUTION: Style = AnsiColor::Yellow.on_default();
 
-/// The width that output is laid out for when nobody watches.
-const WIDTH_ELSEWHERE: usize = 200;
+/// Whether remarks are left out.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing but results, questions, warnings and errors.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
 
 /// Standard output for people: colours on a terminal alone.
 pub fn stdout() -> BufWriter<AutoStream<Stdout>> {
     BufWriter::new(AutoStream::auto(io::stdout()))
 }
 
-/// A remark beside the results. One that cannot be written is dropped.
-pub fn remark(text: impl std::fmt::Display) {
+/// What has to be said beside the results. Where it cannot be written, it is dropped.
+pub fn say(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// A remark beside the results, unless none are wanted.
+pub fn remark(text: impl std::fmt::Display) {
+    if !is_quiet() {
+        say(text);
+    }
+}
+
+/// What somebody should look at before they rely on a result.
+pub fn warn(text: impl std::fmt::Display) {
+    say(format_args!("{CAUTION}warning{CAUTION:#}: {text}"));
 }
 
 /// A remark on what was done and how long it took, dim on a terminal.
@@ -41,35 +62,19 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
-/// The columns of the terminal behind standard output.
-pub fn width() -> usize {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return WIDTH_ELSEWHERE;
+/// The columns of the terminal behind standard output; `None` where that is none.
+pub fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
     }
+    let asked = console::Term::stdout().size_checked();
+    let asked = asked.map(|(_, columns)| usize::from(columns));
     let from_variable = || std::env::var("COLUMNS").ok()?.parse().ok();
-    asked_width(&stdout).or_else(from_variable).unwrap_or(80)
+    let known = asked.filter(|columns| *columns > 0).or_else(from_variable);
+    Some(known.unwrap_or(80))
 }
 
-/// What `stty` says of the terminal: it asks the kernel, which without it would need unsafe code.
-fn asked_width(stdout: &Stdout) -> Option<usize> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        let terminal = stdout.as_fd().try_clone_to_owned().ok()?;
-        let said = Command::new("stty")
-            .arg("size")
-            .stdin(Stdio::from(terminal))
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        let said = String::from_utf8(said.stdout).ok()?;
-        let width = said.split_whitespace().nth(1)?.parse().ok()?;
-        (width > 0).then_some(width)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = stdout;
-        None
-    }
+/// Whether standard output is to be coloured.
+pub fn is_coloured() -> bool {
+    AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use hindsight::{Role, server};
 
 use super::failure::Failure;
+use super::output::{OutputArgs, texts};
 use super::serve::role;
-use super::terminal::{remark, stdout};
+use super::terminal::remark;
 use super::workspace::Workspace;
 
 /// The variable that a password is taken from, where nobody can be asked.
@@ -30,13 +31,16 @@ enum UserCommand {
         role: Role,
     },
     /// List the users
-    List,
+    List {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Remove a user
     Remove { name: String },
 }
 
 pub async fn execute(workspace: &Workspace, arguments: UserArgs) -> Result<(), Failure> {
-    let engine = workspace.open().await?;
+    let engine = workspace.open_state().await?;
     let store = engine.store();
     match arguments.command {
         UserCommand::Add { name, role } => {
@@ -47,16 +51,14 @@ pub async fn execute(workspace: &Workspace, arguments: UserArgs) -> Result<(), F
             let done = if is_new { "added" } else { "changed" };
             remark(format_args!("{done} {name}, {}", role.name()));
         }
-        UserCommand::List => {
-            use io::Write;
+        UserCommand::List { output } => {
+            let mut output = output.open()?;
             let users = store.users().await?;
-            let width = users.iter().map(|user| user.name.chars().count()).max();
-            let width = width.unwrap_or_default();
-            let mut out = stdout();
-            for user in &users {
-                writeln!(out, "{:width$}  {}", user.name, user.role.name())?;
-            }
-            out.flush()?;
+            let rows = users.iter().map(|user| {
+                let role = user.role.name().to_owned();
+                [Some(user.name.clone()), Some(role)]
+            });
+            output.write_batch(texts(["name", "role"], rows)?).await?;
             if users.is_empty() {
                 remark("no users; hindsight user add NAME --role ROLE adds one");
             }

@@ -1,8 +1,10 @@
 //! A value of any Arrow type as text: the one place where the formats agree or differ.
 //!
 //! Decimals are written with all the digits of their scale and never pass through floats. Instants
-//! are UTC. What is nested is JSON, whatever the format around it.
+//! are UTC, intervals as PostgreSQL writes them. JSON knows no NaN and no infinity: they are null
+//! there. What is nested is JSON, whatever the format around it, and no object has a key twice.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use datafusion::arrow::array::{
@@ -12,6 +14,8 @@ use datafusion::arrow::datatypes::*;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use hindsight::Result;
 use hindsight::calendar::date_of_day;
+use hindsight::catalog::time::interval_text;
+use hindsight::catalog::value::Interval;
 
 /// For whom a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +99,25 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
         DataType::FixedSizeList(_, _) => {
             elements(out, &column.as_fixed_size_list().value(row))?;
         }
+        DataType::Interval(unit) => {
+            let interval = interval(column, row, *unit);
+            text(out, &interval_text(interval), form);
+        }
+        DataType::Duration(unit) => {
+            let microseconds = duration(column, row, *unit);
+            let interval = Interval {
+                months: 0,
+                days: 0,
+                microseconds,
+            };
+            text(out, &interval_text(interval), form);
+        }
         DataType::Struct(fields) => {
+            let names = distinct(fields.iter().map(|field| field.name().as_str()));
             out.push('{');
-            for (position, field) in fields.iter().enumerate() {
+            for (position, name) in names.iter().enumerate() {
                 separate(out, position);
-                write_json_text(out, field.name());
+                write_json_text(out, name);
                 out.push(':');
                 write_value(out, column.as_struct().column(position), row, Form::Json)?;
             }
@@ -139,6 +157,28 @@ fn entry(column: &dyn Array, row: usize) -> Option<(&dyn Array, usize)> {
         .or_else(|| of::<UInt16Type>(column, row))
         .or_else(|| of::<UInt32Type>(column, row))
         .or_else(|| of::<UInt8Type>(column, row))
+}
+
+/// Names as keys of one object: what is there already is told apart by a number behind it.
+pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
+    let mut taken: HashSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut seen = HashSet::new();
+    let mut distinct = Vec::with_capacity(names.len());
+    for name in names {
+        if seen.insert(name) {
+            distinct.push(name.to_owned());
+            continue;
+        }
+        let mut number = 2;
+        let mut other = format!("{name}_{number}");
+        while !taken.insert(other.clone()) {
+            number += 1;
+            other = format!("{name}_{number}");
+        }
+        distinct.push(other);
+    }
+    distinct
 }
 
 /// Appends text as a JSON string.
@@ -195,7 +235,8 @@ fn float(out: &mut String, value: f64, form: Form) {
         // The shortest digits that give the same number back.
         (true, _) => push(out, format_args!("{value:?}")),
         (false, Form::Json) => out.push_str("null"),
-        (false, _) => push(out, value),
+        (false, _) if value.is_nan() => out.push_str("NaN"),
+        (false, _) => out.push_str(if value > 0.0 { "Infinity" } else { "-Infinity" }),
     }
 }
 
@@ -309,12 +350,16 @@ fn elements(out: &mut String, values: &ArrayRef) -> Result<()> {
 
 fn map(out: &mut String, column: &dyn Array, row: usize) -> Result<()> {
     let entries = column.as_map().value(row);
-    out.push('{');
+    let mut keys = Vec::with_capacity(entries.len());
     for position in 0..entries.len() {
-        separate(out, position);
         let mut key = String::new();
         write_value(&mut key, entries.column(0), position, Form::Text)?;
-        write_json_text(out, &key);
+        keys.push(key);
+    }
+    out.push('{');
+    for (position, key) in distinct(keys.iter().map(String::as_str)).iter().enumerate() {
+        separate(out, position);
+        write_json_text(out, key);
         out.push(':');
         write_value(out, entries.column(1), position, Form::Json)?;
     }
@@ -322,7 +367,44 @@ fn map(out: &mut String, column: &dyn Array, row: usize) -> Result<()> {
     Ok(())
 }
 
-/// Times, intervals and the rare rest, as Arrow shows them.
+fn interval(column: &dyn Array, row: usize, unit: IntervalUnit) -> Interval {
+    match unit {
+        IntervalUnit::YearMonth => Interval {
+            months: native::<IntervalYearMonthType>(column, row),
+            days: 0,
+            microseconds: 0,
+        },
+        IntervalUnit::DayTime => {
+            let value = native::<IntervalDayTimeType>(column, row);
+            Interval {
+                months: 0,
+                days: value.days,
+                microseconds: i64::from(value.milliseconds) * 1_000,
+            }
+        }
+        IntervalUnit::MonthDayNano => {
+            let value = native::<IntervalMonthDayNanoType>(column, row);
+            Interval {
+                months: value.months,
+                days: value.days,
+                microseconds: value.nanoseconds / 1_000,
+            }
+        }
+    }
+}
+
+fn duration(column: &dyn Array, row: usize, unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => native::<DurationSecondType>(column, row).saturating_mul(1_000_000),
+        TimeUnit::Millisecond => {
+            native::<DurationMillisecondType>(column, row).saturating_mul(1_000)
+        }
+        TimeUnit::Microsecond => native::<DurationMicrosecondType>(column, row),
+        TimeUnit::Nanosecond => native::<DurationNanosecondType>(column, row) / 1_000,
+    }
+}
+
+/// Times and the rare rest, as Arrow shows them.
 fn other(out: &mut String, column: &dyn Array, row: usize, form: Form) -> Result<()> {
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(column, &options)
@@ -339,6 +421,13 @@ mod tests {
         let mut text = String::new();
         write(&mut text);
         text
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let names = |names: &[&str]| distinct(names.iter().copied());
+        assert_eq!(names(&["a", "b"]), ["a", "b"]);
+        assert_eq!(names(&["a", "a", "a_2", "a"]), ["a", "a_3", "a_2", "a_4"]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use hindsight::store::Store;
-use hindsight::{Engine, Result, Role, Severity};
+use hindsight::{Engine, Error, Result, Role, Severity};
 use tokio::sync::mpsc;
 
-use super::terminal::{CAUTION, remark};
+use super::failure::Failure;
+use super::terminal::warn;
 
 /// The options that every command has; also the path of the workspace.
 #[derive(Debug, Args)]
@@ -49,8 +50,34 @@ impl Workspace {
         Ok(engine)
     }
 
-    /// Opens it.
-    pub async fn open(&self) -> Result<Engine> {
+    /// Opens it where it is there: only what loads or serves makes one.
+    pub async fn open(&self) -> std::result::Result<Engine, Failure> {
+        if !self.data.is_dir() {
+            let problem = match self.data.exists() {
+                true => "is no directory",
+                false => "is not there",
+            };
+            let error = Error::Workspace {
+                path: self.data.clone(),
+                problem: problem.into(),
+            };
+            return Err(Failure::from(error).with_hint(
+                "hindsight demo makes one to try, hindsight load one of your history; --data DIR or \
+                 HINDSIGHT_DATA names another",
+            ));
+        }
+        self.open_unchecked().await
+    }
+
+    /// Opens it for what only its state is asked for, which may lie elsewhere.
+    pub async fn open_state(&self) -> std::result::Result<Engine, Failure> {
+        match self.state {
+            Some(_) => self.open_unchecked().await,
+            None => self.open().await,
+        }
+    }
+
+    async fn open_unchecked(&self) -> std::result::Result<Engine, Failure> {
         let engine = self.open_limited(None).await?;
         let engine = engine.of_user(&user(), Role::Operator).await?;
         let (sender, mut notices) = mpsc::unbounded_channel();
@@ -59,10 +86,7 @@ impl Workspace {
             while let Some(notice) = notices.recv().await {
                 // How far a run is, a progress bar shows.
                 if notice.severity == Severity::Warning {
-                    remark(format_args!(
-                        "{CAUTION}warning{CAUTION:#}: {}",
-                        notice.message
-                    ));
+                    warn(notice.message);
                 }
             }
         });

@@ -166,7 +166,7 @@ const GENERATION_FILES: [&str; 5] = [
 const MANIFEST_FILE: &str = "manifest.json";
 
 /// The layout this version reads and writes; another number in a manifest is refused.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// What makes a generation the current one.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The rows of stored runs: Parquet files under `runs/` of the workspace, written once.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +122,31 @@ pub fn remove(workspace: &Path, id: &str) {
     }
     let _ = fs::remove_file(directory.join(LOCK_FILE));
     let _ = fs::remove_dir(directory);
+}
+
+/// Removes the rows of a run that was deleted, and nothing else that may lie beside them.
+pub fn delete(workspace: &Path, id: &str) -> Result<()> {
+    let directory = directory(workspace, id);
+    // An id names a folder here, never another place.
+    if uuid::Uuid::parse_str(id).is_err() || !directory.is_dir() {
+        return Ok(());
+    }
+    let unremovable = |path: &Path, error: std::io::Error| Error::Workspace {
+        path: path.to_owned(),
+        problem: format!("cannot be removed: {error}"),
+    };
+    for table in &RUN_TABLES {
+        let path = path(workspace, id, table);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(unremovable(&path, error));
+            }
+            _ => {}
+        }
+    }
+    // Where a run was interrupted, its lock stays.
+    let _ = fs::remove_file(directory.join(LOCK_FILE));
+    fs::remove_dir(&directory).map_err(|error| unremovable(&directory, error))
 }
 
 /// Whether the rows of a run are in this workspace.

@@ -31,7 +31,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
 use client::{Pool, Row, Statement, Transaction};
-pub use runs::BegunRun;
+pub use runs::{BegunRun, DeletedRun};
 pub use server::Server;
 pub use settings::{Application, Applied};
 pub use users::User;

@@ -23,6 +23,16 @@ pub struct BegunRun {
     _running: Running,
 }
 
+/// What became of a run that was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedRun {
+    Gone,
+    /// It is there: it is under way.
+    Running,
+    /// It is there: its settings were applied.
+    Applied,
+}
+
 impl Store {
     /// Stores that a run has begun.
     pub async fn begin_run(&self, run: &Run, workspace: &Path) -> Result<BegunRun> {
@@ -140,6 +150,34 @@ impl Store {
     /// Whether somebody has asked a run to stop.
     pub async fn is_cancel_requested(&self, id: &str) -> Result<bool> {
         is_cancel_requested(&self.reading().await?, id).await
+    }
+
+    /// Deletes a run that is over, unless its settings were applied; when forced, then with what the
+    /// settings history has of it, which it refers to.
+    pub async fn delete_run(&self, id: &str, forced: bool) -> Result<DeletedRun> {
+        let database = self.writing().await?;
+        // Marks those as interrupted whose process has ended.
+        match self.run(id).await? {
+            None => return Ok(DeletedRun::Gone),
+            Some(run) if run.status == Status::Running => return Ok(DeletedRun::Running),
+            Some(_) => {}
+        }
+        let mut transaction = database.transaction().await?;
+        let history = "delete from hindsight.applied_settings_history where backtest_id = $1";
+        let run = "delete from hindsight.backtest_results \
+                   where id = $1 and status <> 'running' and not exists \
+                   (select 1 from hindsight.applied_settings_history where backtest_id = $1)";
+        let mut deleted = 0;
+        for deletion in forced.then_some(history).into_iter().chain([run]) {
+            let deletion = Statement::new(deletion).bind(id);
+            let done = deletion.execute(&mut transaction).await;
+            deleted = done.map_err(|error| database.failed(error))?;
+        }
+        if deleted == 0 {
+            return Ok(DeletedRun::Applied);
+        }
+        database.commit(transaction).await?;
+        Ok(DeletedRun::Gone)
     }
 
     async fn can_write(&self) -> bool {

@@ -6,6 +6,10 @@ mod files;
 mod formats;
 mod options;
 mod scripts;
+mod serve;
+mod shell;
+#[cfg(target_os = "linux")]
+mod terminal;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,6 +21,8 @@ pub fn hindsight(workspace: &Path) -> Command {
     command
         .env_remove("HINDSIGHT_DATA")
         .env_remove("HINDSIGHT_STATE")
+        // Whoever runs the tests may have settings of their own.
+        .env("XDG_CONFIG_HOME", workspace.join("no-configuration"))
         .arg("--data")
         .arg(workspace)
         .stdin(Stdio::null());

@@ -174,6 +174,9 @@ fn cli_runs_are_stored_compared_and_applied() -> Outcome {
 fn cli_scenarios_go_out_and_in() -> Outcome {
     let directory = tempfile::tempdir()?;
     let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    // Only what loads or serves makes a workspace.
+    std::fs::create_dir(&one)?;
+    std::fs::create_dir(&other)?;
     let insert = "insert into scenarios (name, description, tags, stop_loss_percent, exit_strategy, \
                   start_date, scale_with_confidence, max_entry_delay_minutes) values \
                   ('a', 'with \"quotes\"', ['x', 'y'], 8.25, 'hybrid', '2025-01-01', false, 2.5), \
@@ -227,6 +230,65 @@ fn cli_scenarios_go_out_and_in() -> Outcome {
         assert!(errors.contains(expected), "{wrong}: {errors}");
     }
     assert_eq!(ndjson(&other, &["scenarios"])?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn cli_a_run_is_deleted_with_its_rows_and_nothing_else() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    done(&workspace, &["demo", "--days", "2"])?;
+    let store = |threshold: &str| -> Result<String, Box<dyn std::error::Error>> {
+        let threshold = format!("score_threshold={threshold}");
+        let (_, said) = done(&workspace, &["run", "--set", &threshold])?;
+        Ok(said
+            .trim()
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned())
+    };
+    let (plain, foreign, applied) = (store("75")?, store("76")?, store("77")?);
+    let folder = |id: &str| workspace.join("runs").join(id);
+    let note = folder(&foreign).join("note.txt");
+    std::fs::write(&note, "mine")?;
+    done(&workspace, &["apply", &applied, "--yes"])?;
+
+    let (code, errors) = failure(&workspace, &["history", "--delete", &plain])?;
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("nobody is there to be asked"), "{errors}");
+    let (_, said) = done(&workspace, &["history", "--delete", &plain, "--yes"])?;
+    assert_eq!(said, format!("Deleted {plain}.\n"));
+    assert!(!folder(&plain).exists());
+    let (code, errors) = failure(&workspace, &["history", "--delete", &plain, "--yes"])?;
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("there is no backtest"), "{errors}");
+
+    let (_, said) = done(&workspace, &["history", "--delete", &foreign, "--yes"])?;
+    assert!(said.starts_with("warning: "), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder(&foreign))?.flatten().collect();
+    assert_eq!(left.len(), 1);
+    assert!(note.exists());
+
+    let delete = ["history", "--delete", &applied, "--yes"];
+    let (code, errors) = failure(&workspace, &delete)?;
+    assert_eq!(code, Some(1));
+    assert!(
+        errors.contains(" were applied\nhint: hindsight settings history"),
+        "{errors}"
+    );
+    assert_eq!(ndjson(&workspace, &["history"])?.len(), 1);
+    done(&workspace, &[&delete[..], &["--force"]].concat())?;
+    assert_eq!(ndjson(&workspace, &["history"])?.len(), 0);
+    assert_eq!(ndjson(&workspace, &["settings", "history"])?.len(), 0);
+    let settings = ndjson(&workspace, &["settings"])?;
+    let threshold = settings
+        .iter()
+        .find(|row| row["setting"] == "score_threshold");
+    assert_eq!(
+        threshold.map(|row| row["value"].to_string()),
+        Some("\"77\"".into())
+    );
     Ok(())
 }
 

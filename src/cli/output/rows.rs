@@ -2,52 +2,70 @@
 //!
 //! The widths are those of the first rows, so that memory does not grow with the result; a later,
 //! wider value is printed in full and moves its line. Zeros that no value of a decimal column needs
-//! are left out, down to the same digit in every row.
+//! are left out, down to the same digit in every row. On a terminal the table is cut to its width;
+//! elsewhere it is whole.
 
-use std::io::Write as _;
-
-use anstream::AutoStream;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
-use super::ResultWriter;
+use super::fit::{Place, fit};
+use super::{ResultWriter, Target};
 use crate::cli::failure::Failure;
 use crate::cli::numbers::grouped;
 use crate::cli::table::{Cell, Column, Table, total_width};
-use crate::cli::terminal::{self, DIM, aside};
+use crate::cli::terminal::{DIM, aside};
 use crate::cli::values::{Form, is_null, write_value};
 
 /// Rows that are held to find the widths.
 const LAYOUT_ROWS: usize = 10_000;
+/// Where a single row is too wide to be read, when nobody watches.
+const WIDTH_ELSEWHERE: usize = 200;
+
+/// How the place looks where a table is written.
+#[derive(Debug, Default)]
+pub struct Layout {
+    pub is_coloured: bool,
+    /// The width of the terminal, if it is one.
+    pub width: Option<usize>,
+    /// Every column on a line of its own.
+    pub is_upright: bool,
+}
 
 /// Writes one result.
 pub struct TableWriter {
-    out: std::io::BufWriter<AutoStream<std::io::Stdout>>,
+    out: Target,
+    layout: Layout,
     table: Table,
+    is_text: Vec<bool>,
     is_decimal: Vec<bool>,
     /// Values of rows that are not printed yet; null is `None`.
     rows: Vec<Vec<Option<String>>>,
-    layout: Option<Layout>,
+    settled: Option<Settled>,
     row_count: u64,
+    /// A line that is due before the first.
+    is_apart: bool,
 }
 
 /// What is settled once the first rows are seen.
-struct Layout {
+struct Settled {
     widths: Vec<usize>,
     /// The fractional digits of each decimal column.
     digits: Vec<usize>,
+    /// What is shown, where that is not all.
+    places: Option<Vec<Place>>,
 }
 
 impl TableWriter {
-    pub fn new(schema: &SchemaRef, is_first_result: bool) -> Self {
-        let columns = schema
-            .fields()
+    pub fn new(schema: &SchemaRef, is_first_result: bool, out: Target, layout: Layout) -> Self {
+        let fields = schema.fields();
+        let is_text = fields.iter().map(|field| is_text(field.data_type()));
+        let columns = fields
             .iter()
             .map(|field| match field.data_type().is_numeric() {
                 true => Column::right(field.name()),
                 false => Column::left(field.name()),
             });
-        let is_decimal = schema.fields().iter().map(|field| {
+        let is_decimal = fields.iter().map(|field| {
             matches!(
                 field.data_type(),
                 DataType::Decimal32(_, _)
@@ -56,27 +74,26 @@ impl TableWriter {
                     | DataType::Decimal256(_, _)
             )
         });
-        let mut out = terminal::stdout();
-        if !is_first_result {
-            // Should this fail, so will the rows, and they say so.
-            let _ = writeln!(out);
-        }
         Self {
             out,
-            table: Table::new(columns.collect()),
+            layout,
+            is_text: is_text.collect(),
             is_decimal: is_decimal.collect(),
+            table: Table::new(columns.collect()),
             rows: Vec::new(),
-            layout: None,
+            settled: None,
             row_count: 0,
+            is_apart: !is_first_result,
         }
     }
 
     /// Prints the rows held; the first time with the header above them.
     fn flush_rows(&mut self) -> Result<(), Failure> {
-        let digits = match &self.layout {
-            Some(layout) => layout.digits.clone(),
+        let digits = match &self.settled {
+            Some(settled) => settled.digits.clone(),
             None => self.digits(),
         };
+        let first_row = self.row_count - self.rows.len() as u64;
         self.table.clear();
         for row in self.rows.drain(..) {
             let cells = row
@@ -91,24 +108,61 @@ impl TableWriter {
                 });
             self.table.push(cells.collect());
         }
-        let is_first = self.layout.is_none();
-        let layout = self.layout.get_or_insert_with(|| Layout {
-            widths: self.table.widths(),
-            digits,
-        });
-        let is_too_wide = || total_width(&layout.widths) > terminal::width();
+        let is_first = self.settled.is_none();
+        if is_first {
+            self.settled = Some(self.settle(digits));
+        }
         let mut text = String::new();
-        let written = if is_first && self.row_count == 1 && is_too_wide() {
-            self.table.write_vertically(&mut text)
-        } else {
-            let header = match is_first {
-                true => self.table.write_header(&mut text, &layout.widths),
-                false => Ok(()),
+        if std::mem::take(&mut self.is_apart) {
+            text.push('\n');
+        }
+        if let Some(settled) = &self.settled {
+            let is_single = is_first && self.row_count == 1;
+            let written = if self.layout.is_upright {
+                self.table.write_records(&mut text, first_row)
+            } else if is_single && total_width(&settled.widths) > self.width() {
+                self.table.write_vertically(&mut text)
+            } else {
+                settled.write(&self.table, &self.is_text, is_first, &mut text)
             };
-            header.and_then(|()| self.table.write_rows(&mut text, &layout.widths))
-        };
-        written.map_err(std::io::Error::other)?;
+            written.map_err(std::io::Error::other)?;
+        }
+        if !self.layout.is_coloured {
+            text = anstream::adapter::strip_str(&text).to_string();
+        }
         Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    fn settle(&self, digits: Vec<usize>) -> Settled {
+        let widths = self.table.widths();
+        let places = match self.layout.width {
+            Some(available) if total_width(&widths) > available && self.row_count != 1 => {
+                Some(fit(&widths, &self.is_text, available))
+            }
+            _ => None,
+        };
+        Settled {
+            widths,
+            digits,
+            places,
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.layout.width.unwrap_or(WIDTH_ELSEWHERE)
+    }
+
+    /// What is not shown of the columns, and how it can be seen.
+    fn left_out(&self) -> String {
+        let places = self.settled.as_ref().and_then(|s| s.places.as_deref());
+        match places {
+            Some(places) if places.contains(&Place::Gap) => format!(
+                ", {} of {} columns; a pipe, --format and -o have all",
+                places.len() - 1,
+                self.is_text.len()
+            ),
+            _ => String::new(),
+        }
     }
 
     /// The fractional digits that the rows held need.
@@ -148,11 +202,48 @@ impl ResultWriter for TableWriter {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.flush_rows()?;
+        if self.settled.is_none() || !self.rows.is_empty() {
+            self.flush_rows()?;
+        }
         self.out.flush()?;
         let rows = if self.row_count == 1 { "row" } else { "rows" };
-        aside(format_args!("({} {rows})", grouped(self.row_count)));
+        let left_out = self.left_out();
+        aside(format_args!(
+            "({} {rows}{left_out})",
+            grouped(self.row_count)
+        ));
         Ok(())
+    }
+}
+
+impl Settled {
+    fn write(
+        &self,
+        table: &Table,
+        is_text: &[bool],
+        with_header: bool,
+        out: &mut String,
+    ) -> std::fmt::Result {
+        let fitted = self
+            .places
+            .as_ref()
+            .map(|places| table.fitted(places, is_text));
+        let (table, widths) = match &fitted {
+            Some(fitted) => (&fitted.0, &fitted.1),
+            None => (table, &self.widths),
+        };
+        if with_header {
+            table.write_header(out, widths)?;
+        }
+        table.write_rows(out, widths)
+    }
+}
+
+/// Whether values of this type still tell something when their ends are cut off.
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_text(values),
+        other => other.is_string() || other.is_binary() || other.is_nested(),
     }
 }
 

@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use super::{ResultWriter, Target};
 use crate::cli::failure::Failure;
-use crate::cli::values::{Form, is_null, write_json_text, write_value};
+use crate::cli::values::{Form, distinct, is_null, write_json_text, write_value};
 
 /// What makes a text format.
 pub trait TextFormat: Send {
@@ -116,8 +116,42 @@ fn push_csv(out: &mut String, value: &str) {
     out.push('"');
 }
 
+/// The names of the columns as keys of an object, each with its colon.
+pub struct Keys(Vec<String>);
+
+impl Keys {
+    pub fn new(schema: &SchemaRef) -> Self {
+        let names = distinct(schema.fields().iter().map(|field| field.name().as_str()));
+        let keys = names.iter().map(|name| {
+            let mut key = String::new();
+            write_json_text(&mut key, name);
+            key.push(':');
+            key
+        });
+        Self(keys.collect())
+    }
+
+    fn push_object(
+        &self,
+        out: &mut String,
+        batch: &RecordBatch,
+        row: usize,
+    ) -> Result<(), Failure> {
+        out.push('{');
+        for (position, (key, column)) in self.0.iter().zip(batch.columns()).enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            out.push_str(key);
+            write_value(out, column, row, Form::Json)?;
+        }
+        out.push('}');
+        Ok(())
+    }
+}
+
 /// One array of objects.
-pub struct Json;
+pub struct Json(pub Keys);
 
 impl TextFormat for Json {
     fn begin(&self, out: &mut String, _: &SchemaRef, _: bool) {
@@ -132,7 +166,7 @@ impl TextFormat for Json {
         is_first: bool,
     ) -> Result<(), Failure> {
         out.push_str(if is_first { "\n" } else { ",\n" });
-        push_object(out, batch, row)
+        self.0.push_object(out, batch, row)
     }
 
     fn end(&self, out: &mut String, is_empty: bool) {
@@ -141,7 +175,7 @@ impl TextFormat for Json {
 }
 
 /// One object a line.
-pub struct Ndjson;
+pub struct Ndjson(pub Keys);
 
 impl TextFormat for Ndjson {
     fn begin(&self, _: &mut String, _: &SchemaRef, _: bool) {}
@@ -153,25 +187,10 @@ impl TextFormat for Ndjson {
         row: usize,
         _: bool,
     ) -> Result<(), Failure> {
-        push_object(out, batch, row)?;
+        self.0.push_object(out, batch, row)?;
         out.push('\n');
         Ok(())
     }
-}
-
-fn push_object(out: &mut String, batch: &RecordBatch, row: usize) -> Result<(), Failure> {
-    let schema = batch.schema_ref();
-    out.push('{');
-    for (position, column) in batch.columns().iter().enumerate() {
-        if position > 0 {
-            out.push(',');
-        }
-        write_json_text(out, schema.field(position).name());
-        out.push(':');
-        write_value(out, column, row, Form::Json)?;
-    }
-    out.push('}');
-    Ok(())
 }
 
 /// A table as GitHub and most editors show it.

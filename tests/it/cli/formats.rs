@@ -113,3 +113,88 @@ fn cli_binary_formats_can_be_read_back() -> Outcome {
     );
     Ok(())
 }
+
+#[test]
+fn cli_json_is_json_whatever_the_values() -> Outcome {
+    let workspace = tempfile::tempdir()?;
+    let shown = |sql: &str, format: &str| {
+        let shown = stdout(workspace.path(), &["query", sql, "--format", format])?;
+        Ok::<_, Box<dyn std::error::Error>>(shown.trim_end().to_owned())
+    };
+    let floats = "select 'NaN'::float8 as a, 'Infinity'::float8 as b, '-Infinity'::float8 as c, \
+                  0.5::float8 as d";
+    assert_eq!(
+        shown(floats, "ndjson")?,
+        r#"{"a":null,"b":null,"c":null,"d":0.5}"#
+    );
+    assert_eq!(shown(floats, "csv")?, "a,b,c,d\nNaN,Infinity,-Infinity,0.5");
+    let over_data = "select x / 0.5::float8 as a from (values ('NaN'::float8)) t (x)";
+    assert_eq!(shown(over_data, "ndjson")?, r#"{"a":null}"#);
+
+    let twice =
+        "select id, id, score as id_2 from signals limit 0; select 1 as a, 2 as a, 3 as a_2";
+    assert_eq!(shown(twice, "ndjson")?, r#"{"a":1,"a_3":2,"a_2":3}"#);
+    assert_eq!(shown("select 1 as a, 2 as a", "csv")?, "a,a\n1,2");
+    let digits = "select 123456789012345678901234567890.12345678 as n";
+    assert_eq!(
+        shown(digits, "ndjson")?,
+        r#"{"n":123456789012345678901234567890.12345678}"#
+    );
+    assert_eq!(
+        shown("select e'\\u0001\\t\"' as a", "ndjson")?,
+        r#"{"a":"\u0001\t\""}"#
+    );
+    Ok(())
+}
+
+#[test]
+fn cli_parquet_has_no_name_twice() -> Outcome {
+    use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
+    let workspace = tempfile::tempdir()?;
+    let file = workspace.path().join("twice.parquet");
+    let path = file.to_string_lossy();
+    stdout(
+        workspace.path(),
+        &["query", "select 1 as a, 2 as a", "-o", &path],
+    )?;
+    let reader = SerializedFileReader::new(std::fs::File::open(&file)?)?;
+    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    let columns = (0..schema.num_columns()).map(|at| schema.column(at));
+    let names: Vec<String> = columns.map(|column| column.name().to_owned()).collect();
+    assert_eq!(names, ["a", "a_2"]);
+    Ok(())
+}
+
+#[test]
+fn cli_intervals_are_as_postgresql_shows_them() -> Outcome {
+    let workspace = tempfile::tempdir()?;
+    for (sql, expected) in [
+        ("select interval '90 minutes' as a", "01:30:00"),
+        (
+            "select interval '1 year 2 months 3 days' as a",
+            "1 year 2 mons 3 days",
+        ),
+        (
+            "select interval '-1 day +2 hours' as a",
+            "-1 days +02:00:00",
+        ),
+        (
+            "select max(b - a) as a from (values (timestamp '2025-01-01 00:00:00', \
+             timestamp '2025-01-01 01:00:00.5')) t (a, b)",
+            "01:00:00.5",
+        ),
+    ] {
+        let shown = |format: &str| stdout(workspace.path(), &["query", sql, "--format", format]);
+        assert_eq!(shown("csv")?, format!("a\n{expected}\n"), "{sql}");
+        assert_eq!(
+            shown("ndjson")?,
+            format!("{{\"a\":\"{expected}\"}}\n"),
+            "{sql}"
+        );
+        assert!(
+            shown("table")?.ends_with(&format!("\n {expected}\n")),
+            "{sql}"
+        );
+    }
+    Ok(())
+}

@@ -1,9 +1,10 @@
 //! Several statements, and how a command ends.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Output, Stdio};
 
-use super::{Outcome, failure, hindsight, run, text};
+use super::{Outcome, failure, hindsight, run, stdout, text};
 
 #[test]
 fn cli_scripts_run_in_order_and_stop_at_an_error() -> Outcome {
@@ -21,21 +22,93 @@ fn cli_scripts_run_in_order_and_stop_at_an_error() -> Outcome {
         "{errors}"
     );
 
-    for file in [&[] as &[&str], &["-f", "-"]] {
-        let mut child = hindsight(workspace.path())
-            .arg("query")
-            .args(file)
-            .args(["--format", "csv"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut stdin = child.stdin.take().ok_or("no stdin")?;
-        stdin.write_all(
-            b"create temp table t as select 1 as a; select a from t; select a + 1 as b from t",
-        )?;
-        drop(stdin);
-        let output = child.wait_with_output()?;
+    let script = "create temp table t as select 1 as a; select a from t; select a + 1 as b from t";
+    for from in [&[] as &[&str], &["-"], &["-f", "-"]] {
+        let arguments = [&["query"], from, &["--format", "csv"]].concat();
+        let output = piped(workspace.path(), &arguments, script)?;
         assert_eq!(text(&output.stdout), "a\n1\nb\n2\n");
+    }
+
+    // What runs before the error is printed once, and nothing behind it.
+    let script = "select 1 as a; select 1/0; select 2 as b;";
+    let output = piped(workspace.path(), &["query", "-", "--format", "csv"], script)?;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "a\n1\n");
+    Ok(())
+}
+
+/// What a command makes of its standard input.
+fn piped(
+    workspace: &Path,
+    arguments: &[&str],
+    input: &str,
+) -> Result<Output, Box<dyn std::error::Error>> {
+    let mut child = hindsight(workspace)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no stdin")?;
+    stdin.write_all(input.as_bytes())?;
+    drop(stdin);
+    Ok(child.wait_with_output()?)
+}
+
+#[test]
+fn cli_variables_are_put_in_as_psql_does() -> Outcome {
+    let workspace = tempfile::tempdir()?;
+    let path = workspace.path();
+    let script = "select :n + 1 as a, :'who' as b, :n::text as c, ':n' as d, 3 as :\"who\" -- :n";
+    let variables = ["-v", "n=41", "-v", "who=O'Neil", "--format", "csv"];
+    assert_eq!(
+        stdout(path, &[&["query", script], &variables[..]].concat())?,
+        "a,b,c,d,O'Neil\n42,O'Neil,41,:n,3\n"
+    );
+    let (code, errors) = failure(path, &["query", "select :'day'"])?;
+    assert_eq!(code, Some(1));
+    assert!(
+        errors.contains("nobody has set :day; -v day=… sets it"),
+        "{errors}"
+    );
+    let (code, errors) = failure(path, &["query", "select 1", "-v", "day"])?;
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("a variable is name=value"), "{errors}");
+    Ok(())
+}
+
+#[test]
+fn cli_a_workspace_that_is_not_there_is_said_to_be() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let nowhere = directory.path().join("nowhere");
+    let id = "0198";
+    for arguments in [
+        &["query", "select 1"] as &[&str],
+        &["query", "select count(*) from signals"],
+        &["run"],
+        &["run", "--no-store"],
+        &["sweep", "--set", "stop_loss_percent=8,10"],
+        &["history"],
+        &["history", "--delete", id, "--yes"],
+        &["compare", id],
+        &["scenarios"],
+        &["scenarios", "export"],
+        &["settings"],
+        &["settings", "history"],
+        &["apply", id, "--yes"],
+        &["rollback", id, "--yes"],
+        &["shell"],
+        &["user", "list"],
+        &["user", "remove", "ann"],
+    ] {
+        let (code, errors) = failure(&nowhere, arguments)?;
+        assert_eq!(code, Some(3), "{arguments:?}: {errors}");
+        let expected = format!(
+            "error: workspace {}: is not there\nhint: ",
+            nowhere.display()
+        );
+        assert!(errors.starts_with(&expected), "{arguments:?}: {errors}");
+        assert!(!nowhere.exists(), "{arguments:?}");
     }
     Ok(())
 }
