@@ -1,7 +1,7 @@
 //! Tells the command line which commit it is built from, where this is a checkout of its own and git
 //! is there; `HINDSIGHT_COMMIT` in the environment says it for any other build.
 
-#![expect(
+#![allow(
     clippy::print_stdout,
     reason = "it is how a build script speaks to cargo"
 )]

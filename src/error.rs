@@ -109,7 +109,7 @@ pub enum Error {
     #[error("{}", statement_message(.0))]
     Statement(DataFusionError),
     /// Reading or writing failed outside the workspace and the input files.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", system_message(source))]
     Io {
         path: String,
         source: std::io::Error,
@@ -268,6 +268,15 @@ impl Error {
             Self::Located { position, .. } => Some(*position),
             _ => None,
         }
+    }
+}
+
+/// What the operating system says, without its number for it.
+fn system_message(error: &std::io::Error) -> String {
+    let message = error.to_string();
+    match message.rsplit_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => message,
     }
 }
 

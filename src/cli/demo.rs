@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison::Comparison;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
-use super::numbers::grouped;
+use super::numbers::{grouped, whole};
 use super::output::OutputArgs;
 use super::progress::{Bar, LoadProgress};
 use super::terminal::{BOLD, DIM, aside, remark, seconds};
@@ -48,10 +48,10 @@ const FILES: [&str; 3] = [
 )]
 pub struct DemoArgs {
     /// Which history to make
-    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().seed, value_parser = whole::<u64>)]
     seed: u64,
     /// Length of the history, in days
-    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().days)]
+    #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().days, value_parser = whole::<u32>)]
     days: u32,
     /// In all formats but table, the row of the backtest
     #[command(flatten)]

@@ -8,6 +8,7 @@ use hindsight::{Engine, Error};
 use super::consent::ask;
 use super::failure::Failure;
 use super::ids::{self, Of};
+use super::numbers::whole;
 use super::output::OutputArgs;
 use super::terminal::{remark, warn};
 use super::workspace::Workspace;
@@ -23,7 +24,7 @@ const TABLE_ROWS: u64 = 20;
                   hindsight history --delete 0198")]
 pub struct HistoryArgs {
     /// Rows to show, 0 for all [default: 20 in a table, else all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     limit: Option<u64>,
     /// Delete this backtest with its rows: its id, or enough of it
     #[arg(long, value_name = "ID", conflicts_with_all = ["limit", "format", "output"])]

@@ -1,6 +1,15 @@
 //! Numbers as people read them: thousands apart, a fixed number of digits, a sign on differences.
 
+use std::str::FromStr;
+
 use hindsight_udfs::decimal;
+
+/// A whole number that was typed.
+pub fn whole<N: FromStr>(text: &str) -> Result<N, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "expected a whole number".to_owned())
+}
 
 /// A count with its thousands apart: `36,000`.
 pub fn grouped(count: u64) -> String {
@@ -53,6 +62,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_rounded_and_signed() {
+        assert_eq!(whole::<u32>(" 12 "), Ok(12));
+        assert!(whole::<u32>("-1").is_err() && whole::<u32>("4294967296").is_err());
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(fixed(-1_234_567_890, 6, 4), "-1,234.5679");

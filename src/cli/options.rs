@@ -119,11 +119,12 @@ impl Files {
             true => self.with_default(arg),
             false => arg,
         });
-        command.mut_subcommand(SERVE, |serve| {
-            serve.mut_args(|arg| match has_key(&arg) {
+        command.mut_subcommands(|subcommand| match subcommand.get_name() {
+            SERVE => subcommand.mut_args(|arg| match has_key(&arg) {
                 true => self.with_default(arg),
                 false => arg,
-            })
+            }),
+            _ => subcommand,
         })
     }
 

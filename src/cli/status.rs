@@ -14,7 +14,7 @@ use super::interrupt::Interrupt;
 use super::numbers::grouped;
 use super::output::{Format, Output, OutputArgs};
 use super::table::{Cell, Column, Table};
-use super::terminal::{aside, remark, seconds, stdout};
+use super::terminal::{aside, remark, say, seconds, stdout};
 use super::values::{Form, write_value};
 use super::workspace::Workspace;
 
@@ -134,7 +134,7 @@ async fn verify_dataset(workspace: &Path, interrupt: &Interrupt) -> Result<(), F
     if let Some(last) = damage.pop() {
         for damage in damage {
             let (path, problem) = (damage.path.display(), damage.problem);
-            remark(format_args!("{path}: {problem}"));
+            say(format_args!("{path}: {problem}"));
         }
         let error = Error::Workspace {
             path: last.path,

@@ -9,7 +9,7 @@ use hindsight::Engine;
 use hindsight::sweep::estimate;
 
 use super::failure::Failure;
-use super::numbers::grouped;
+use super::numbers::{grouped, whole};
 use super::output::OutputArgs;
 use super::progress::Bar;
 use super::run::open_loaded;
@@ -40,7 +40,7 @@ pub struct SweepArgs {
     #[arg(long = "set", value_name = "NAME=VALUES", value_parser = settings::parse, required = true)]
     settings: Vec<Setting>,
     /// Rows to show, 0 for all [default: 20 in a table, else all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     limit: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,

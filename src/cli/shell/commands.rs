@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::super::failure::Failure;
-use super::super::near::nearest;
-use super::super::settings::quoted;
+use crate::cli::failure::Failure;
+use crate::cli::near::nearest;
+use crate::cli::settings::quoted;
 
 /// A command as `\?` lists it.
 pub struct Command {

@@ -25,6 +25,7 @@ use super::near::nearest;
 use super::output::{Format, Output, OutputArgs, texts};
 use super::statements;
 use super::terminal::{aside, remark, say, seconds};
+use super::values::{Form, write_value};
 use super::variables::Variables;
 use super::workspace::Workspace;
 use commands::Asked;
@@ -323,7 +324,7 @@ impl Shell<'_> {
             for row in 0..batch.num_rows() {
                 let mut name = String::new();
                 let column = batch.column(0);
-                super::values::write_value(&mut name, column, row, super::values::Form::Text)?;
+                write_value(&mut name, column, row, Form::Text)?;
                 names.push(name);
             }
         }
@@ -341,17 +342,15 @@ impl Shell<'_> {
 
     async fn show_connection(&self) -> Result<(), Failure> {
         let dataset = self.engine.dataset();
-        let value = |text: String| Some(text);
         let row = [
-            value(self.workspace.display().to_string()),
-            value(dataset.generation.to_string()),
-            value(short_fingerprint(&dataset.fingerprint).to_owned()),
-            value(self.engine.store().place().to_string()),
+            Some(self.workspace.display().to_string()),
+            Some(dataset.generation.to_string()),
+            Some(short_fingerprint(&dataset.fingerprint).to_owned()),
+            Some(self.engine.store().place().to_string()),
         ];
         let names = ["workspace", "generation", "dataset", "state"];
         let batch = texts(names, [row])?;
-        let output = Output::new(self.format)?.upright(self.is_upright);
-        let mut output = output;
+        let mut output = Output::new(self.format)?.upright(self.is_upright);
         output.write_batch(batch).await
     }
 

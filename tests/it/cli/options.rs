@@ -82,7 +82,7 @@ fn cli_settings_come_from_files_variables_and_flags() -> Outcome {
     assert_eq!(setting(&output, "data"), is("here", "hindsight.toml"));
     assert_eq!(
         setting(&output, "state"),
-        is("postgres://bot@db/x", "hindsight.toml")
+        is("postgres://bot@db:5432/x", "hindsight.toml")
     );
     assert_eq!(
         setting(&output, "listen"),

@@ -88,6 +88,8 @@ fn cli_a_workspace_that_is_not_there_is_said_to_be() -> Outcome {
         &["run"],
         &["run", "--no-store"],
         &["sweep", "--set", "stop_loss_percent=8,10"],
+        &["status"],
+        &["status", "--verify"],
         &["history"],
         &["history", "--delete", id, "--yes"],
         &["compare", id],

@@ -9,7 +9,7 @@ fn on_terminal(columns: usize, command: &str) -> Result<String, Box<dyn std::err
     let folder = tempfile::tempdir()?;
     let program = env!("CARGO_BIN_EXE_hindsight");
     let data = folder.path().display();
-    let command = format!("stty cols {columns}; {program} --data {data} {command}");
+    let command = format!("stty cols {columns} rows 24; {program} --data {data} {command}");
     let output = Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .env("NO_COLOR", "1")
@@ -29,7 +29,7 @@ fn cli_a_wide_table_is_cut_to_the_terminal() -> Outcome {
         "select {} from generate_series(1, 2) t(x)",
         columns.join(", ")
     );
-    let shown = on_terminal(60, &format!("query \"{sql}\""))?;
+    let shown = on_terminal(59, &format!("query \"{sql}\""))?;
     assert_eq!(
         shown,
         " column_1 │ column_2 │ … │ column_11 │ column_12\n\
@@ -47,7 +47,7 @@ fn cli_a_wide_table_is_cut_to_the_terminal() -> Outcome {
     );
     let shown = on_terminal(40, &format!("query \"{long}\""))?;
     assert!(
-        shown.contains(&format!(" 1 │ {}…\n", "y".repeat(34))),
+        shown.contains(&format!(" 1 │ {}…\n", "y".repeat(33))),
         "{shown}"
     );
     Ok(())
