@@ -182,7 +182,10 @@ impl OpenInput<'_> {
                         let (mut read, from) =
                             Header::read(&block, table, shape).map_err(Failure::of_header)?;
                         match query {
-                            Some(query) => read.describe(table, &query.floats, query.keys),
+                            Some(query) => {
+                                read.describe(table, &query.floats, query.keys);
+                                note_unused(&query.unused);
+                            }
                             None => note_unused(&read.unused),
                         }
                         (&*slot.insert(Arc::new(read)), block, from)

@@ -137,10 +137,7 @@ fn from_postgres_reads_by_queries() -> Outcome {
             "select call_id from bot.calls",
             "found no column id, timestamp, token_address among call_id",
         ),
-        (
-            "select 1 as id, 2 as id",
-            "found no column timestamp, token_address among id, id",
-        ),
+        ("select 1 as id, 2 as id", "found column id twice"),
         (
             "select nothing from bot.calls",
             "the query of signals: found column \"nothing\" does not exist",
@@ -177,6 +174,33 @@ fn from_postgres_reads_by_queries() -> Outcome {
         assert!(errors.contains(expected), "{errors}");
     }
     Ok(())
+}
+
+#[test]
+fn from_postgres_says_which_columns_are_not_read() {
+    let database = tiny("names");
+    database.execute(
+        "alter table signals rename timestamp to \"Timestamp\"; \
+         alter table signals rename score to \"SCORE\"; \
+         alter table signals add column holder_dist numeric",
+    );
+    let workspace = tempfile::tempdir().unwrap();
+    let from = request(database.url());
+    let first = load(workspace.path(), &from).unwrap();
+    assert_eq!(first.fingerprint, tiny_fingerprint());
+    let said: Vec<&str> = first
+        .findings
+        .iter()
+        .map(|finding| finding.example.as_str())
+        .collect();
+    assert!(
+        said.iter().any(|example| example.contains("kind")),
+        "{said:?}"
+    );
+    assert!(
+        load(workspace.path(), &from).unwrap().unread > 0,
+        "what is new is found by the column as it is called"
+    );
 }
 
 #[test]

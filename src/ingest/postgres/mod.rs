@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
 use super::input::{Input, Inputs};
+use super::names::Unused;
 use super::{OnConflict, Phase, Progress, timestamp};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
@@ -143,6 +144,8 @@ pub(super) struct Query {
     pub(super) place: String,
     statement: String,
     by_policy: bool,
+    /// Columns of the database that are not read.
+    pub(super) unused: Vec<Unused>,
     /// The columns of the table that are binary floats in the database.
     pub(super) floats: Vec<usize>,
     /// The columns by which people find a row, since rows of a database have no number.
@@ -301,6 +304,7 @@ impl Database {
             place: table.place.clone(),
             statement,
             by_policy: table.by_policy,
+            unused: table.unused.clone(),
             floats: table.floats.clone(),
             keys: table.keys,
             expected_rows: expected_rows(&plan).unwrap_or(0),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::columns::{Kind, SCORE_FACTORS, Table};
+use super::super::names::{self, Unused};
 use super::clock::{Clock, ClockKind, Span};
 use crate::error::{Error, Result};
 use crate::store::source::{SEES_ALL, ShouldStop, Source};
@@ -153,6 +154,8 @@ pub(super) struct SourceTable {
     pub(super) first: String,
     /// Whether only a policy lets us see all rows.
     pub(super) by_policy: bool,
+    /// Columns that are not read.
+    pub(super) unused: Vec<Unused>,
 }
 
 /// How a type of the database is read.
@@ -203,23 +206,18 @@ impl SourceTable {
         if found.visible == Visible::Some {
             return Err(refuse(source.hidden(), SEES_ALL.into()));
         }
-        let find = |slot: usize| columns.iter().find(|c| table.slot(&c.name) == Some(slot));
-        let missing = table.missing(|slot| find(slot).is_some());
-        if !missing.is_empty() {
-            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-            return Err(refuse(
-                format!(
-                    "no column {} among {}",
-                    missing.join(", "),
-                    names.join(", ")
-                ),
-                format!(
-                    "the columns {}; --query {}='select … as …' gives them other names",
-                    table.required_names().join(", "),
-                    table.name
-                ),
-            ));
-        }
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let slots = names::resolve(table, &[], &names).map_err(|bad| {
+            let expected = format!(
+                "{}; --query {}='select … as …' gives them other names",
+                bad.expected, table.name
+            );
+            refuse(bad.found, expected)
+        })?;
+        let find = |slot: usize| {
+            let position = slots.iter().position(|found| *found == Some(slot))?;
+            columns.get(position)
+        };
         let (mut selected, mut floats) = (Vec::new(), Vec::new());
         let time = if table.name == "trade_outcomes" { 2 } else { 1 };
         let named = |slot: usize| find(slot).map(|c| quoted(&c.name)).unwrap_or_default();
@@ -263,6 +261,7 @@ impl SourceTable {
             },
             clock,
             first: named(0),
+            unused: names::unused(table, &names, &slots),
             by_policy: found.visible == Visible::AllByPolicy,
         })
     }
