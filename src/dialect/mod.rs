@@ -4,4 +4,5 @@
 
 pub mod around;
 pub mod functions;
+pub mod output;
 pub mod queries;

@@ -20,11 +20,11 @@ use tokio::sync::mpsc;
 
 use super::cancel::Backend;
 use super::encode::Columns;
-use super::encode::types::{self, PgType};
 use super::login::LoggedIn;
 use super::run::{self, Portal, Progress, Sink};
 use super::wire::{Body, Broken, Channel, malformed};
 use super::{Shared, report, values};
+use crate::dialect::output::types::{self, PgType};
 use crate::error::{Error, Result};
 use crate::session::activity::Notification;
 use crate::session::client::Notice;

@@ -3,7 +3,8 @@
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::copy::CopyOutResponse;
 
-use super::encode::{Columns, Rows, Style};
+use super::encode::{Columns, Rows};
+use crate::dialect::output::Style;
 use crate::error::Result;
 use crate::session::{CopyFormat, CopyOptions, ForceQuote};
 

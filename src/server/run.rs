@@ -14,8 +14,9 @@ use pgwire::messages::response::CommandComplete;
 use tokio::sync::mpsc;
 
 use super::copy::Copier;
-use super::encode::{Columns, Rows, Style};
+use super::encode::{self, Columns, Rows};
 use super::wire::CHUNK;
+use crate::dialect::output::Style;
 use crate::error::{Error, Result};
 use crate::session::{Outcome, Prepared, Session, Statement};
 
@@ -153,7 +154,7 @@ impl Portal {
                 "rows came from a statement without columns",
             ));
         };
-        let style = Style::of(&session.settings());
+        let style = encode::style(&session.settings());
         let most = match (most, &running.copier) {
             (0, _) | (_, Some(_)) => u64::MAX,
             (most, None) => most,

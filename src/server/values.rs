@@ -10,13 +10,13 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::common::ScalarValue;
 
-use super::encode::types;
 use super::wire::{Body, utf8};
 use crate::catalog;
 use crate::catalog::time::read::Clock;
 use crate::catalog::time::zone::Zone;
 use crate::dialect::around::now;
 use crate::dialect::functions::casts::converted;
+use crate::dialect::output::{numeric, types};
 use crate::error::{Error, Result};
 
 const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
@@ -93,11 +93,7 @@ pub fn value_of(
         types::NUMERIC => {
             let (digits, scale) = numeric_digits(sent)?;
             let mut text = BytesMut::new();
-            super::encode::numeric::text(
-                &digits,
-                i8::try_from(scale).unwrap_or(i8::MAX),
-                &mut text,
-            );
+            numeric::text(&digits, i8::try_from(scale).unwrap_or(i8::MAX), &mut text);
             utf8(&text)?
         }
         types::UUID => match <[u8; 16]>::try_from(sent.as_ref()) {
@@ -516,7 +512,7 @@ fn name(data_type: &DataType) -> &'static str {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::server::encode::numeric as sent;
+    use crate::dialect::output::numeric as sent;
 
     fn shown(value: ScalarValue) -> (String, u8, i8) {
         match value {

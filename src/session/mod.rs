@@ -52,6 +52,7 @@ use give_way::UnderWay;
 use tables::SessionTables;
 use transaction::TransactionStatus;
 
+pub use crate::dialect::output::types::PG_TYPE;
 pub(crate) use catalog::functions as functions_of;
 pub use copy::{CopyFormat, CopyOptions, ForceQuote};
 pub use parse::{Statement, position_of};
@@ -61,8 +62,6 @@ pub use settings::{SETTINGS, Settings, milliseconds, reported_name};
 pub const DATABASE: &str = "hindsight";
 /// The schema of all tables.
 pub const SCHEMA: &str = "public";
-/// The key of a field's metadata that names the PostgreSQL type its values are sent as.
-pub const PG_TYPE: &str = "pg_type";
 /// The keys of a field's metadata with the oid of the table that the column is of, and its number
 /// there from 1.
 pub const TABLE_OID: &str = "table_oid";

@@ -1,58 +1,32 @@
 //! Rows as PostgreSQL sends them, in text or in binary.
 
-mod binary;
-mod cells;
-pub mod numeric;
-mod text;
-pub mod types;
-
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use pgwire::messages::data::{FieldDescription, RowDescription};
 
 use crate::catalog::time::Zone;
+use crate::dialect::output::cells::Cells;
+use crate::dialect::output::types::PgType;
+use crate::dialect::output::{IntervalStyle, Style, set_length};
 use crate::error::{Error, Result};
 use crate::session::{ATTRIBUTE, Settings, TABLE_OID};
-use cells::Cells;
-use types::PgType;
 
-/// How values of a session are written.
-#[derive(Debug, Clone)]
-pub struct Style {
-    /// The time zone, where it is another than UTC.
-    pub zone: Option<Zone>,
-    pub bytea_is_escaped: bool,
-    pub interval: IntervalStyle,
-    /// Digits of floating point values below the shortest exact ones.
-    pub float_digits: i8,
-}
-
-/// How intervals are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IntervalStyle {
-    Postgres,
-    Verbose,
-    Standard,
-    Iso,
-}
-
-impl Style {
-    pub fn of(settings: &Settings) -> Self {
-        let get = |name| settings.get(name).unwrap_or_default();
-        let zone = get("timezone");
-        let is_utc = matches!(zone, "UTC" | "GMT" | "Etc/UTC");
-        Self {
-            zone: Zone::named(zone).filter(|_| !is_utc),
-            bytea_is_escaped: get("bytea_output") == "escape",
-            interval: match get("intervalstyle") {
-                "postgres_verbose" => IntervalStyle::Verbose,
-                "sql_standard" => IntervalStyle::Standard,
-                "iso_8601" => IntervalStyle::Iso,
-                _ => IntervalStyle::Postgres,
-            },
-            float_digits: get("extra_float_digits").parse().unwrap_or(1),
-        }
+/// How the values of a session with these settings are written.
+pub fn style(settings: &Settings) -> Style {
+    let get = |name| settings.get(name).unwrap_or_default();
+    let zone = get("timezone");
+    let is_utc = matches!(zone, "UTC" | "GMT" | "Etc/UTC");
+    Style {
+        zone: Zone::named(zone).filter(|_| !is_utc),
+        bytea_is_escaped: get("bytea_output") == "escape",
+        interval: match get("intervalstyle") {
+            "postgres_verbose" => IntervalStyle::Verbose,
+            "sql_standard" => IntervalStyle::Standard,
+            "iso_8601" => IntervalStyle::Iso,
+            _ => IntervalStyle::Postgres,
+        },
+        float_digits: get("extra_float_digits").parse().unwrap_or(1),
     }
 }
 
@@ -172,12 +146,5 @@ impl Rows {
             cells.sized(row, true, style, out)?;
         }
         Ok(())
-    }
-}
-
-/// Puts a number over the four bytes that were kept for it.
-fn set_length(out: &mut BytesMut, at: usize, length: u32) {
-    if let Some(place) = out.get_mut(at..at + 4) {
-        place.copy_from_slice(&length.to_be_bytes());
     }
 }

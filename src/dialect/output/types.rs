@@ -2,7 +2,8 @@
 
 use datafusion::arrow::datatypes::{DataType, Field};
 
-use crate::session::PG_TYPE;
+/// The key under which a field names the type of PostgreSQL that it has, where Arrow has none.
+pub const PG_TYPE: &str = "pg_type";
 
 /// A type as a client knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
