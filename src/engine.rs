@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
-use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -15,8 +14,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
-use crate::dialect::functions;
 use crate::dialect::functions::casts::ZonedCasts;
+use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
 use crate::functions::procedures::PROCEDURES;
 use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS, TableFunctionPlanner};
@@ -30,7 +29,6 @@ use crate::scenarios::table::ScenariosTable;
 use crate::session::activity::Activity;
 use crate::session::client::Notice;
 use crate::session::give_way::GiveWay;
-use crate::session::literals::Literals;
 use crate::session::{Outcome, Role, Session};
 use crate::settings::tables::{live_settings, settings_history};
 use crate::store::{Place, Store};
@@ -288,6 +286,7 @@ impl Served {
         let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?)?);
         let session = context(&dataset, config, runtime)?;
         functions::register_intervals(&mut *session.state_ref().write())?;
+        numbers::register(&mut *session.state_ref().write())?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));
         }
@@ -346,6 +345,7 @@ fn context(
         .with_default_features()
         .with_query_planner(Arc::new(HindsightQueryPlanner))
         .with_analyzer_rule(Arc::new(ZonedCasts))
+        .with_type_planner(Arc::new(Types))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);
@@ -369,10 +369,6 @@ fn context(
     context.register_table("backtest_progress", Arc::new(backtest_progress()))?;
     context.register_table("live_settings", Arc::new(live_settings()))?;
     context.register_table("settings_history", Arc::new(settings_history()))?;
-    context
-        .state_ref()
-        .write()
-        .register_expr_planner(Arc::new(Literals))?;
     functions::register(&mut *context.state_ref().write())?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     Ok(context)

@@ -360,6 +360,17 @@ impl Error {
                         found: found.clone(),
                     };
                 }
+                Some(Self::Session {
+                    state,
+                    message,
+                    hint,
+                }) => {
+                    return Self::Session {
+                        state,
+                        message: message.clone(),
+                        hint: hint.clone(),
+                    };
+                }
                 Some(Self::Workspace { path, problem }) => {
                     return Self::Workspace {
                         path: path.clone(),

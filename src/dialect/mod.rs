@@ -3,6 +3,32 @@
 //! [`crate::catalog`] knows of PostgreSQL's values, so that both compute them alike.
 
 pub mod around;
+pub mod expressions;
 pub mod functions;
+pub mod names;
+pub mod numbers;
 pub mod output;
 pub mod queries;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, FieldRef};
+use datafusion::common::Result;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
+
+/// The types of declared columns that DataFusion would take for others.
+#[derive(Debug)]
+pub struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, declared: &SqlType) -> Result<Option<FieldRef>> {
+        let is_open = matches!(
+            declared,
+            SqlType::Numeric(ExactNumberInfo::None)
+                | SqlType::Decimal(ExactNumberInfo::None)
+                | SqlType::Dec(ExactNumberInfo::None)
+        );
+        Ok(is_open.then(|| Arc::new(Field::new("", numbers::types::NUMERIC, true))))
+    }
+}

@@ -1,23 +1,22 @@
 //! The catalog as a session sees it: its tables, views and settings, and who it is.
 //!
-//! It answers queries of its relations, and those that read nothing at all, for which PostgreSQL's
-//! own rules of types and values are kept.
+//! It answers queries of its relations, and of those that read nothing at all the ones with a function
+//! or a type that only it has.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::context::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Expr, Statement as SqlStatement, visit_expressions};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::stream;
 
 use super::activity::now;
 use super::give_way::Stop;
 use super::settings::{SETTINGS, Settings, reported_name};
-use super::{DATABASE, Outcome, PG_TYPE, Prepared, Role, SCHEMA, Session, Work, comments};
+use super::{DATABASE, Outcome, Prepared, Role, SCHEMA, Session, Work, comments};
 use crate::catalog::input::{
     COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SettingInfo,
     Settings as CatalogSettings, TableInfo, TableKind,
@@ -113,14 +112,6 @@ fn has_function(state: &SessionState, name: &str) -> bool {
         || state.table_functions().contains_key(name)
 }
 
-/// A statement that the catalog can answer.
-pub enum Answer {
-    /// As nobody else does, or exactly as PostgreSQL does.
-    Best(Box<SqlStatement>, Described),
-    /// With values that are only sent as text.
-    Possible(Box<SqlStatement>, Described),
-}
-
 impl CatalogSettings for Settings {
     fn show(&self, name: &str) -> Option<String> {
         self.get(&name.to_lowercase()).map(str::to_owned)
@@ -142,47 +133,40 @@ impl CatalogSettings for Settings {
 }
 
 impl Session {
-    /// What the catalog makes of a statement, if it can answer it.
+    /// What the catalog makes of a statement, if it is one of its relations.
     pub(super) async fn describe(
         &self,
         statement: &Statement,
         given: &[Option<DataType>],
-    ) -> Result<Option<Answer>> {
+    ) -> Result<Option<(Box<SqlStatement>, Described)>> {
         let Statement::Statement(statement) = statement else {
             return Ok(None);
         };
         let served = self.served();
         let is_of_engine = |name: &str| has_function(&served.state, name);
-        let is_catalogs = answers::is_catalogs(&is_of_engine, statement);
-        if !is_catalogs
-            && (!answers::reads_nothing(&is_of_engine, statement) || !self.is_utc(statement))
-        {
+        if !answers::is_catalogs(&is_of_engine, statement) {
             return Ok(None);
         }
-        let described = match self.catalog(None).await {
-            Ok(catalog) => catalog.describe(statement, given),
-            Err(error) => Err(error),
-        };
-        let is_plain = |described: &Described| described.schema.fields().iter().all(is_plain);
-        match described {
-            Ok(described) if is_catalogs || is_plain(&described) => {
-                Ok(Some(Answer::Best(statement.clone(), described)))
-            }
-            Ok(described) => Ok(Some(Answer::Possible(statement.clone(), described))),
-            Err(error) if is_catalogs => Err(error),
-            // What needs more than PostgreSQL's rules is planned as all else.
-            Err(_) => Ok(None),
-        }
+        let described = self.catalog(None).await?.describe(statement, given)?;
+        Ok(Some((statement.clone(), described)))
     }
 
-    /// Whether all times in a statement are in UTC, the only zone that the catalog computes in.
-    fn is_utc(&self, statement: &SqlStatement) -> bool {
-        let zone = self.settings().get("timezone").unwrap_or("UTC").to_owned();
-        let has_zone = visit_expressions(statement, |expr| match expr {
-            Expr::AtTimeZone { .. } => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        });
-        matches!(zone.as_str(), "UTC" | "GMT" | "Etc/UTC") && has_zone.is_continue()
+    /// What the catalog makes of a statement that reads nothing, and that the engine cannot plan.
+    pub(super) async fn describe_constant(
+        &self,
+        statement: &Statement,
+        given: &[Option<DataType>],
+    ) -> Option<(Box<SqlStatement>, Described)> {
+        let Statement::Statement(statement) = statement else {
+            return None;
+        };
+        let served = self.served();
+        let is_of_engine = |name: &str| has_function(&served.state, name);
+        if !answers::reads_nothing(&is_of_engine, statement) {
+            return None;
+        }
+        let described = self.catalog(None).await.ok()?.describe(statement, given);
+        Some((statement.clone(), described.ok()?))
     }
 
     /// A prepared statement that the catalog answers.
@@ -324,11 +308,4 @@ fn describe(table: &mut TableInfo, is_temporary: bool) {
         Field::clone(field).with_metadata(metadata)
     });
     table.columns = Arc::new(Schema::new(fields.collect::<Fields>()));
-}
-
-/// Whether values of this column are in an Arrow type of their own.
-fn is_plain(field: &FieldRef) -> bool {
-    let as_text = ["numeric", "record"];
-    let name = field.metadata().get(PG_TYPE);
-    name.is_none_or(|name| !as_text.iter().any(|text| name.starts_with(text)))
 }

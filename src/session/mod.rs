@@ -13,8 +13,6 @@ mod copy;
 mod cursors;
 mod explain;
 pub(crate) mod give_way;
-mod labels;
-pub(crate) mod literals;
 mod origins;
 mod parse;
 mod perform;

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions_mut,
 };
 
+use crate::dialect::expressions;
 use crate::error::Result;
 
 /// How many digits a numeric has of which nothing is said.
@@ -31,11 +32,14 @@ pub async fn plan(
     given: &[Option<DataType>],
 ) -> Result<(LogicalPlan, Vec<Option<DataType>>)> {
     let DfStatement::Statement(sql) = statement else {
+        let mut statement = statement;
+        expressions::rewrite(&mut statement);
         return Ok((state.statement_to_plan(statement).await?, Vec::new()));
     };
     let mut sql = *sql;
     let count = count(&sql).max(given.len());
     if count == 0 {
+        expressions::rewrite_sql(&mut sql);
         let statement = DfStatement::Statement(Box::new(sql));
         return Ok((state.statement_to_plan(statement).await?, Vec::new()));
     }
@@ -51,6 +55,7 @@ pub async fn plan(
             }
         }
     }
+    expressions::rewrite_sql(&mut sql);
     // What SQL has no name for is sent as text.
     let known = types.into_iter().flatten();
     let known = known.map(|known| sql_type(&known).map_or(DataType::Utf8, |_| known));

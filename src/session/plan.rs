@@ -11,18 +11,16 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
 
-use super::catalog::Answer;
 use super::command::{Command, Transaction};
-use super::labels::Labels;
 use super::parse::{Request, Statement};
 use super::tables::SessionTables;
 use super::transaction::TransactionStatus;
 use super::{
-    ATTRIBUTE, Outcome, PG_TYPE, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
+    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
     placeholders, tables,
 };
 use crate::dialect::functions::syntax;
-use crate::dialect::queries;
+use crate::dialect::{names, queries};
 use crate::error::{Error, Result};
 use crate::scenarios::write::{is_write, plan_writes, returning};
 use crate::statements;
@@ -64,39 +62,29 @@ impl Session {
     }
 
     async fn plan_sql(&self, prepared: Prepared, sql: DfStatement) -> Result<Prepared> {
-        let catalog = self.describe(&sql, &prepared.given).await?;
-        if let Some(Answer::Best(statement, described)) = catalog {
+        if let Some((statement, described)) = self.describe(&sql, &prepared.given).await? {
             return Ok(Self::described(prepared, statement, described));
         }
-        let described = match catalog {
-            Some(Answer::Possible(statement, described)) => Some((statement, described)),
-            _ => None,
-        };
-        let planned = self
-            .plan_on_engine(prepared.clone(), sql, described.is_some())
-            .await;
-        match (planned, described) {
-            // What DataFusion's rules do not allow, PostgreSQL's may.
-            (Err(_), Some((statement, described))) => {
-                Ok(Self::described(prepared, statement, described))
-            }
-            (planned, _) => planned,
+        let planned = self.plan_on_engine(prepared.clone(), sql.clone()).await;
+        // A function or a type that only the catalog has, of nothing that is stored.
+        if let Err(error) = &planned
+            && matches!(error.sqlstate(), "0A000" | "42883")
+            && let Some((statement, described)) =
+                self.describe_constant(&sql, &prepared.given).await
+        {
+            return Ok(Self::described(prepared, statement, described));
         }
+        planned
     }
 
-    /// Has DataFusion plan a statement; with `checks_values`, so far that wrong constants are found.
-    async fn plan_on_engine(
-        &self,
-        prepared: Prepared,
-        mut sql: DfStatement,
-        checks_values: bool,
-    ) -> Result<Prepared> {
+    /// Has DataFusion plan a statement, up to the types of its columns.
+    async fn plan_on_engine(&self, prepared: Prepared, mut sql: DfStatement) -> Result<Prepared> {
         let is_call = matches!(&sql, DfStatement::Statement(statement)
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
         let returned = statements::prepare(&mut sql)?;
         let writes_scenarios = statements::is_scenario_write(&sql);
+        names::rewrite(&mut sql);
         queries::rewrite(&mut sql)?;
-        let labels = Labels::take(&mut sql);
         syntax::rewrite(&mut sql)?;
         let state = self.context.state();
         let planning = placeholders::plan(&state, sql, &prepared.given);
@@ -114,12 +102,19 @@ impl Session {
                 returning(state.create_logical_plan(&select).await?, &plan)?
             }
         };
-        if checks_values {
-            state.optimize(&plan)?;
-        }
+        // Before their types are settled, columns may seem to be of others than they are.
+        let plan = match &plan {
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => plan,
+            _ => {
+                let options = state.config_options();
+                state
+                    .analyzer()
+                    .execute_and_check(plan, options, |_, _| {})?
+            }
+        };
         let schema = returns_rows(&plan).then(|| match &plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => explain::schema(),
-            plan => labelled(plan, &labels, &self.tables),
+            plan => labelled(plan, &self.tables),
         });
         Ok(Prepared {
             verb,
@@ -257,34 +252,24 @@ fn verb(plan: &LogicalPlan) -> &'static str {
 }
 
 /// The columns of a plan with the names that clients expect, and the tables that they are of.
-fn labelled(plan: &LogicalPlan, labels: &Labels, tables: &SessionTables) -> SchemaRef {
+fn labelled(plan: &LogicalPlan, tables: &SessionTables) -> SchemaRef {
     let schema = plan.schema().as_arrow();
     let mut origins = origins::of(plan, tables).into_iter();
-    let labels = labels.of_columns(schema.fields().len());
-    let mut labels = labels.into_iter().flatten();
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
-            let mut field = field.as_ref().clone();
-            if let Some((table, attribute)) = origins.next().flatten() {
-                let mut metadata = field.metadata().clone();
-                metadata.insert(TABLE_OID.into(), table.to_string());
-                metadata.insert(ATTRIBUTE.into(), attribute.to_string());
-                field = field.with_metadata(metadata);
-            }
-            let Some(label) = labels.next().flatten() else {
-                return field;
-            };
-            let is_narrowed = label.is_int4 && *field.data_type() == DataType::Int64;
-            let field = field.with_name(label.name);
-            match is_narrowed {
-                true => {
+            let field = field.as_ref().clone();
+            let name = names::shown(field.name()).to_owned();
+            let field = field.with_name(name);
+            match origins.next().flatten() {
+                None => field,
+                Some((table, attribute)) => {
                     let mut metadata = field.metadata().clone();
-                    metadata.insert(PG_TYPE.into(), "int4".into());
+                    metadata.insert(TABLE_OID.into(), table.to_string());
+                    metadata.insert(ATTRIBUTE.into(), attribute.to_string());
                     field.with_metadata(metadata)
                 }
-                false => field,
             }
         })
         .collect();

@@ -10,17 +10,24 @@ use datafusion::arrow::array::{
     Array, ArrayAccessor, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array,
     Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType,
+    TimestampMicrosecondType, i256,
 };
+use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Signature, TypeSignature, Volatility,
 };
 
 use crate::decimal;
+
+/// What cannot be cast is an error and not null.
+const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: FormatOptions::new(),
+};
 
 /// SOL amounts have nine fractional digits: one unit in the last place is a lamport.
 pub const SOL: DataType = DataType::Decimal128(20, 9);
@@ -168,9 +175,12 @@ pub fn decimal_array(argument: &str, array: &ArrayRef, scale: i8) -> Result<Deci
             .as_primitive::<Decimal256Type>()
             .iter()
             .map(|wide| {
-                wide.map(|wide| match wide.to_i128() {
-                    Some(mantissa) => exact(mantissa, *from),
-                    None => Err(too_precise(format!("{wide} / 10^{from}"))),
+                wide.map(|wide| {
+                    let (mantissa, places) = shortest(wide, *from);
+                    match mantissa.to_i128() {
+                        Some(mantissa) => exact(mantissa, places),
+                        None => Err(too_precise(format!("{mantissa} / 10^{places}"))),
+                    }
                 })
                 .transpose()
             })
@@ -212,6 +222,17 @@ pub fn decimal_array(argument: &str, array: &ArrayRef, scale: i8) -> Result<Deci
     Ok(values.with_data_type(DataType::Decimal128(38, scale)))
 }
 
+/// A wide decimal without the zeros at its end.
+fn shortest(wide: i256, places: i8) -> (i256, i8) {
+    let ten = i256::from_i128(10);
+    let (mut mantissa, mut places) = (wide, places);
+    while places > 0 && mantissa.wrapping_rem(ten) == i256::ZERO {
+        mantissa = mantissa.wrapping_div(ten);
+        places -= 1;
+    }
+    (mantissa, places)
+}
+
 /// Takes text.
 pub fn strings(argument: &str, value: &ColumnarValue) -> Result<Argument<StringArray>> {
     let (array, is_scalar) = parts(value)?;
@@ -242,7 +263,7 @@ pub fn timestamps(
         | DataType::LargeUtf8
         | DataType::Utf8View
         | DataType::Null => Ok(Argument {
-            values: cast(&array, &timestamp())?
+            values: cast_with_options(&array, &timestamp(), &STRICT)?
                 .as_primitive::<TimestampMicrosecondType>()
                 .clone(),
             is_scalar,

@@ -5,6 +5,8 @@ use datafusion::arrow::array::Array;
 
 use super::cells::{Cells, List};
 use super::{Style, numeric};
+use crate::dialect::numbers::Exact;
+use crate::dialect::numbers::types::PLACES;
 use crate::error::{Error, Result};
 
 /// Microseconds from 1970 to 2000, when PostgreSQL's time begins.
@@ -27,6 +29,11 @@ impl Cells {
             Self::Float8(values) => out.put_f64(values.value(row)),
             Self::Decimal128(values, scale) => {
                 numeric::binary(&values.value(row).to_string(), *scale, out);
+            }
+            Self::Decimal256(values, PLACES) => {
+                let value = Exact::of_i256(values.value(row), PLACES).opened();
+                let places = i8::try_from(value.places).unwrap_or(PLACES);
+                numeric::binary(&value.digits.to_string(), places, out);
             }
             Self::Decimal256(values, scale) => {
                 numeric::binary(&values.value(row).to_string(), *scale, out);

@@ -237,6 +237,17 @@ fn cast(column: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
     if column.data_type() == target {
         return Ok(column.clone());
     }
+    let from = column.data_type();
+    let is_cut = match target {
+        target if target.is_integer() => from.is_decimal() || from.is_floating(),
+        DataType::Float32 => from.is_numeric() && *from != DataType::Float32,
+        DataType::Float64 => from.is_decimal(),
+        _ => false,
+    };
+    if is_cut {
+        let message = format!("values of type {from} cannot be sent as {target} without being cut");
+        return Err(Error::session("XX000", message));
+    }
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()

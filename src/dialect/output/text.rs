@@ -7,6 +7,8 @@ use bytes::{BufMut, BytesMut};
 use super::cells::{Cells, List};
 use super::{IntervalStyle, Style, numeric};
 use crate::calendar::date_of_day;
+use crate::dialect::numbers::Exact;
+use crate::dialect::numbers::types::PLACES;
 use crate::error::Result;
 
 const DAY: i64 = 86_400_000_000;
@@ -37,6 +39,11 @@ impl Cells {
             }
             Self::Decimal128(values, scale) => {
                 numeric::text(&values.value(row).to_string(), *scale, out);
+            }
+            Self::Decimal256(values, PLACES) => {
+                let value = Exact::of_i256(values.value(row), PLACES).opened();
+                let places = i8::try_from(value.places).unwrap_or(PLACES);
+                numeric::text(&value.digits.to_string(), places, out);
             }
             Self::Decimal256(values, scale) => {
                 numeric::text(&values.value(row).to_string(), *scale, out);

@@ -2,6 +2,8 @@
 
 use datafusion::arrow::datatypes::{DataType, Field};
 
+use crate::dialect::numbers::types::PLACES;
+
 /// The key under which a field names the type of PostgreSQL that it has, where Arrow has none.
 pub const PG_TYPE: &str = "pg_type";
 
@@ -113,6 +115,12 @@ impl PgType {
         }
     }
 
+    /// The name that PostgreSQL has for it.
+    pub fn name(&self) -> &'static str {
+        let found = NAMED.iter().find(|(_, oid, ..)| *oid == self.oid);
+        found.map_or("unknown", |(name, ..)| name)
+    }
+
     fn of_arrow(data_type: &DataType) -> Self {
         match data_type {
             DataType::Boolean => Self::new(BOOL, 1),
@@ -166,10 +174,11 @@ pub fn innermost(element: &Field) -> &Field {
     }
 }
 
-/// A numeric of which no digits are said is `Decimal128(38, 10)` here, and has none for the client.
+/// A numeric of which no digits are said has none for the client.
 fn numeric_modifier(precision: u8, scale: i8) -> i32 {
     match u8::try_from(scale) {
-        Ok(scale) if (precision, scale) != (38, 10) => {
+        Ok(places) if scale != PLACES && (precision, scale) != (38, 10) => {
+            let scale = places;
             ((i32::from(precision) << 16) | i32::from(scale)) + 4
         }
         _ => -1,

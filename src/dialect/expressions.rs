@@ -1,0 +1,473 @@
+//! Literals, casts and sums of a statement, written so that DataFusion gives them PostgreSQL's types:
+//! a small integer is an `int4`, `1e6` a numeric, `x::int` a call of `int4`, which rounds, and `sum`
+//! sums what does not wrap.
+//!
+//! A number stays as it is where its type says nothing, or a number and no expression is asked for:
+//! beside a comparison, in a list, as a place in the select list, as a bound of rows.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Array, ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength,
+    DataType as SqlType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName,
+    ObjectNamePart, OrderByKind, Query, Select, Statement, Subscript, TableFactor, UnaryOperator,
+    Value, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+};
+
+use super::numbers::{self, SUMMAND};
+
+/// Rewrites the expressions of a statement.
+pub fn rewrite(statement: &mut DfStatement) {
+    match statement {
+        DfStatement::Statement(statement) => rewrite_sql(statement),
+        DfStatement::Explain(explain) => rewrite(&mut explain.statement),
+        _ => {}
+    }
+}
+
+/// Rewrites the expressions of a statement.
+pub fn rewrite_sql(statement: &mut Statement) {
+    let _ = statement.visit(&mut Typing { arguments: 0 });
+}
+
+struct Typing {
+    /// How many functions that stand for tables are around: their arguments stay as they are.
+    arguments: usize,
+}
+
+impl VisitorMut for Typing {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        self.arguments += usize::from(is_call(factor));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        self.arguments -= usize::from(is_call(factor));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.arguments == 0 {
+            typed(expr);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if let GroupByExpr::Expressions(expressions, _) = &mut select.group_by {
+            expressions.iter_mut().for_each(plain);
+        }
+        if let Some(Distinct::On(expressions)) = &mut select.distinct {
+            expressions.iter_mut().for_each(plain);
+        }
+        for window in &mut select.named_window {
+            if let datafusion::sql::sqlparser::ast::NamedWindowExpr::WindowSpec(spec) =
+                &mut window.1
+            {
+                plain_window(spec);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(order) = &mut query.order_by
+            && let OrderByKind::Expressions(expressions) = &mut order.kind
+        {
+            expressions
+                .iter_mut()
+                .for_each(|order| plain(&mut order.expr));
+        }
+        if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause {
+            limit.iter_mut().for_each(plain_within);
+            offset
+                .iter_mut()
+                .for_each(|offset| plain_within(&mut offset.value));
+        }
+        if let Some(fetch) = &mut query.fetch {
+            fetch.quantity.iter_mut().for_each(plain_within);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_call(factor: &TableFactor) -> bool {
+    matches!(
+        factor,
+        TableFactor::Table { args: Some(_), .. } | TableFactor::Function { .. }
+    )
+}
+
+/// Gives one expression, whose parts are typed already, the form in which it is computed.
+fn typed(expr: &mut Expr) {
+    match expr {
+        Expr::Value(value) => {
+            if let Value::Number(digits, _) = &value.value
+                && let Some(number) = number(digits)
+            {
+                *expr = number;
+            }
+        }
+        Expr::TypedString(string) => {
+            let inner = Expr::Value(string.value.clone());
+            if let Some(cast) = cast(&inner, &string.data_type) {
+                *expr = cast;
+            }
+        }
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr: inner,
+            data_type,
+            array: false,
+            format: None,
+        } if !is_small_integer(inner, data_type) => {
+            if let Some(cast) = cast(inner, data_type) {
+                *expr = cast;
+            }
+        }
+        Expr::InList { list, .. } => list.iter_mut().for_each(plain),
+        Expr::Between { low, high, .. } => {
+            plain(low);
+            plain(high);
+        }
+        Expr::BinaryOp {
+            left,
+            op:
+                BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq,
+            right,
+        } => {
+            // Between two numbers no type is decided.
+            match (is_number(left), is_number(right)) {
+                (true, false) => plain(left),
+                (false, true) => plain(right),
+                _ => {}
+            }
+        }
+        Expr::UnaryOp { op, expr: inner } => {
+            let name = match op {
+                UnaryOperator::PGAbs => "abs",
+                UnaryOperator::PGSquareRoot => "sqrt",
+                UnaryOperator::PGCubeRoot => "cbrt",
+                _ => return,
+            };
+            *expr = call(name, vec![(**inner).clone()]);
+        }
+        Expr::Interval(interval) => plain(&mut interval.value),
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            for access in access_chain {
+                match access {
+                    AccessExpr::Subscript(Subscript::Index { index }) => plain(index),
+                    AccessExpr::Subscript(Subscript::Slice {
+                        lower_bound,
+                        upper_bound,
+                        stride,
+                    }) => {
+                        let bounds = [lower_bound, upper_bound, stride];
+                        bounds.into_iter().flatten().for_each(plain);
+                    }
+                    AccessExpr::Dot(_) => {}
+                }
+            }
+        }
+        Expr::Function(function) => {
+            typed_call(function);
+            if is_counted(function) {
+                *expr = call("int4", vec![expr.clone()]);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether it is a count or a place, which is an `int4` for PostgreSQL and wider for DataFusion.
+fn is_counted(function: &Function) -> bool {
+    const COUNTS: [&str; 7] = [
+        "array_length",
+        "array_ndims",
+        "array_position",
+        "cardinality",
+        "regexp_count",
+        "regexp_instr",
+        "strpos",
+    ];
+    let name = function.name.to_string().to_lowercase();
+    function.over.is_none() && COUNTS.contains(&name.as_str())
+}
+
+fn typed_call(function: &mut Function) {
+    if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+        plain_window(spec);
+    }
+    let [ObjectNamePart::Identifier(name)] = &function.name.0[..] else {
+        return;
+    };
+    let name = match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    };
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    match (name.as_str(), &mut list.args[..]) {
+        ("sum", [FunctionArg::Unnamed(FunctionArgExpr::Expr(summed))]) => {
+            *summed = call(SUMMAND, vec![summed.clone()]);
+        }
+        ("round" | "trunc", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(places))]) => {
+            plain_within(places);
+        }
+        _ => {}
+    }
+}
+
+/// A number in another form, where it needs one.
+fn number(digits: &str) -> Option<Expr> {
+    let digits = digits.replace('_', "");
+    if digits.contains(['e', 'E']) {
+        let value = numbers::parse(&digits)?;
+        return Some(decimal(&value));
+    }
+    if digits.contains('.') {
+        return None;
+    }
+    let value = digits.parse::<i64>();
+    match value.map(i32::try_from) {
+        Ok(Ok(_)) => Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(literal(digits)),
+            data_type: SqlType::Int(None),
+            array: false,
+            format: None,
+        }),
+        Ok(Err(_)) => None,
+        // With a point it is a decimal.
+        Err(_) => Some(literal(format!("{digits}."))),
+    }
+}
+
+fn literal(digits: String) -> Expr {
+    Expr::Value(Value::Number(digits, false).with_empty_span())
+}
+
+/// The literal of an exact number.
+fn decimal(value: &numbers::Exact) -> Expr {
+    let places = usize::try_from(value.places).unwrap_or_default();
+    let digits = value.digits.magnitude().to_string();
+    let digits = format!("{digits:0>width$}", width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    let number = literal(format!("{whole}.{fraction}"));
+    match value.digits.sign() {
+        num_bigint::Sign::Minus => Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: Box::new(number),
+        },
+        _ => number,
+    }
+}
+
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::Cast {
+            expr, data_type, ..
+        } => is_small_integer(expr, data_type),
+        Expr::UnaryOp { expr, .. } => is_number(expr),
+        _ => false,
+    }
+}
+
+/// Whether it is what [`number`] makes of a small integer.
+fn is_small_integer(inner: &Expr, data_type: &SqlType) -> bool {
+    matches!(data_type, SqlType::Int(None))
+        && matches!(inner, Expr::Value(value) if matches!(&value.value, Value::Number(digits, _) if !digits.contains('.')))
+}
+
+/// Takes the type of a small integer away again.
+fn plain(expr: &mut Expr) {
+    match expr {
+        Expr::Cast {
+            expr: inner,
+            data_type,
+            ..
+        } if is_small_integer(inner, data_type) => *expr = (**inner).clone(),
+        Expr::UnaryOp { expr, .. } => plain(expr),
+        _ => {}
+    }
+}
+
+/// The same within sums and the like, which are computed while a statement is planned.
+fn plain_within(expr: &mut Expr) {
+    match expr {
+        Expr::BinaryOp { left, right, .. } => {
+            plain_within(left);
+            plain_within(right);
+        }
+        Expr::Nested(inner) => plain_within(inner),
+        expr => plain(expr),
+    }
+}
+
+fn plain_window(spec: &mut WindowSpec) {
+    let Some(frame) = &mut spec.window_frame else {
+        return;
+    };
+    let bounds = [Some(&mut frame.start_bound), frame.end_bound.as_mut()];
+    for bound in bounds.into_iter().flatten() {
+        if let WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) =
+            bound
+        {
+            plain(rows);
+        }
+    }
+}
+
+/// A call of a function of ours.
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter();
+    Expr::Function(Function {
+        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args
+                .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+                .collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// A cast as a call, for the types whose casts are ours.
+fn cast(inner: &Expr, data_type: &SqlType) -> Option<Expr> {
+    if let SqlType::Array(
+        ArrayElemTypeDef::SquareBracket(element, None) | ArrayElemTypeDef::AngleBracket(element),
+    ) = data_type
+    {
+        return array(inner, element, data_type);
+    }
+    if matches!(inner, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+        return None;
+    }
+    let (name, modifiers) = function_of(data_type)?;
+    if let Some(text) = quoted(inner)
+        && modifiers.is_empty()
+    {
+        let integer = text.trim().parse::<i64>().ok();
+        let small = integer.filter(|value| i32::try_from(*value).is_ok());
+        match name {
+            "numeric" => {
+                if let Some(value) = numbers::parse(text.trim()) {
+                    return Some(decimal(&value));
+                }
+            }
+            "int4" if small.is_some_and(|value| value >= 0) => {
+                return number(&small?.to_string());
+            }
+            "int8" if integer.is_some_and(|value| value >= 0) => {
+                return Some(literal(integer?.to_string()));
+            }
+            _ => {}
+        }
+    }
+    let mut args = vec![inner.clone()];
+    args.extend(
+        modifiers
+            .into_iter()
+            .map(|modifier| literal(modifier.to_string())),
+    );
+    Some(call(name, args))
+}
+
+fn quoted(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
+            Value::DollarQuotedString(text) => Some(&text.value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// An array that is written as text.
+fn array(inner: &Expr, element: &SqlType, data_type: &SqlType) -> Option<Expr> {
+    let items = crate::catalog::cast::parse_array(quoted(inner)?.trim())?;
+    let elem = items.into_iter().map(|item| {
+        let value = match item {
+            Some(text) => Value::SingleQuotedString(text),
+            None => Value::Null,
+        };
+        let value = Expr::Value(value.with_empty_span());
+        match cast(&value, element) {
+            Some(cast) => cast,
+            None => Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(value),
+                data_type: element.clone(),
+                array: false,
+                format: None,
+            },
+        }
+    });
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Array(Array {
+            elem: elem.collect(),
+            named: true,
+        })),
+        data_type: data_type.clone(),
+        array: false,
+        format: None,
+    })
+}
+
+/// The function that casts to a type, and the digits or the length that the type has.
+fn function_of(data_type: &SqlType) -> Option<(&'static str, Vec<u64>)> {
+    let length = |length: &Option<CharacterLength>| match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+        _ => None,
+    };
+    let named = |name| Some((name, Vec::new()));
+    match data_type {
+        SqlType::SmallInt(_) | SqlType::Int2(_) => named("int2"),
+        SqlType::Int(_) | SqlType::Integer(_) | SqlType::Int4(_) => named("int4"),
+        SqlType::BigInt(_) | SqlType::Int8(_) => named("int8"),
+        SqlType::Real | SqlType::Float4 => named("float4"),
+        SqlType::Float(ExactNumberInfo::Precision(1..=24)) => named("float4"),
+        SqlType::Float8 | SqlType::DoublePrecision | SqlType::Double(_) | SqlType::Float(_) => {
+            named("float8")
+        }
+        SqlType::Numeric(digits) | SqlType::Decimal(digits) | SqlType::Dec(digits) => {
+            let modifiers = match digits {
+                ExactNumberInfo::None => Vec::new(),
+                ExactNumberInfo::Precision(digits) => vec![*digits, 0],
+                ExactNumberInfo::PrecisionAndScale(digits, places) => {
+                    vec![*digits, u64::try_from(*places).ok()?]
+                }
+            };
+            Some(("numeric", modifiers))
+        }
+        SqlType::Bool | SqlType::Boolean => named("bool"),
+        SqlType::Text => named("text"),
+        SqlType::Varchar(size) | SqlType::CharacterVarying(size) | SqlType::CharVarying(size) => {
+            Some(("varchar", length(size).into_iter().collect()))
+        }
+        SqlType::Char(size) | SqlType::Character(size) => {
+            Some(("bpchar", vec![length(size).unwrap_or(1)]))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,34 @@
+//! Numbers as PostgreSQL computes them: exact, never cut, never wrapping.
+
+mod aggregates;
+mod arithmetic;
+mod columns;
+mod conversions;
+mod exact;
+mod functions;
+mod moments;
+pub mod operators;
+mod quotient;
+pub mod types;
+
+use std::sync::Arc;
+
+use datafusion::execution::FunctionRegistry;
+
+use crate::error::Result;
+
+pub use conversions::{parse, truth};
+pub use exact::Exact;
+pub use functions::SUMMAND;
+
+/// Registers functions, aggregates and operators for statements.
+pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in conversions::all().into_iter().chain(functions::all()) {
+        registry.register_udf(Arc::new(function))?;
+    }
+    for aggregate in aggregates::all() {
+        registry.register_udaf(Arc::new(aggregate))?;
+    }
+    registry.register_expr_planner(Arc::new(operators::Operators::default()))?;
+    Ok(())
+}
