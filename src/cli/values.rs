@@ -16,6 +16,7 @@ use hindsight::Result;
 use hindsight::calendar::date_of_day;
 use hindsight::catalog::time::interval_text;
 use hindsight::catalog::value::Interval;
+use hindsight::dialect::output::numeric::wide_text;
 
 /// For whom a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub fn write_value(out: &mut String, column: &dyn Array, row: usize, form: Form)
         DataType::Decimal128(_, scale) => {
             decimal(out, native::<Decimal128Type>(column, row), *scale);
         }
-        DataType::Decimal256(_, _) => {
-            out.push_str(&column.as_primitive::<Decimal256Type>().value_as_string(row));
+        DataType::Decimal256(_, scale) => {
+            out.push_str(&wide_text(native::<Decimal256Type>(column, row), *scale));
         }
         DataType::Utf8 => text(out, column.as_string::<i32>().value(row), form),
         DataType::LargeUtf8 => text(out, column.as_string::<i64>().value(row), form),

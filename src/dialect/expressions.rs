@@ -154,6 +154,12 @@ fn typed(expr: &mut Expr) {
         }
         Expr::UnaryOp { op, expr: inner } => {
             let name = match op {
+                UnaryOperator::Minus => {
+                    if let Some(least) = least(inner) {
+                        *expr = least;
+                    }
+                    return;
+                }
                 UnaryOperator::PGAbs => "abs",
                 UnaryOperator::PGSquareRoot => "sqrt",
                 UnaryOperator::PGCubeRoot => "cbrt",
@@ -255,6 +261,31 @@ fn number(digits: &str) -> Option<Expr> {
 
 fn literal(digits: String) -> Expr {
     Expr::Value(Value::Number(digits, false).with_empty_span())
+}
+
+/// The least integers, whose digits alone are of a wider type.
+fn least(inner: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = inner else {
+        return None;
+    };
+    let Value::Number(digits, _) = &value.value else {
+        return None;
+    };
+    let negative = |digits: &str| Expr::UnaryOp {
+        op: UnaryOperator::Minus,
+        expr: Box::new(literal(digits.to_owned())),
+    };
+    match digits.as_str() {
+        "2147483648" => Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(negative(digits)),
+            data_type: SqlType::Int(None),
+            array: false,
+            format: None,
+        }),
+        "9223372036854775808." => Some(negative("9223372036854775808")),
+        _ => None,
+    }
 }
 
 /// The literal of an exact number.
@@ -360,6 +391,11 @@ fn cast(inner: &Expr, data_type: &SqlType) -> Option<Expr> {
     }
     if matches!(inner, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
         return None;
+    }
+    if matches!(data_type, SqlType::Bytea) {
+        let bytes = crate::catalog::cast::bytes(quoted(inner)?)?;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        return Some(Expr::Value(Value::HexStringLiteral(hex).with_empty_span()));
     }
     let (name, modifiers) = function_of(data_type)?;
     if let Some(text) = quoted(inner)

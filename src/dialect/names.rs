@@ -212,10 +212,6 @@ fn name_of(expr: &Expr) -> Option<(String, bool)> {
         },
         Expr::TypedString(typed) => weak(&type_name(&typed.data_type)),
         Expr::Interval(_) => weak("interval"),
-        Expr::Value(value) => match value.value {
-            Value::Boolean(_) => weak("bool"),
-            _ => None,
-        },
         Expr::Nested(expr) | Expr::Collate { expr, .. } => name_of(expr),
         Expr::Case { else_result, .. } => match else_result.as_deref().and_then(name_of) {
             Some((name, true)) => Some((name, true)),
@@ -322,7 +318,7 @@ mod tests {
             ("x::TEXT", "x"),
             ("CASE WHEN true THEN 1 END", "case"),
             ("'x'::INT", "int4"),
-            ("true", "bool"),
+            ("true", "?column?"),
             ("a[1]", "a"),
             ("(SELECT max(a) FROM t)", "max"),
             ("EXISTS (SELECT 1)", "exists"),

@@ -19,6 +19,7 @@ mod cli_state;
 mod connections;
 mod crash;
 mod dataset;
+mod dialect;
 mod engine;
 mod engine_golden;
 mod files;

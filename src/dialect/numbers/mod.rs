@@ -9,6 +9,7 @@ mod functions;
 mod moments;
 pub mod operators;
 mod quotient;
+mod regression;
 pub mod types;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in conversions::all().into_iter().chain(functions::all()) {
         registry.register_udf(Arc::new(function))?;
     }
-    for aggregate in aggregates::all() {
+    for aggregate in aggregates::all().into_iter().chain(regression::all()) {
         registry.register_udaf(Arc::new(aggregate))?;
     }
     registry.register_expr_planner(Arc::new(operators::Operators::default()))?;

@@ -135,6 +135,14 @@ impl ExprPlanner for Operators {
                 };
                 original(op, left, right)
             }
+            BinaryOperator::And | BinaryOperator::Or => {
+                let read = |expr: Expr, side: Side| match side {
+                    Side::Quoted(text) => truth(&text),
+                    _ => Ok(expr),
+                };
+                let (left, right) = (read(left, sides.0)?, read(right, sides.1)?);
+                original(op, left, right)
+            }
             BinaryOperator::Eq
             | BinaryOperator::NotEq
             | BinaryOperator::Lt

@@ -1,6 +1,10 @@
 //! Decimals as PostgreSQL sends them, with all their digits.
 
 use bytes::{BufMut, BytesMut};
+use datafusion::arrow::datatypes::i256;
+
+use crate::dialect::numbers::Exact;
+use crate::dialect::numbers::types::PLACES;
 
 /// Writes a number of so many decimal places as text. `digits` is its mantissa, with a sign.
 pub fn text(digits: &str, scale: i8, out: &mut BytesMut) {
@@ -28,6 +32,18 @@ pub fn text(digits: &str, scale: i8, out: &mut BytesMut) {
             out.put_slice(digits.as_bytes());
         }
     }
+}
+
+/// A wide decimal as PostgreSQL shows it: one of open places without the zeros that fill them.
+pub fn wide_text(value: i256, scale: i8) -> String {
+    let value = match scale {
+        PLACES => Exact::of_i256(value, scale).opened(),
+        scale => Exact::of_i256(value, scale),
+    };
+    let mut out = BytesMut::new();
+    let places = i8::try_from(value.places).unwrap_or(scale);
+    text(&value.digits.to_string(), places, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Writes a number of so many decimal places in groups of four digits.

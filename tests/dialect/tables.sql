@@ -1,0 +1,2 @@
+create temp table fills (id int, token text, price numeric(30,18), amount numeric(12,3), pnl numeric(20,9), score float8, ratio real, lots bigint, steps smallint, won boolean)
+insert into fills values (1, 'SOL', 0.000000001234567890, 1500.250, 0.125000000, 0.1, 0.5, 7, 3, true), (2, 'BONK', 0.000023450000000000, 0.001, -1.242823974, 2.5, 1.1, 9000000000, -2, false), (3, 'SOL', 12.5, 99.999, 0, 1e20, 3, 0, 1, null), (4, 'WIF', 3.000000000000000001, 42, 7.000000001, -0.75, 0.1, -13, 5, true), (5, 'BONK', 0.000023460000000000, null, null, null, null, 2147483648, 0, false)
