@@ -20,7 +20,7 @@
 //! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
 //! | [`ingest`] | input files and databases → checked rows → a new dataset generation; the synthetic history |
 //! | [`dataset`] | generations on disk: open, map, write, fingerprint |
-//! | [`dialect`] | what makes DataFusion compute as PostgreSQL does |
+//! | [`dialect`] | what makes DataFusion compute as PostgreSQL does: functions, numbers, names, forms of queries |
 //! | [`tables`] | the data tables over the memory of a dataset |
 //! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
 //! | [`functions`] | table functions with named arguments, and the parameter relation |
@@ -46,6 +46,7 @@
 //! | `queries/` | the pipeline as an analyst reads it |
 //! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |
 //! | `tests/sql` | the specification of every function and error, in-process and over the wire |
+//! | `tests/dialect` | statements that give what a real PostgreSQL gives, and by name where they do not |
 //! | `tests/clients` | real clients against a server |
 //! | `benches/` | what it costs, beside a plain loop; how to read it |
 //!
