@@ -329,7 +329,7 @@ impl From<DataFusionError> for Error {
                 },
                 DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
                     Ok(error) => error,
-                    Err(shared) => return Self::from_shared(&shared),
+                    Err(shared) => return Self::from_shared(shared),
                 },
                 error => return Self::Statement(error),
             };
@@ -339,59 +339,53 @@ impl From<DataFusionError> for Error {
 
 impl Error {
     /// An error that several readers of one stream hold: its facts are copied.
-    fn from_shared(shared: &DataFusionError) -> Self {
-        if let DataFusionError::External(error) = shared.find_root() {
-            if let Some(error) = error.downcast_ref::<ArgumentError>() {
-                return Self::Parameter {
-                    parameter: error.argument.clone(),
-                    expected: error.expected.clone(),
-                    found: error.found.clone(),
-                };
-            }
-            match error.downcast_ref::<Self>() {
-                Some(Self::Parameter {
-                    parameter,
-                    expected,
-                    found,
-                }) => {
-                    return Self::Parameter {
-                        parameter: parameter.clone(),
-                        expected: expected.clone(),
-                        found: found.clone(),
-                    };
-                }
-                Some(Self::Session {
-                    state,
-                    message,
-                    hint,
-                }) => {
-                    return Self::Session {
-                        state,
-                        message: message.clone(),
-                        hint: hint.clone(),
-                    };
-                }
-                Some(Self::Workspace { path, problem }) => {
-                    return Self::Workspace {
-                        path: path.clone(),
-                        problem: problem.clone(),
-                    };
-                }
-                Some(Self::Database {
-                    database,
-                    problem,
-                    hint,
-                }) => {
-                    return Self::Database {
-                        database: database.clone(),
-                        problem: problem.clone(),
-                        hint: hint.clone(),
-                    };
-                }
-                _ => {}
-            }
+    fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
+        let root = match shared.find_root() {
+            DataFusionError::External(error) => error,
+            DataFusionError::ArrowError(error, _) => match error.as_ref() {
+                ArrowError::ExternalError(error) => error,
+                _ => return Self::Statement(DataFusionError::Shared(shared)),
+            },
+            _ => return Self::Statement(DataFusionError::Shared(shared)),
+        };
+        if let Some(error) = root.downcast_ref::<ArgumentError>() {
+            return Self::Parameter {
+                parameter: error.argument.clone(),
+                expected: error.expected.clone(),
+                found: error.found.clone(),
+            };
         }
-        Self::Statement(DataFusionError::Execution(statement_message(shared)))
+        match root.downcast_ref::<Self>() {
+            Some(error) => error.copied(),
+            None => Self::Statement(DataFusionError::Shared(shared)),
+        }
+    }
+
+    /// The same error once more: what a client is told of it, and its exit code.
+    fn copied(&self) -> Self {
+        match self {
+            Self::Cancelled => Self::Cancelled,
+            Self::Usage(problem) => Self::Usage(problem.clone()),
+            Self::Workspace { path, problem } => Self::Workspace {
+                path: path.clone(),
+                problem: problem.clone(),
+            },
+            Self::Database {
+                database,
+                problem,
+                hint,
+            } => Self::Database {
+                database: database.clone(),
+                problem: problem.clone(),
+                hint: hint.clone(),
+            },
+            Self::Located { error, position } => error.copied().at(*position),
+            error => Self::Session {
+                state: error.sqlstate(),
+                message: error.to_string(),
+                hint: error.hint(),
+            },
+        }
     }
 }
 

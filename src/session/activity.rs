@@ -100,6 +100,28 @@ impl Activity {
             .collect()
     }
 
+    /// Every session as a user may see it: what others do only where `sees_all`.
+    pub fn sessions_for(&self, user: &str, sees_all: bool) -> Vec<SessionInfo> {
+        let mut sessions = self.sessions();
+        for session in &mut sessions {
+            if !sees_all && session.user != user {
+                *session = SessionInfo {
+                    pid: session.pid,
+                    user: std::mem::take(&mut session.user),
+                    application: String::new(),
+                    client_address: None,
+                    client_port: None,
+                    started: session.started,
+                    query_started: None,
+                    state: String::new(),
+                    query: "<insufficient privilege>".into(),
+                    is_encrypted: session.is_encrypted,
+                };
+            }
+        }
+        sessions
+    }
+
     /// Where a session's notifications go.
     pub fn deliver_to(&self, pid: i32, listener: UnboundedSender<Notification>) {
         if let Some(entry) = self.known().sessions.get_mut(&pid) {

@@ -267,7 +267,7 @@ impl Session {
             tables,
             functions: Arc::clone(self.served().functions()),
             roles,
-            sessions: activity.sessions(),
+            sessions: activity.sessions_for(self.user(), self.role() >= Role::Operator),
             settings: &settings,
             started: activity.started,
             now: now(),
