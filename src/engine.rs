@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
+use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
 use crate::functions::procedures::PROCEDURES;
@@ -332,6 +334,13 @@ fn settings(config: SessionConfig) -> SessionConfig {
         .set_str("datafusion.sql_parser.dialect", "PostgreSQL")
 }
 
+/// What makes plans of statements such as DataFusion executes.
+fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(Decorrelate::default()));
+    rules
+}
+
 /// A context with the tables and functions of a dataset.
 fn context(
     dataset: &Dataset,
@@ -344,6 +353,7 @@ fn context(
         .with_expr_planners(functions::planners())
         .with_default_features()
         .with_query_planner(Arc::new(HindsightQueryPlanner))
+        .with_analyzer_rules(analyzer_rules())
         .with_analyzer_rule(Arc::new(ZonedCasts))
         .with_type_planner(Arc::new(Types))
         .with_physical_optimizer_rule(Arc::new(GiveWay))

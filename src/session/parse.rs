@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 
 use super::command::{self, Command, Direction};
 use super::words::Words;
+use crate::dialect::queries::tokens;
 use crate::error::{Error, Result};
 
 /// How deep parentheses, subqueries and the like may be nested.
@@ -116,7 +117,7 @@ pub(super) fn one(tokens: &[TokenWithSpan]) -> Result<Request> {
 
 /// What DataFusion's parser makes of it.
 fn sql(tokens: Vec<TokenWithSpan>) -> Result<Request> {
-    let mut statements = DFParserBuilder::new(tokens)
+    let mut statements = DFParserBuilder::new(tokens::rewrite(tokens)?)
         .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_LIMIT)
         .build()?

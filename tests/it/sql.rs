@@ -44,7 +44,7 @@ sql_files! {
     }
     scoring { position_size rescore }
     state { runs scenarios settings transactions }
-    statements { allowed escapes prepared }
+    statements { allowed escapes prepared queries }
     table_functions {
         backtest backtest_by_queries compare_trades equity_curve simulate_trades
     }

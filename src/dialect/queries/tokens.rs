@@ -1,0 +1,65 @@
+//! Forms that the parser does not read, written as those that it does, before it sees them.
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::unsupported;
+use crate::error::Result;
+
+/// Rewrites the tokens of one statement, none of them blank:
+///
+/// - `BETWEEN SYMMETRIC a` marks `a` with an operator that PostgreSQL has no more;
+/// - `ORDER BY a USING >` is `a DESC`;
+/// - `EXCLUDE NO OTHERS` in a window frame is what holds without it, other exclusions are refused.
+pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
+    let is_known = |token: &TokenWithSpan| {
+        matches!(&token.token, Token::Word(word) if word.quote_style.is_none()
+            && (matches!(word.keyword, Keyword::USING | Keyword::EXCLUDE)
+                || word.value.eq_ignore_ascii_case("symmetric")))
+    };
+    if !tokens.iter().any(is_known) {
+        return Ok(tokens);
+    }
+    let mut rewritten: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((token, behind)) = rest.split_first() {
+        rest = behind;
+        let after = |position: usize| rest.get(position).map(|token| &token.token);
+        if is(&token.token, "symmetric")
+            && rewritten
+                .last()
+                .is_some_and(|before| is(&before.token, "between"))
+        {
+            rewritten.push(TokenWithSpan::new(Token::DoubleExclamationMark, token.span));
+        } else if is(&token.token, "using") && matches!(after(0), Some(Token::Lt | Token::Gt)) {
+            let order = match after(0) {
+                Some(Token::Lt) => "ASC",
+                _ => "DESC",
+            };
+            rewritten.push(TokenWithSpan::new(Token::make_keyword(order), token.span));
+            rest = rest.get(1..).unwrap_or_default();
+        } else if is(&token.token, "exclude") {
+            let follows = |words: &[&str]| {
+                let mut words = words.iter().enumerate();
+                words.all(|(position, word)| after(position).is_some_and(|token| is(token, word)))
+            };
+            if follows(&["no", "others"]) {
+                rest = rest.get(2..).unwrap_or_default();
+            } else if follows(&["current", "row"]) || follows(&["group"]) || follows(&["ties"]) {
+                let hint =
+                    "take the row's own value off the aggregate, or join the rows themselves";
+                return Err(unsupported("EXCLUDE in a window frame", hint));
+            } else {
+                rewritten.push(token.clone());
+            }
+        } else {
+            rewritten.push(token.clone());
+        }
+    }
+    Ok(rewritten)
+}
+
+fn is(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(known)
+        if known.quote_style.is_none() && known.value.eq_ignore_ascii_case(word))
+}
