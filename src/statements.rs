@@ -1,15 +1,18 @@
 //! What statements may do: read the data tables, and make what lasts for the session.
 
+mod procedures;
+
 use std::ops::ControlFlow;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, FromTable, ObjectName, ObjectType, Query,
-    Statement as SqlStatement, TableFactor, TableObject, TableWithJoins, Value,
-    visit_expressions_mut, visit_statements,
+    CastKind, CreateTableLikeKind, DataType as SqlType, Expr, FromTable, ObjectName, ObjectType,
+    OnCommit, Query, SelectInto, SetExpr, Statement as SqlStatement, TableFactor, TableObject,
+    TableWithJoins, Value, visit_expressions_mut, visit_statements,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -42,11 +45,15 @@ const DECIMAL_EXPONENT_MAX: i64 = 36;
 
 /// Refuses what no plan shows any more, and brings what DataFusion does not plan into a form that it
 /// does: every table made here lasts as long as the session, so that `TEMP` is taken away. Returns
-/// what a write to scenarios shall return.
+/// what a write shall return.
 pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
-    let is_write = is_scenario_write(statement);
-    let Statement::Statement(statement) = statement else {
-        return Ok(None);
+    let statement = match statement {
+        Statement::Statement(statement) => statement,
+        Statement::Explain(explain) => {
+            procedures::check_explained(explain)?;
+            return Ok(None);
+        }
+        _ => return Ok(None),
     };
     let returning = match &mut **statement {
         SqlStatement::Insert(insert) => Some(&mut insert.returning),
@@ -54,11 +61,14 @@ pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
         SqlStatement::Delete(delete) => Some(&mut delete.returning),
         _ => None,
     };
-    let returned = returning.filter(|_| is_write).and_then(Option::take);
+    let returned = returning.and_then(Option::take);
     let returned = returned.map(|items| {
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
         items.join(", ")
     });
+    take_into(statement)?;
+    take_like(statement)?;
+    take_truncate(statement)?;
     form(statement)?;
     take_large_numbers(statement)?;
     if let SqlStatement::Call(call) = &**statement {
@@ -68,7 +78,83 @@ pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
             **statement = select;
         }
     }
+    procedures::check(statement)?;
     Ok(returned)
+}
+
+/// Makes `CREATE TEMP TABLE … AS` of `CREATE TEMP TABLE … (LIKE …)`.
+fn take_like(statement: &mut SqlStatement) -> Result<()> {
+    let SqlStatement::CreateTable(table) = statement else {
+        return Ok(());
+    };
+    let Some(CreateTableLikeKind::Parenthesized(like) | CreateTableLikeKind::Plain(like)) =
+        table.like.take()
+    else {
+        return Ok(());
+    };
+    let select = format!("select * from {} where false", like.name);
+    let mut parsed = Parser::parse_sql(&PostgreSqlDialect {}, &select);
+    if let Ok(statements) = &mut parsed
+        && let Some(SqlStatement::Query(query)) = statements.pop()
+    {
+        table.query = Some(query);
+    }
+    parsed
+        .map(|_| ())
+        .map_err(|error| DataFusionError::from(error).into())
+}
+
+/// Makes a `DELETE` of every row of a `TRUNCATE`.
+fn take_truncate(statement: &mut SqlStatement) -> Result<()> {
+    let SqlStatement::Truncate(truncate) = statement else {
+        return Ok(());
+    };
+    let [target] = truncate.table_names.as_slice() else {
+        return Err(Error::session_hint(
+            "0A000",
+            "TRUNCATE of several tables is not supported",
+            "truncate one after the other",
+        ));
+    };
+    let name = target.name.to_string();
+    replaceable("TRUNCATE of", name.rsplit('.').next().unwrap_or(&name))?;
+    let delete = format!("delete from {}", target.name);
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &delete);
+    if let Some(delete) = parsed.map_err(DataFusionError::from)?.pop() {
+        *statement = delete;
+    }
+    Ok(())
+}
+
+/// Makes `CREATE TEMP TABLE … AS` of `SELECT … INTO TEMP`.
+fn take_into(statement: &mut SqlStatement) -> Result<()> {
+    let SqlStatement::Query(query) = statement else {
+        return Ok(());
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Ok(());
+    };
+    let Some(SelectInto {
+        temporary,
+        unlogged: _,
+        table: _,
+        name,
+    }) = select.into.take()
+    else {
+        return Ok(());
+    };
+    if !temporary {
+        return Err(Error::NotAllowed(
+            "SELECT INTO is not allowed, since nothing made in SQL outlasts the session; SELECT \
+             INTO TEMP is"
+                .into(),
+        ));
+    }
+    let table = CreateTableBuilder::new(name)
+        .temporary(true)
+        .query(Some(query.clone()));
+    *statement = SqlStatement::CreateTable(table.build());
+    Ok(())
 }
 
 fn form(statement: &mut SqlStatement) -> Result<()> {
@@ -77,7 +163,16 @@ fn form(statement: &mut SqlStatement) -> Result<()> {
         SqlStatement::CreateView(view) if !view.temporary => Err(not_lasting("VIEW")),
         SqlStatement::CreateTable(table) => {
             table.temporary = false;
-            Ok(())
+            table.global = None;
+            match table.on_commit.take() {
+                // What holds without it.
+                None | Some(OnCommit::PreserveRows) => Ok(()),
+                Some(OnCommit::DeleteRows | OnCommit::Drop) => Err(Error::session_hint(
+                    "0A000",
+                    "ON COMMIT DELETE ROWS or DROP is not supported",
+                    "a temporary table lasts until the session ends; DROP TABLE takes it away",
+                )),
+            }
         }
         SqlStatement::CreateView(view) => {
             view.temporary = false;

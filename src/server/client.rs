@@ -129,6 +129,8 @@ impl Client {
 
     /// The next message. A server that stops says so to a client that waits for nothing.
     async fn next(&mut self) -> Result<(u8, Bytes), Broken> {
+        let idle = self.idle_limit();
+        let since = tokio::time::Instant::now();
         loop {
             if let Some(message) = self.channel.next_ready()? {
                 return Ok(message);
@@ -141,12 +143,40 @@ impl Client {
                     return Err(Error::session("57P01", message).into());
                 }
                 read = self.channel.read() => read?,
+                error = async {
+                    match &idle {
+                        Some((limit, state, message)) => {
+                            tokio::time::sleep_until(since + *limit).await;
+                            Error::session(state, *message)
+                        }
+                        None => std::future::pending().await,
+                    }
+                }, if is_idle => return Err(error.into()),
                 Some(notification) = self.notifications.recv(), if is_idle => {
                     self.tell(notification);
                     self.channel.flush().await?;
                 }
             }
         }
+    }
+
+    /// How long the client may say nothing, and what it is told when it has been too long.
+    fn idle_limit(&self) -> Option<(Duration, &'static str, &'static str)> {
+        let (setting, state, message) = match self.session.transaction_status() {
+            Standing::Idle => (
+                "idle_session_timeout",
+                "57P05",
+                "terminating connection due to idle-session timeout",
+            ),
+            Standing::Open | Standing::Failed => (
+                "idle_in_transaction_session_timeout",
+                "25P03",
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        let limit = milliseconds(&self.session.show(setting).ok()?)?;
+        let limit = (limit > 0).then(|| Duration::from_millis(limit));
+        Some((limit?, state, message))
     }
 
     fn tell(&mut self, notification: Notification) {

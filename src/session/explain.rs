@@ -7,6 +7,8 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 
@@ -16,8 +18,33 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![column]))
 }
 
-/// The lines of the plans that DataFusion explains; each plan below its name, where there are several.
-pub async fn lines(rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+/// How many rows a plan is taken for where nothing is known of it.
+const ROWS_UNKNOWN: usize = 1_000;
+/// How many bytes a value is taken for whose type does not say it.
+const WIDTH_UNKNOWN: usize = 32;
+
+/// What a plan costs, in the form that other PostgreSQL servers read off the first line.
+pub fn cost(plan: &dyn ExecutionPlan) -> String {
+    let statistics = StatisticsContext::new().compute(plan, &StatisticsArgs::new());
+    let statistics = statistics.ok();
+    let rows = statistics.and_then(|known| known.num_rows.get_value().copied());
+    let rows = rows.unwrap_or(ROWS_UNKNOWN);
+    let schema = plan.schema();
+    let widths = schema.fields().iter().map(|field| {
+        let width = field.data_type().primitive_width();
+        width.unwrap_or(WIDTH_UNKNOWN)
+    });
+    let width: usize = widths.sum();
+    let total = rows as f64 / 100.0;
+    format!("  (cost=0.00..{total:.2} rows={rows} width={width})")
+}
+
+/// The lines of the plans that DataFusion explains; each plan below its name, where there are several,
+/// and behind the first line what it costs.
+pub async fn lines(
+    rows: SendableRecordBatchStream,
+    cost: &str,
+) -> Result<SendableRecordBatchStream> {
     let batches: Vec<RecordBatch> = rows.try_collect().await?;
     let mut plans: Vec<(String, String)> = Vec::new();
     for batch in &batches {
@@ -42,6 +69,9 @@ pub async fn lines(rows: SendableRecordBatchStream) -> Result<SendableRecordBatc
                 .lines()
                 .map(|line| format!("{indent}{line}")),
         );
+    }
+    if let Some(first) = lines.first_mut() {
+        first.push_str(cost);
     }
     let batch = RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(lines))])?;
     let rows = stream::iter([Ok(batch)]);

@@ -18,6 +18,7 @@ mod parse;
 mod perform;
 mod placeholders;
 mod plan;
+mod returning;
 mod settings;
 mod tables;
 pub mod transaction;
@@ -120,6 +121,8 @@ pub struct Prepared {
 enum Work {
     Nothing,
     Plan(Box<LogicalPlan>),
+    /// A write to a temporary table, and the query of what it returns.
+    Returning(Box<LogicalPlan>, Box<LogicalPlan>),
     /// A query of the PostgreSQL catalog.
     Catalog(Box<datafusion::sql::sqlparser::ast::Statement>),
     Command(Box<Command>),
@@ -242,7 +245,7 @@ impl Session {
     /// Sets what the session begins with, and returns to on `RESET`: from the login.
     pub fn begin_with(&self, name: &str, value: &str) -> Result<()> {
         self.settings().set_initial(name, value)?;
-        self.apply_zone()
+        self.put_in_force()
     }
 
     /// Whether a transaction is open, and whether it has failed.
@@ -348,7 +351,14 @@ impl Session {
             *state = fresh;
         }
         self.apply_zone()?;
-        // Views are planned over the tables of a generation.
+        self.plan_views().await?;
+        Ok(generation)
+    }
+}
+
+impl Session {
+    /// Plans the session's own views again: over the tables of a generation, and over each other.
+    pub(crate) async fn plan_views(&self) -> Result<()> {
         for (name, definition) in self.tables.views() {
             let dropped = format!("drop view if exists \"{}\"", name.replace('"', "\"\""));
             for sql in [dropped, definition] {
@@ -357,7 +367,7 @@ impl Session {
                 self.context.execute_logical_plan(plan).await?;
             }
         }
-        Ok(generation)
+        Ok(())
     }
 }
 

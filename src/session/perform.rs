@@ -187,7 +187,7 @@ impl Session {
             }
             Command::Reset(None) => {
                 self.settings().reset_all();
-                self.apply_zone()?;
+                self.put_in_force()?;
                 done
             }
             Command::Discard(what) => {
@@ -405,8 +405,10 @@ impl Session {
             return self.set_engine(name, value);
         }
         self.settings().set(name, value, is_local)?;
-        if name == "timezone" {
-            self.apply_zone()?;
+        self.put_in_force()?;
+        if name == "transaction_read_only" {
+            let is_read_only = self.settings().show(name)? == "on";
+            self.client.transaction.set_read_only(is_read_only);
         }
         Ok(())
     }
@@ -455,6 +457,13 @@ impl Session {
         }
     }
 
+    /// Has the session do what its settings say: the time zone, and whether statements only read.
+    pub(super) fn put_in_force(&self) -> Result<()> {
+        let is_read_only = self.settings().show("default_transaction_read_only")? == "on";
+        self.client.transaction.set_read_only_alone(is_read_only);
+        self.apply_zone()
+    }
+
     /// Has functions know the settings of the session, its time zone first of all.
     pub(super) fn apply_zone(&self) -> Result<()> {
         let settings = self.settings();
@@ -485,6 +494,10 @@ impl Session {
         let switch = |is_on: bool| Some(if is_on { "on" } else { "off" });
         if let Some(read_only) = modes.read_only {
             settings.set(&format!("{prefix}_read_only"), switch(read_only), is_local)?;
+            match is_local {
+                true => self.client.transaction.set_read_only(read_only),
+                false => self.client.transaction.set_read_only_alone(read_only),
+            }
         }
         if let Some(deferrable) = modes.deferrable {
             settings.set(
@@ -509,7 +522,7 @@ impl Session {
             lock(&self.named).clear();
             self.activity().unlisten(self.pid, None);
             self.settings().reset_all();
-            self.apply_zone()?;
+            self.put_in_force()?;
         }
         Ok(())
     }
@@ -520,14 +533,18 @@ impl Session {
             Transaction::Savepoint(name) => {
                 transaction::save(&self.client, name)?;
                 self.tables.save(Some(name));
+                self.settings().save(name);
             }
             Transaction::Release(name) => {
                 transaction::release(&self.client, name)?;
                 self.tables.release(name);
+                self.settings().release(name);
             }
             Transaction::RollbackTo(name) => {
                 transaction::return_to(&self.client, name)?;
                 self.tables.return_to(name);
+                self.settings().return_to(name);
+                self.put_in_force()?;
             }
             Transaction::Begin { modes, .. } => self.begin(modes)?,
             Transaction::Commit { chain } | Transaction::Rollback { chain } => {
@@ -542,7 +559,7 @@ impl Session {
                 }
                 self.settings().end(is_kept);
                 self.tables.end(is_kept);
-                self.apply_zone()?;
+                self.put_in_force()?;
                 lock(&self.cursors).retain(|_, cursor| {
                     is_kept
                         && cursor

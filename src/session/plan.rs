@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
@@ -17,7 +18,7 @@ use super::tables::SessionTables;
 use super::transaction::TransactionStatus;
 use super::{
     ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
-    placeholders, tables,
+    placeholders, returning as written, tables,
 };
 use crate::dialect::functions::syntax;
 use crate::dialect::{names, queries};
@@ -65,10 +66,16 @@ impl Session {
         if let Some((statement, described)) = self.describe(&sql, &prepared.given).await? {
             return Ok(Self::described(prepared, statement, described));
         }
+        // What is refused of a statement, the catalog would drop.
+        let is_plain = || match &sql {
+            DfStatement::Statement(statement) => queries::is_plain(&self.served().state, statement),
+            _ => true,
+        };
         let planned = self.plan_on_engine(prepared.clone(), sql.clone()).await;
         // A function or a type that only the catalog has, of nothing that is stored.
         if let Err(error) = &planned
             && matches!(error.sqlstate(), "0A000" | "42883")
+            && is_plain()
             && let Some((statement, described)) =
                 self.describe_constant(&sql, &prepared.given).await
         {
@@ -81,10 +88,13 @@ impl Session {
     async fn plan_on_engine(&self, prepared: Prepared, mut sql: DfStatement) -> Result<Prepared> {
         let is_call = matches!(&sql, DfStatement::Statement(statement)
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
+        let is_truncate = matches!(&sql, DfStatement::Statement(statement)
+            if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Truncate(_)));
         let returned = statements::prepare(&mut sql)?;
         let writes_scenarios = statements::is_scenario_write(&sql);
         names::rewrite(&mut sql);
         queries::rewrite(&mut sql)?;
+        queries::names::resolve(&self.context.state(), &mut sql).await?;
         syntax::rewrite(&mut sql)?;
         let state = self.context.state();
         let planning = placeholders::plan(&state, sql, &prepared.given);
@@ -93,7 +103,22 @@ impl Session {
             false => planning.await?,
         };
         statements::check(&plan)?;
-        let verb = if is_call { "CALL" } else { verb(&plan) };
+        self.check_readers(&plan)?;
+        let verb = match (is_call, is_truncate) {
+            (true, _) => "CALL",
+            (_, true) => "TRUNCATE TABLE",
+            _ => verb(&plan),
+        };
+        if let (Some(items), false) = (&returned, writes_scenarios) {
+            let rows = written::plan(&state, items, &plan).await?;
+            return Ok(Prepared {
+                verb,
+                schema: Some(Arc::new(rows.schema().as_arrow().clone())),
+                work: Work::Returning(Box::new(plan), Box::new(rows)),
+                parameters,
+                ..prepared
+            });
+        }
         let plan = plan_writes(plan)?;
         let plan = match returned {
             None => plan,
@@ -125,6 +150,37 @@ impl Session {
         })
     }
 
+    /// What the plan costs that is explained as a text.
+    async fn cost(&self, plan: &LogicalPlan) -> String {
+        let explained = match plan {
+            LogicalPlan::Explain(explain)
+                if matches!(explain.explain_format, ExplainFormat::Indent) =>
+            {
+                &explain.plan
+            }
+            _ => return String::new(),
+        };
+        let planned = self.context.state().create_physical_plan(explained).await;
+        planned.map_or_else(|_| String::new(), |plan| explain::cost(plan.as_ref()))
+    }
+
+    /// Refuses to drop what a view of the session reads.
+    fn check_readers(&self, plan: &LogicalPlan) -> Result<()> {
+        let (kind, name) = match plan {
+            LogicalPlan::Ddl(DdlStatement::DropTable(table)) => ("table", table.name.table()),
+            LogicalPlan::Ddl(DdlStatement::DropView(view)) => ("view", view.name.table()),
+            _ => return Ok(()),
+        };
+        match self.tables.reader_of(name) {
+            None => Ok(()),
+            Some(view) => Err(Error::session_hint(
+                "2BP01",
+                format!("cannot drop {kind} {name} because view {view} depends on it"),
+                format!("drop view {view} first"),
+            )),
+        }
+    }
+
     /// Does what a prepared statement says.
     pub(super) async fn perform(
         &self,
@@ -154,6 +210,9 @@ impl Session {
                 verb: prepared.verb,
             }),
             Work::Plan(plan) => self.execute_plan(prepared, (**plan).clone(), values).await,
+            Work::Returning(write, rows) => {
+                self.write_returning(prepared, (write, rows), values).await
+            }
             Work::Catalog(statement) => self.ask_catalog(statement, values).await,
             Work::Command(command) => self.obey(prepared, command).await,
             Work::Inner(inner, None) => Box::pin(self.perform(inner, values)).await,
@@ -163,6 +222,29 @@ impl Session {
                 Box::pin(self.perform(named, values)).await
             }
         }
+    }
+
+    /// Returns rows as they are written or deleted, and then writes or deletes them.
+    async fn write_returning(
+        &self,
+        prepared: &Prepared,
+        (write, rows): (&LogicalPlan, &LogicalPlan),
+        values: Vec<ScalarValue>,
+    ) -> Result<Outcome> {
+        let unnamed = Prepared {
+            schema: None,
+            ..prepared.clone()
+        };
+        let returned = self.execute_plan(prepared, rows.clone(), values.clone());
+        let Outcome::Rows(returned) = Box::pin(returned).await? else {
+            return Err(Error::session("XX000", "RETURNING has no rows"));
+        };
+        let schema = returned.schema();
+        let returned: Vec<RecordBatch> = returned.try_collect().await?;
+        Box::pin(self.execute_plan(&unnamed, write.clone(), values)).await?;
+        let rows = futures::stream::iter(returned.into_iter().map(Ok));
+        let rows = RecordBatchStreamAdapter::new(schema, rows);
+        Ok(Outcome::Rows(Box::pin(rows)))
     }
 
     async fn execute_plan(
@@ -179,12 +261,18 @@ impl Session {
             }
         };
         let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+        let cost = self.cost(&plan).await;
         let counts_rows = matches!(plan, LogicalPlan::Dml(_)) || is_write(&plan);
+        let replaces_view = matches!(&plan, LogicalPlan::Ddl(DdlStatement::CreateView(view))
+            if view.or_replace && self.tables.reader_of(view.name.table()).is_some());
         let frame = self.context.execute_logical_plan(plan).await?;
+        if replaces_view {
+            self.plan_views().await?;
+        }
         let rows = give_way::start(frame, &self.under_way).await?;
         if let Some(schema) = &prepared.schema {
             return Ok(Outcome::Rows(match is_explained {
-                true => explain::lines(rows).await?,
+                true => explain::lines(rows, &cost).await?,
                 false => renamed(rows, schema),
             }));
         }

@@ -1,12 +1,16 @@
 //! The settings of a session, as `SET`, `SHOW` and `RESET` know them.
 //!
-//! The names and defaults are PostgreSQL's, so that drivers find what they ask for. What a setting
-//! has no effect on here (`enable_seqscan` and the like) does not exist.
+//! The names and defaults are PostgreSQL's, so that drivers find what they ask for. Those of its
+//! planner (`enable_seqscan` and the like) are taken and do nothing: no answer depends on them.
+
+mod values;
 
 use std::collections::BTreeMap;
 
 use super::zone;
 use crate::error::{Error, Result};
+pub use values::milliseconds;
+use values::{date_style, memory, shown_milliseconds};
 
 /// A setting that every session has.
 pub struct Setting {
@@ -26,6 +30,10 @@ pub enum Kind {
     Bool,
     Text,
     Integer(i64, i64),
+    /// A number from 0, such as a cost.
+    Real,
+    /// A size of memory.
+    Memory,
     Milliseconds,
     OneOf(&'static [&'static str]),
     DateStyle,
@@ -64,33 +72,83 @@ pub const SETTINGS: &[Setting] = settings! {
     "check_function_bodies" "on" Kind::Bool, false "Whether CREATE FUNCTION checks bodies.";
     "client_encoding" "UTF8" Kind::Encoding, true "Encoding of the client: UTF8.";
     "client_min_messages" "notice" Kind::OneOf(LEVELS), false "The least severe messages that are sent.";
+    "constraint_exclusion" "partition" Kind::OneOf(&["partition", "on", "off"]), false "PostgreSQL's planner's: taken, and without effect here.";
+    "cpu_index_tuple_cost" "0.005" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "cpu_operator_cost" "0.0025" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "cpu_tuple_cost" "0.01" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "cursor_tuple_fraction" "0.1" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
     "datestyle" "ISO, MDY" Kind::DateStyle, true "Form of dates: ISO.";
+    "default_statistics_target" "100" Kind::Integer(1, 10_000), false "PostgreSQL's planner's: taken, and without effect here.";
     "default_table_access_method" "heap" Kind::Text, false "How tables are stored.";
     "default_tablespace" "" Kind::Text, false "Where tables are stored.";
     "default_transaction_deferrable" "off" Kind::Bool, false "Whether transactions are deferrable.";
     "default_transaction_isolation" "read committed" Kind::OneOf(ISOLATION), false "Isolation of new transactions.";
     "default_transaction_read_only" "off" Kind::Bool, true "Whether new transactions are read-only.";
+    "effective_cache_size" "4GB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
+    "effective_io_concurrency" "1" Kind::Integer(0, 1_000), false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_async_append" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_bitmapscan" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_gathermerge" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_hashagg" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_hashjoin" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_incremental_sort" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_indexonlyscan" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_indexscan" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_material" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_memoize" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_mergejoin" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_nestloop" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_parallel_append" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_parallel_hash" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_partition_pruning" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_partitionwise_aggregate" "off" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_partitionwise_join" "off" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_seqscan" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_sort" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "enable_tidscan" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
     "escape_string_warning" "on" Kind::Bool, false "Whether backslashes in texts are warned of.";
     "extra_float_digits" "1" Kind::Integer(-15, 3), false "Digits of floating point values: the shortest that are exact.";
-    "idle_in_transaction_session_timeout" "0" Kind::Milliseconds, false "How long a transaction may be idle.";
+    "force_parallel_mode" "off" Kind::OneOf(&["off", "on", "regress"]), false "PostgreSQL's planner's: taken, and without effect here.";
+    "from_collapse_limit" "8" Kind::Integer(1, 2_147_483_647), false "PostgreSQL's planner's: taken, and without effect here.";
+    "geqo" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "geqo_threshold" "12" Kind::Integer(2, 2_147_483_647), false "PostgreSQL's planner's: taken, and without effect here.";
+    "hash_mem_multiplier" "2" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "idle_in_transaction_session_timeout" "0" Kind::Milliseconds, false "How long a transaction may be idle before its connection is closed; 0 is for ever.";
+    "idle_session_timeout" "0" Kind::Milliseconds, false "How long a session may be idle outside of a transaction before its connection is closed; 0 is for ever.";
     "in_hot_standby" "off" Kind::Fixed, true "Whether this is a standby.";
     "integer_datetimes" "on" Kind::Fixed, true "Whether times are counted in integers.";
     "intervalstyle" "postgres" Kind::OneOf(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]), true "Form of intervals.";
     "is_superuser" "off" Kind::Fixed, true "Whether the user may do everything.";
-    "jit" "off" Kind::Bool, false "Whether queries are compiled.";
+    "jit" "off" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "jit_above_cost" "100000" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "jit_inline_above_cost" "500000" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "jit_optimize_above_cost" "500000" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "join_collapse_limit" "8" Kind::Integer(1, 2_147_483_647), false "PostgreSQL's planner's: taken, and without effect here.";
     "lc_collate" "C" Kind::Fixed, false "Order of texts.";
     "lc_ctype" "C.UTF-8" Kind::Fixed, false "Classes of characters.";
     "lc_messages" "C" Kind::Text, false "Language of messages.";
     "lc_monetary" "C" Kind::Text, false "Form of money.";
     "lc_numeric" "C" Kind::Text, false "Form of numbers.";
     "lc_time" "C" Kind::Text, false "Form of times.";
-    "lock_timeout" "0" Kind::Milliseconds, false "How long a lock is waited for.";
+    "lock_timeout" "0" Kind::Milliseconds, false "How long a lock is waited for: no statement here waits for one.";
+    "maintenance_work_mem" "64MB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
     "max_identifier_length" "63" Kind::Fixed, false "Longest name.";
     "max_index_keys" "32" Kind::Fixed, false "Columns of an index.";
+    "max_parallel_maintenance_workers" "2" Kind::Integer(0, 1_024), false "PostgreSQL's planner's: taken, and without effect here.";
+    "max_parallel_workers" "8" Kind::Integer(0, 1_024), false "PostgreSQL's planner's: taken, and without effect here.";
+    "max_parallel_workers_per_gather" "2" Kind::Integer(0, 1_024), false "PostgreSQL's planner's: taken, and without effect here.";
+    "min_parallel_index_scan_size" "512kB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
+    "min_parallel_table_scan_size" "8MB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
+    "parallel_leader_participation" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
+    "parallel_setup_cost" "1000" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "parallel_tuple_cost" "0.1" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
+    "plan_cache_mode" "auto" Kind::OneOf(&["auto", "force_generic_plan", "force_custom_plan"]), false "PostgreSQL's planner's: taken, and without effect here.";
     "quote_all_identifiers" "off" Kind::Bool, false "Whether names are quoted always.";
+    "random_page_cost" "4" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
     "role" "none" Kind::Fixed, false "The role in force.";
     "row_security" "on" Kind::Bool, false "Whether row security holds.";
     "search_path" "\"$user\", public" Kind::Text, true "Schemas that names are looked up in.";
+    "seq_page_cost" "1" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
     "server_encoding" "UTF8" Kind::Fixed, true "Encoding of the server.";
     "server_version" "15.0" Kind::Fixed, true "Version of PostgreSQL that clients may expect.";
     "server_version_num" "150000" Kind::Fixed, false "The same as a number.";
@@ -100,12 +158,13 @@ pub const SETTINGS: &[Setting] = settings! {
     "statement_timeout" "0" Kind::Milliseconds, false "How long a statement may run; 0 is as long as the server lets it.";
     "synchronize_seqscans" "on" Kind::Bool, false "Whether scans share their start.";
     "synchronous_commit" "on" Kind::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false "Whether COMMIT waits for the disk.";
+    "temp_buffers" "8MB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
     "timezone" "UTC" Kind::Zone, true "Time zone that times are shown and read in.";
     "transaction_deferrable" "off" Kind::Bool, false "Whether the transaction is deferrable.";
     "transaction_isolation" "read committed" Kind::OneOf(ISOLATION), false "Isolation of the transaction.";
     "transaction_read_only" "off" Kind::Bool, false "Whether the transaction is read-only.";
     "wal_level" "replica" Kind::Fixed, false "What the write-ahead log holds.";
-    "work_mem" "4MB" Kind::Text, false "Memory of one sort.";
+    "work_mem" "4MB" Kind::Memory, false "PostgreSQL's planner's: taken, and without effect here.";
     "xmlbinary" "base64" Kind::Text, false "Form of bytea in XML.";
     "xmloption" "content" Kind::Text, false "Form of XML.";
 };
@@ -117,8 +176,13 @@ pub struct Settings {
     initial: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
     /// What was in force before a transaction set it, and whether it was for the transaction only.
-    before: Option<BTreeMap<String, (Option<String>, bool)>>,
+    before: Option<Before>,
+    /// What was in force at the savepoints of a transaction, by their names.
+    saved: Vec<(String, BTreeMap<String, String>, Before)>,
 }
+
+/// Values, and whether what replaced them is for a transaction only.
+type Before = BTreeMap<String, (Option<String>, bool)>;
 
 impl Settings {
     /// The settings of a session that logs in.
@@ -203,8 +267,35 @@ impl Settings {
         self.before.get_or_insert_default();
     }
 
+    /// Notes what is in force, to return to by this name.
+    pub fn save(&mut self, name: &str) {
+        if let Some(before) = &self.before {
+            let saved = (name.to_owned(), self.values.clone(), before.clone());
+            self.saved.push(saved);
+        }
+    }
+
+    /// Forgets a savepoint and those behind it.
+    pub fn release(&mut self, name: &str) {
+        if let Some(place) = self.saved.iter().rposition(|(known, _, _)| known == name) {
+            self.saved.truncate(place);
+        }
+    }
+
+    /// Undoes what was set behind a savepoint.
+    pub fn return_to(&mut self, name: &str) {
+        if let Some(place) = self.saved.iter().rposition(|(known, _, _)| known == name) {
+            self.saved.truncate(place + 1);
+            if let Some((_, values, before)) = self.saved.last() {
+                self.values.clone_from(values);
+                self.before = Some(before.clone());
+            }
+        }
+    }
+
     /// Ends a transaction: a rollback undoes what it set, a commit only what was local to it.
     pub fn end(&mut self, is_committed: bool) {
+        self.saved.clear();
         for (name, (old, is_local)) in self.before.take().unwrap_or_default() {
             if is_local || !is_committed {
                 match old {
@@ -270,6 +361,14 @@ fn checked(name: &str, value: &str) -> Result<String> {
             Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
             _ => refuse(&format!("a whole number from {least} to {most}")),
         },
+        Kind::Real => match value.parse::<f64>() {
+            Ok(number) if number.is_finite() && number >= 0.0 => Ok(value.to_owned()),
+            _ => refuse("a number from 0"),
+        },
+        Kind::Memory => match memory(value) {
+            true => Ok(value.to_owned()),
+            false => refuse("a number of kilobytes, or with a unit: 64kB, 16MB, 1GB"),
+        },
         Kind::Milliseconds => match milliseconds(value) {
             Some(number) => Ok(shown_milliseconds(number)),
             None => refuse("a number of milliseconds, or with a unit: 500ms, 30s, 5min, 1h, 1d"),
@@ -293,61 +392,6 @@ fn checked(name: &str, value: &str) -> Result<String> {
             || refuse("a name such as Europe/Berlin, UTC, or hours east such as -7"),
             Ok,
         ),
-    }
-}
-
-/// A date style with `ISO`, the only form that dates have here, and an order of day and month.
-fn date_style(value: &str) -> Option<String> {
-    let mut order = "MDY";
-    for part in value.split(',') {
-        order = match part.trim().to_uppercase().as_str() {
-            "ISO" | "DEFAULT" => order,
-            "MDY" | "US" | "NONEURO" | "NONEUROPEAN" => "MDY",
-            "DMY" | "EURO" | "EUROPEAN" => "DMY",
-            "YMD" => "YMD",
-            _ => return None,
-        };
-    }
-    Some(format!("ISO, {order}"))
-}
-
-/// A number of milliseconds, given with or without a unit.
-pub fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let end = value
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(value.len());
-    let number: f64 = value[..end].parse().ok()?;
-    let factor = match value[end..].trim() {
-        "" | "ms" => 1.0,
-        "us" => 0.001,
-        "s" => 1_000.0,
-        "min" => 60_000.0,
-        "h" => 3_600_000.0,
-        "d" => 86_400_000.0,
-        _ => return None,
-    };
-    let total = (number * factor).round();
-    (0.0..=2_147_483_647.0)
-        .contains(&total)
-        .then_some(total as u64)
-}
-
-/// A number of milliseconds in the largest unit that it is a multiple of.
-fn shown_milliseconds(number: u64) -> String {
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "min"),
-        (1_000, "s"),
-    ];
-    let unit = units
-        .iter()
-        .find(|(size, _)| number > 0 && number.is_multiple_of(*size));
-    match (number, unit) {
-        (0, _) => "0".into(),
-        (_, Some((size, name))) => format!("{}{name}", number / size),
-        (_, None) => format!("{number}ms"),
     }
 }
 

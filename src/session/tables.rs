@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -10,6 +11,9 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::TableType;
 use datafusion::datasource::memory::MemTable;
+use datafusion::sql::sqlparser::ast::visit_relations;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::scenarios::table::ScenariosTable;
 
@@ -45,14 +49,38 @@ impl SessionTables {
         *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
     }
 
-    /// The session's own views: name and definition.
+    /// The session's own views, each behind those that it reads: name and definition.
     pub fn views(&self) -> Vec<(String, String)> {
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        let views = own.iter().filter_map(|(name, table)| {
-            let definition = table.get_table_definition()?;
-            (table.table_type() == TableType::View).then(|| (name.clone(), definition.to_owned()))
-        });
-        views.collect()
+        let mut left: Vec<(String, String)> = {
+            let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+            let views = own.iter().filter_map(|(name, table)| {
+                let definition = table.get_table_definition()?;
+                (table.table_type() == TableType::View)
+                    .then(|| (name.clone(), definition.to_owned()))
+            });
+            views.collect()
+        };
+        let mut ordered = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let is_ready = |(name, definition): &(String, String)| {
+                let read = relations_of(definition);
+                let mut others = left.iter().filter(|(other, _)| other != name);
+                !others.any(|(other, _)| read.contains(other))
+            };
+            // Views that read each other, which cannot be, would stay as they are.
+            let at = left.iter().position(is_ready).unwrap_or_default();
+            ordered.push(left.remove(at));
+        }
+        ordered
+    }
+
+    /// A view of the session's own that reads this table or view.
+    pub fn reader_of(&self, name: &str) -> Option<String> {
+        let mut views = self.views().into_iter();
+        let reads = |(view, definition): &(String, String)| {
+            view != name && relations_of(definition).iter().any(|read| read == name)
+        };
+        views.find(reads).map(|(view, _)| view)
     }
 
     /// Whether the session has made it.
@@ -135,6 +163,21 @@ impl SessionTables {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
         own.get(name).cloned()
     }
+}
+
+/// The names of the relations that a definition reads.
+fn relations_of(definition: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, definition).unwrap_or_default();
+    let _ = visit_relations(&parsed, |relation| {
+        let name = relation.0.last().and_then(|part| part.as_ident());
+        names.extend(name.map(|name| match name.quote_style {
+            Some(_) => name.value.clone(),
+            None => name.value.to_lowercase(),
+        }));
+        ControlFlow::<()>::Continue(())
+    });
+    names
 }
 
 /// Where the rows of a temporary table are.

@@ -6,6 +6,7 @@
 //! stored when they are committed. Temporary tables and views are the session's alone: what they
 //! were is noted when a transaction begins, and a rollback returns to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::client::{Client, Severity};
@@ -25,7 +26,11 @@ pub enum TransactionStatus {
 
 /// The transaction of a session.
 #[derive(Debug, Default)]
-pub struct Transaction(Mutex<State>);
+pub struct Transaction {
+    state: Mutex<State>,
+    /// Whether a statement outside of one only reads: `default_transaction_read_only`.
+    is_read_only_alone: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 enum State {
@@ -47,7 +52,7 @@ struct Changes {
 
 impl Transaction {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn status(&self) -> TransactionStatus {
@@ -84,18 +89,36 @@ impl Transaction {
         }
     }
 
+    /// Says whether statements outside of a transaction may only read.
+    pub fn set_read_only_alone(&self, is_read_only: bool) {
+        self.is_read_only_alone
+            .store(is_read_only, Ordering::Relaxed);
+    }
+
     /// Refuses writes where only reads were announced.
     pub fn check_writable(&self) -> Result<()> {
-        match &*self.state() {
-            State::Open(open) if open.is_read_only => Err(Error::ReadOnlyTransaction),
-            _ => Ok(()),
+        let is_read_only = match &*self.state() {
+            State::Open(open) => open.is_read_only,
+            State::Idle => self.is_read_only_alone.load(Ordering::Relaxed),
+            State::Failed(_) => false,
+        };
+        match is_read_only {
+            true => Err(Error::ReadOnlyTransaction),
+            false => Ok(()),
         }
     }
 
-    /// Refuses what commits by itself.
+    /// Says, in a transaction, whether it may only read from here on.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        if let State::Open(open) = &mut *self.state() {
+            open.is_read_only = is_read_only;
+        }
+    }
+
+    /// Refuses what commits by itself inside of a transaction, and where only reads were announced.
     pub fn check_idle(&self, what: &str) -> Result<()> {
         match self.status() {
-            TransactionStatus::Idle => Ok(()),
+            TransactionStatus::Idle => self.check_writable(),
             _ => Err(Error::InTransaction(what.into())),
         }
     }
