@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use datafusion::arrow::array::timezone::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, StringArray,
     new_null_array,
@@ -25,6 +24,8 @@ use num_traits::ToPrimitive;
 use super::columns::{self, Exacts, failed, out_of_range};
 use super::exact::Exact;
 use super::types;
+use crate::catalog::time::Zone;
+use crate::dialect::around::Around;
 use crate::dialect::output::cells::Cells;
 use crate::dialect::output::types::{PG_TYPE, PgType};
 use crate::dialect::output::{IntervalStyle, Style};
@@ -176,7 +177,7 @@ impl ScalarUDFImpl for Conversion {
             Target::Numeric => self.numerics(array, to)?,
             Target::Bool => Arc::new(self.booleans(array)?),
             Target::Text | Target::Varchar | Target::Bpchar => {
-                let zone = args.config_options.execution.time_zone.as_deref();
+                let zone = Around::of(&args.config_options).zone();
                 let mut texts = texts(array, zone)?;
                 let from = args
                     .arg_fields
@@ -509,7 +510,7 @@ pub fn truth(text: &str) -> Option<bool> {
 }
 
 /// Values as PostgreSQL casts them to text.
-fn texts(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
+fn texts(array: &ArrayRef, zone: Zone) -> Result<StringArray> {
     if let Some(texts) = array.as_string_opt::<i32>() {
         return Ok(texts.clone());
     }
@@ -521,9 +522,7 @@ fn texts(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
     }
     let field = Field::new("value", array.data_type().clone(), true);
     let style = Style {
-        zone: zone
-            .filter(|zone| !matches!(*zone, "UTC" | "GMT" | "Etc/UTC" | "+00:00"))
-            .and_then(|zone| Tz::from_str(zone).ok()),
+        zone: Some(zone),
         bytea_is_escaped: false,
         interval: IntervalStyle::Postgres,
         float_digits: 1,
