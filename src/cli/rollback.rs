@@ -44,7 +44,7 @@ pub async fn execute(workspace: &Workspace, arguments: RollbackArgs) -> Result<(
     let id = ids::resolve(&engine, Of::Application, &arguments.id).await?;
     let applied = engine
         .sql(&format!(
-            "select applied_by, to_char(applied_at, '%Y-%m-%d %H:%M:%S UTC') as applied_at, \
+            "select applied_by, to_char(applied_at, 'YYYY-MM-DD HH24:MI:SS') as applied_at, \
              array_to_string(changes_applied, ', ') as groups, previous_values, \
              case when rolled_back_at is not null then 'yes' end as is_rolled_back \
              from settings_history where id = {}",
@@ -59,7 +59,7 @@ pub async fn execute(workspace: &Workspace, arguments: RollbackArgs) -> Result<(
         .await?;
     let changes = changes(&live, &text(&applied, "previous_values", 0))?;
     remark(format_args!(
-        "{} applied {} on {}.",
+        "{} applied {} on {} UTC.",
         text(&applied, "applied_by", 0),
         text(&applied, "groups", 0),
         text(&applied, "applied_at", 0),
