@@ -227,9 +227,11 @@ fn typed_call(function: &mut Function) {
         ("sum", [FunctionArg::Unnamed(FunctionArgExpr::Expr(summed))]) => {
             *summed = call(SUMMAND, vec![summed.clone()]);
         }
-        ("round" | "trunc", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(places))]) => {
-            plain_within(places);
-        }
+        // The type of the result depends on the places.
+        (
+            "round" | "trunc" | "round_half_even" | "divide_rounded",
+            [_, .., FunctionArg::Unnamed(FunctionArgExpr::Expr(places))],
+        ) => plain_within(places),
         _ => {}
     }
 }
