@@ -295,6 +295,15 @@ fn is_wrong_path(kind: ErrorKind) -> bool {
     )
 }
 
+impl From<pg_catalog::error::Error> for Error {
+    fn from(error: pg_catalog::error::Error) -> Self {
+        match error.state {
+            "57014" => Self::Cancelled,
+            state => Self::session(state, error.message),
+        }
+    }
+}
+
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         let mut inner = error;

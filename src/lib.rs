@@ -14,7 +14,6 @@
 //!
 //! | place | what is there |
 //! | --- | --- |
-//! | [`calendar`] | days since 1970 and their dates |
 //! | [`schema`] | Arrow schemas and the types every number has |
 //! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
 //! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
@@ -36,12 +35,12 @@
 //! | [`store::source`] | a live PostgreSQL to load from, as streams of text |
 //! | `store::server` | how a PostgreSQL is reached, and why not: URL, environment, encryption, poolers |
 //! | `migrations/` | the tables of the state, as they came to be |
-//! | [`catalog`] | what PostgreSQL's clients ask of `pg_catalog` and `information_schema` |
 //! | [`session`] | one client's statements, settings, temporary tables and views |
 //! | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
 //! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
 //! | `src/cli`, `src/main.rs` | the command line |
-//! | `sweep/` | what the grid operator does: many combinations over arrays, of one history read once |
+//! | `crates/pg-catalog/` | what PostgreSQL's clients ask of `pg_catalog` and `information_schema`, and the calendar |
+//! | `crates/sweep/` | what the grid operator does: many combinations over arrays, of one history read once |
 //! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
 //! | `queries/` | the pipeline as an analyst reads it |
 //! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |
@@ -82,7 +81,7 @@
 //!
 //! What psql, drivers and BI tools send to find out about tables is full of correlated subqueries,
 //! set-returning functions in the select list and casts such as `regclass`, which DataFusion
-//! refuses or plans in 50 ms. The rows are few: [`catalog`] binds the parsed statement to types as
+//! refuses or plans in 50 ms. The rows are few: [`pg_catalog`] binds the parsed statement to types as
 //! PostgreSQL has them and runs it by plain loops, in a millisecond. Its tests are the queries of
 //! real clients, with the columns and values that PostgreSQL gives them.
 //!
@@ -101,8 +100,6 @@
 //! DataFusion alone; no terminal outside the command line; no reading of input formats outside
 //! [`ingest`]; no second version of Arrow.
 
-pub mod calendar;
-pub mod catalog;
 pub mod configuration;
 pub mod dataset;
 pub mod dialect;
@@ -127,6 +124,7 @@ pub mod tables;
 
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use pg_catalog::{self as catalog, calendar};
 pub use session::client::{Notice, Severity};
 pub use session::transaction::TransactionStatus;
 pub use session::{Outcome, Prepared, Role, Session};

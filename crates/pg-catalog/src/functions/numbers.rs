@@ -1,0 +1,312 @@
+//! Arithmetic: integers that overflow with an error, exact decimals, floats.
+
+use super::text::str_at;
+use super::{Functions, Run};
+use crate::cast::failure;
+use crate::error::{Error, Result};
+use crate::number_patterns::Pattern;
+use crate::numeric::Numeric;
+use crate::value::Value;
+
+pub fn register(f: &mut Functions) {
+    for (name, small, middle, large, numeric, float) in [
+        (
+            "+",
+            (|_, a| int(a, i64::checked_add, 16)) as Run,
+            (|_, a| int(a, i64::checked_add, 32)) as Run,
+            (|_, a| int(a, i64::checked_add, 64)) as Run,
+            (|_, a| exact(a, Numeric::plus)) as Run,
+            (|_, a| Ok(float(a, |x, y| x + y))) as Run,
+        ),
+        (
+            "-",
+            |_, a| int(a, i64::checked_sub, 16),
+            |_, a| int(a, i64::checked_sub, 32),
+            |_, a| int(a, i64::checked_sub, 64),
+            |_, a| exact(a, Numeric::minus),
+            |_, a| Ok(float(a, |x, y| x - y)),
+        ),
+        (
+            "*",
+            |_, a| int(a, i64::checked_mul, 16),
+            |_, a| int(a, i64::checked_mul, 32),
+            |_, a| int(a, i64::checked_mul, 64),
+            |_, a| exact(a, Numeric::times),
+            |_, a| Ok(float(a, |x, y| x * y)),
+        ),
+        (
+            "/",
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_div, 16)),
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_div, 32)),
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_div, 64)),
+            |_, a| not_by_zero(a).and_then(|()| exact(a, Numeric::divide)),
+            |_, a| not_by_zero(a).map(|()| float(a, |x, y| x / y)),
+        ),
+        (
+            "%",
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 16)),
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 32)),
+            |_, a| not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 64)),
+            |_, a| not_by_zero(a).and_then(|()| exact(a, Numeric::remainder)),
+            |_, a| not_by_zero(a).map(|()| float(a, |x, y| x % y)),
+        ),
+    ] {
+        f.strict(name, "int4, int4", "int4", middle);
+        f.strict(name, "int2, int2", "int2", small);
+        f.strict(name, "int8, int8", "int8", large);
+        f.strict(name, "numeric, numeric", "numeric", numeric);
+        f.strict(name, "float8, float8", "float8", float);
+    }
+    f.strict("- unary", "int4", "int4", |_, a| negated(a));
+    f.strict("- unary", "int8", "int8", |_, a| negated(a));
+    f.strict("- unary", "numeric", "numeric", |_, a| negated(a));
+    f.strict("- unary", "float8", "float8", |_, a| negated(a));
+    for (name, run) in [
+        ("&", (|_, a| Ok(bits(a, |x, y| x & y))) as Run),
+        ("|", |_, a| Ok(bits(a, |x, y| x | y))),
+        ("#", |_, a| Ok(bits(a, |x, y| x ^ y))),
+        ("<<", |_, a| {
+            Ok(bits(a, |x, y| {
+                x.wrapping_shl(u32::try_from(y & 63).unwrap_or(0))
+            }))
+        }),
+        (">>", |_, a| {
+            Ok(bits(a, |x, y| {
+                x.wrapping_shr(u32::try_from(y & 63).unwrap_or(0))
+            }))
+        }),
+    ] {
+        f.strict(name, "int4, int4", "int4", run);
+        f.strict(name, "int8, int8", "int8", run);
+    }
+    f.strict("~ unary", "int8", "int8", |_, a| {
+        Ok(a.first()
+            .and_then(Value::as_int)
+            .map_or(Value::Null, |x| Value::Int(!x)))
+    });
+    f.strict("mod", "int8, int8", "int8", |_, a| {
+        not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 64))
+    });
+    for of in ["int4", "int8", "numeric", "float8"] {
+        f.strict("abs", of, of, |_, a| match a.first() {
+            Some(Value::Int(x)) => x.checked_abs().map(Value::Int).ok_or_else(too_large),
+            Some(Value::Float(x)) => Ok(Value::Float(x.abs())),
+            Some(Value::Numeric(x)) if x.digits < 0 => Ok(Value::Numeric(x.negate())),
+            other => Ok(other.cloned().unwrap_or(Value::Null)),
+        });
+    }
+    f.strict("round", "numeric, int4?", "numeric", |_, a| {
+        match a.first() {
+            Some(Value::Numeric(x)) => {
+                let scale = u32::try_from(super::text::int_at(a, 1)).unwrap_or(0);
+                x.rescale(scale).map(Value::Numeric).ok_or_else(too_large)
+            }
+            _ => Ok(Value::Null),
+        }
+    });
+    f.strict("round", "float8", "float8", |_, a| {
+        Ok(whole(a, f64::round_ties_even))
+    });
+    f.strict("floor", "float8", "float8", |_, a| Ok(whole(a, f64::floor)));
+    f.strict("ceil", "float8", "float8", |_, a| Ok(whole(a, f64::ceil)));
+    f.strict("ceiling", "float8", "float8", |_, a| {
+        Ok(whole(a, f64::ceil))
+    });
+    f.strict("trunc", "float8", "float8", |_, a| Ok(whole(a, f64::trunc)));
+    f.strict("mod", "int4, int4", "int4", |_, a| {
+        not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 32))
+    });
+    f.strict("mod", "numeric, numeric", "numeric", |_, a| {
+        not_by_zero(a).and_then(|()| exact(a, Numeric::remainder))
+    });
+    f.strict("div", "numeric, numeric", "numeric", |_, a| {
+        not_by_zero(a)?;
+        let [Value::Numeric(x), Value::Numeric(y)] = a else {
+            return Ok(Value::Null);
+        };
+        let rest = x.remainder(*y).and_then(|rest| x.minus(rest));
+        let whole = rest
+            .and_then(|whole| whole.divide(*y))
+            .and_then(|whole| whole.rescale(0));
+        whole.map(Value::Numeric).ok_or_else(too_large)
+    });
+    f.strict("to_char", "numeric, text", "text", |_, a| {
+        let mut pattern = pattern(a, 1)?;
+        let Some(Value::Numeric(number)) = a.first() else {
+            return Ok(Value::Null);
+        };
+        if pattern.is_scientific() {
+            let text = scientific(number.to_float(), pattern.places());
+            return Ok(Value::text(pattern.write(&text)));
+        }
+        let mut number = *number;
+        for _ in 0..pattern.shift() {
+            number = number.times(Numeric::integer(10)).ok_or_else(too_large)?;
+        }
+        let places = u32::try_from(pattern.places()).unwrap_or(0).min(38);
+        pattern.limit_places(38);
+        let rounded = number.rescale(places).ok_or_else(too_large)?;
+        Ok(Value::text(pattern.write(&rounded.to_string())))
+    });
+    f.strict("to_char", "float8, text", "text", |_, a| {
+        let mut pattern = pattern(a, 1)?;
+        let Some(Value::Float(number)) = a.first() else {
+            return Ok(Value::Null);
+        };
+        if pattern.is_scientific() {
+            let text = scientific(*number, pattern.places());
+            return Ok(Value::text(pattern.write(&text)));
+        }
+        let number = number * 10_f64.powi(i32::try_from(pattern.shift()).unwrap_or(0));
+        // A double has fifteen digits that say something.
+        let whole = format!("{:.0}", number.abs()).len();
+        pattern.limit_places(15_usize.saturating_sub(whole));
+        let places = pattern.places();
+        Ok(Value::text(pattern.write(&format!("{number:.places$}"))))
+    });
+    f.strict("to_number", "text, text", "numeric", |_, a| {
+        let pattern = pattern(a, 1)?;
+        let read = pattern.read(str_at(a, 0));
+        let read = read.map_err(|problem| failure("22P02", problem.0))?;
+        let places = u32::try_from(pattern.places()).unwrap_or(0);
+        let number = Numeric::parse(&read).and_then(|number| number.rescale(places));
+        number.map(Value::Numeric).ok_or_else(too_large)
+    });
+    f.strict("scale", "numeric", "int4", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Int(i64::from(number.scale))),
+        _ => Ok(Value::Null),
+    });
+    f.strict("min_scale", "numeric", "int4", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Int(i64::from(trimmed(*number).scale))),
+        _ => Ok(Value::Null),
+    });
+    f.strict("trim_scale", "numeric", "numeric", |_, a| match a.first() {
+        Some(Value::Numeric(number)) => Ok(Value::Numeric(trimmed(*number))),
+        _ => Ok(Value::Null),
+    });
+    f.strict(
+        "width_bucket",
+        "float8, float8, float8, int4",
+        "int4",
+        width_bucket,
+    );
+}
+
+fn pattern(a: &[Value], position: usize) -> Result<Pattern> {
+    let pattern = Pattern::parse(str_at(a, position));
+    pattern.map_err(|problem| failure("42601", problem.0))
+}
+
+/// `1.23e+04`.
+fn scientific(number: f64, places: usize) -> String {
+    let text = format!("{number:.places$e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// A number without zeros at its end.
+fn trimmed(mut number: Numeric) -> Numeric {
+    while number.scale > 0 && number.digits % 10 == 0 {
+        number.digits /= 10;
+        number.scale -= 1;
+    }
+    number
+}
+
+fn too_large() -> Error {
+    failure("22003", "value out of range")
+}
+
+fn int(a: &[Value], operate: fn(i64, i64) -> Option<i64>, width: u32) -> Result<Value> {
+    let [Value::Int(x), Value::Int(y)] = a else {
+        return Ok(Value::Null);
+    };
+    let (name, most) = match width {
+        16 => ("smallint", i64::from(i16::MAX)),
+        32 => ("integer", i64::from(i32::MAX)),
+        _ => ("bigint", i64::MAX),
+    };
+    let in_range = |value: &i64| (-most - 1..=most).contains(value);
+    let value = operate(*x, *y).filter(in_range);
+    value
+        .map(Value::Int)
+        .ok_or_else(|| failure("22003", format!("{name} out of range")))
+}
+
+fn exact(a: &[Value], operate: fn(Numeric, Numeric) -> Option<Numeric>) -> Result<Value> {
+    let [Value::Numeric(x), Value::Numeric(y)] = a else {
+        return Ok(Value::Null);
+    };
+    operate(*x, *y).map(Value::Numeric).ok_or_else(too_large)
+}
+
+fn float(a: &[Value], operate: fn(f64, f64) -> f64) -> Value {
+    match a {
+        [Value::Float(x), Value::Float(y)] => Value::Float(operate(*x, *y)),
+        _ => Value::Null,
+    }
+}
+
+fn not_by_zero(a: &[Value]) -> Result<()> {
+    let is_zero = match a.get(1) {
+        Some(Value::Int(value)) => *value == 0,
+        Some(Value::Float(value)) => *value == 0.0,
+        Some(Value::Numeric(value)) => value.is_zero(),
+        _ => false,
+    };
+    match is_zero {
+        true => Err(failure("22012", "division by zero")),
+        false => Ok(()),
+    }
+}
+
+fn negated(a: &[Value]) -> Result<Value> {
+    Ok(match a.first() {
+        Some(Value::Int(x)) => Value::Int(x.checked_neg().ok_or_else(too_large)?),
+        Some(Value::Float(x)) => Value::Float(-x),
+        Some(Value::Numeric(x)) => Value::Numeric(x.negate()),
+        _ => Value::Null,
+    })
+}
+
+fn bits(a: &[Value], operate: fn(i64, i64) -> i64) -> Value {
+    match a {
+        [Value::Int(x), Value::Int(y)] => Value::Int(operate(*x, *y)),
+        _ => Value::Null,
+    }
+}
+
+fn whole(a: &[Value], operate: fn(f64) -> f64) -> Value {
+    match a.first() {
+        Some(Value::Float(x)) => Value::Float(operate(*x)),
+        _ => Value::Null,
+    }
+}
+
+fn width_bucket(_: &super::Context<'_>, a: &[Value]) -> Result<Value> {
+    let [
+        Value::Float(value),
+        Value::Float(low),
+        Value::Float(high),
+        Value::Int(count),
+    ] = a
+    else {
+        return Ok(Value::Null);
+    };
+    if *count <= 0 || low == high {
+        return Err(failure(
+            "2201G",
+            "count must be greater than zero and the bounds differ",
+        ));
+    }
+    let place = (value - low) / (high - low) * (*count as f64);
+    Ok(Value::Int(match place {
+        place if place < 0.0 => 0,
+        place if place >= *count as f64 => count + 1,
+        place => place as i64 + 1,
+    }))
+}

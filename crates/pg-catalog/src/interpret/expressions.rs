@@ -1,0 +1,736 @@
+//! Binding of expressions: names become columns, literals values, and every node gets its type.
+
+use datafusion::sql::sqlparser::ast::{
+    self, AccessExpr, BinaryOperator, Expr as Ast, Subscript, UnaryOperator, Value as Literal,
+};
+
+use super::bind::{Binder, no_relation, unified, unsupported};
+use super::names;
+use super::scope::{Found, Scope};
+use super::{Comparison, Expr};
+use crate::cast::{self, failure};
+use crate::error::Result;
+use crate::types::{self, Type, oid};
+use crate::value::Value;
+
+/// An expression and its type.
+pub type Typed = (Expr, Type);
+
+pub fn boolean(expr: Expr) -> Typed {
+    (expr, Type::of(oid::BOOL))
+}
+
+impl Binder<'_> {
+    pub fn expr(&mut self, expr: &Ast, scope: &Scope<'_>) -> Result<Typed> {
+        self.nest(|binder| binder.expr_inner(expr, scope))
+    }
+
+    /// An expression that must be a truth value.
+    pub fn condition(&mut self, expr: &Ast, scope: &Scope<'_>) -> Result<Expr> {
+        let (bound, data_type) = self.expr(expr, scope)?;
+        if types::distance(data_type.oid, oid::BOOL).is_none() {
+            let name = types::format(data_type.oid, -1).unwrap_or_default();
+            let message = format!("argument of a condition must be type boolean, not type {name}");
+            return Err(failure("42804", message));
+        }
+        self.coerce((bound, data_type), &Type::of(oid::BOOL))
+    }
+
+    /// An expression as a value of another type, by a cast that need not be written.
+    pub fn coerce(&self, (expr, from): Typed, to: &Type) -> Result<Expr> {
+        if from.oid == to.oid && (to.typmod < 0 || from.typmod == to.typmod) {
+            return Ok(expr);
+        }
+        if matches!(to.oid, oid::ANY | oid::ANYELEMENT | oid::ANYARRAY) {
+            return Ok(expr);
+        }
+        if from.is_unknown() {
+            match expr {
+                Expr::Value(Value::Null) => return Ok(expr),
+                Expr::Parameter(number) => {
+                    let mut parameters = self.parameters.borrow_mut();
+                    if let Some(known) = parameters.get_mut(number) {
+                        match known {
+                            None => {
+                                *known = Some(to.clone());
+                                return Ok(expr);
+                            }
+                            Some(known) => {
+                                let from = known.clone();
+                                drop(parameters);
+                                return match from.is_unknown() {
+                                    true => Ok(expr),
+                                    false => self.coerce((Expr::Parameter(number), from), to),
+                                };
+                            }
+                        }
+                    }
+                    return Ok(Expr::Parameter(number));
+                }
+                Expr::Value(Value::Text(text)) => {
+                    // A name of the session is read when the statement runs.
+                    let is_constant = !types::is_reg(types::base(to.oid));
+                    return match is_constant {
+                        true => Ok(Expr::Value(cast::parse(self.catalog, &text, to)?)),
+                        false => Ok(Expr::Cast {
+                            expr: Box::new(Expr::Value(Value::Text(text))),
+                            from: Type::of(oid::TEXT),
+                            to: to.clone(),
+                        }),
+                    };
+                }
+                _ => {}
+            }
+        }
+        if cast::is_relabel(from.oid, to.oid) && to.typmod < 0 {
+            return Ok(expr);
+        }
+        Ok(Expr::Cast {
+            expr: Box::new(expr),
+            from,
+            to: to.clone(),
+        })
+    }
+
+    /// A column of this or an outer query, noted as read.
+    pub fn column(&self, scope: &Scope<'_>, depth: usize, index: usize) -> Typed {
+        let around = scope.at(depth);
+        around.touch(index);
+        self.escape(around.level);
+        let column = around.columns.get(index);
+        let data_type = column.map_or(Type::of(oid::UNKNOWN), |column| column.data_type.clone());
+        let expr = Expr::Column { depth, index };
+        match column.and_then(|column| column.or_else) {
+            Some(other) => {
+                around.touch(other);
+                let other = Expr::Column {
+                    depth,
+                    index: other,
+                };
+                (Expr::Coalesce(vec![expr, other]), data_type)
+            }
+            None => (expr, data_type),
+        }
+    }
+
+    fn found(&self, scope: &Scope<'_>, found: &Found) -> Typed {
+        match *found {
+            Found::Column { depth, index } => self.column(scope, depth, index),
+            Found::Row { depth, relation } => {
+                let around = scope.at(depth);
+                let columns = around.relations.get(relation);
+                let columns = columns.map_or(0..0, |r| r.first..r.first + r.width);
+                // A function's one column is what its name means.
+                if columns.len() == 1 {
+                    return self.column(scope, depth, columns.start);
+                }
+                let mut fields = Vec::with_capacity(columns.len());
+                let mut exprs = Vec::with_capacity(columns.len());
+                for index in columns {
+                    let (expr, data_type) = self.column(scope, depth, index);
+                    let name = around.columns.get(index).map(|column| column.name.clone());
+                    fields.push((name.unwrap_or_default(), data_type));
+                    exprs.push(expr);
+                }
+                (Expr::Record(exprs), Type::row(fields))
+            }
+        }
+    }
+
+    fn identifier(&mut self, name: &ast::Ident, scope: &Scope<'_>) -> Result<Typed> {
+        let text = names::ident(name);
+        if let Some(found) = scope.find(&text)? {
+            return Ok(self.found(scope, &found));
+        }
+        let mut relations = scope.relations.iter().filter_map(|relation| relation.oid);
+        if let Some(value) = relations.next().and_then(|oid| system_column(&text, oid)) {
+            return Ok(value);
+        }
+        if name.quote_style.is_none()
+            && let Some(call) = self.keyword(&text)?
+        {
+            return Ok(call);
+        }
+        Err(failure(
+            "42703",
+            format!("column \"{text}\" does not exist"),
+        ))
+    }
+
+    fn compound(&mut self, parts: &[ast::Ident], scope: &Scope<'_>) -> Result<Typed> {
+        let parts: Vec<String> = parts.iter().map(names::ident).collect();
+        let (schema, relation, column) = match parts.as_slice() {
+            [relation, column] => (None, relation, column),
+            [.., schema, relation, column] => (Some(schema.as_str()), relation, column),
+            _ => return Err(unsupported("this name")),
+        };
+        if let Some((depth, position)) = scope.find_relation(schema, relation)? {
+            if let Some(index) = scope.column_of(depth, position, column) {
+                return Ok(self.column(scope, depth, index));
+            }
+            let known = scope.at(depth).relations.get(position);
+            let oid = known.and_then(|known| known.oid);
+            if let Some(value) = oid.and_then(|oid| system_column(column, oid)) {
+                return Ok(value);
+            }
+            let message = format!("column {relation}.{column} does not exist");
+            return Err(failure("42703", message));
+        }
+        // A field of a column that is a row.
+        if schema.is_none()
+            && let Some(found) = scope.find(relation)?
+        {
+            let row = self.found(scope, &found);
+            return self.field(row, column);
+        }
+        Err(no_relation(relation))
+    }
+
+    fn field(&self, (row, data_type): Typed, name: &str) -> Result<Typed> {
+        let fields = data_type.fields.iter().flat_map(|fields| fields.iter());
+        let mut fields = fields.enumerate();
+        match fields.find(|(_, (known, _))| known == name) {
+            Some((position, (_, field))) => {
+                Ok((Expr::Field(Box::new(row), position), field.clone()))
+            }
+            None => Err(failure(
+                "42703",
+                format!("column \"{name}\" not found in data type record"),
+            )),
+        }
+    }
+
+    fn expr_inner(&mut self, expr: &Ast, scope: &Scope<'_>) -> Result<Typed> {
+        match expr {
+            Ast::Identifier(name) => self.identifier(name, scope),
+            Ast::CompoundIdentifier(parts) => self.compound(parts, scope),
+            Ast::Nested(inner) | Ast::Collate { expr: inner, .. } => self.expr(inner, scope),
+            Ast::Value(value) => self.literal(&value.value),
+            Ast::TypedString(string) => {
+                let to = names::data_type(&string.data_type)?;
+                let text = self.literal(&string.value.value)?;
+                Ok((self.coerce(text, &to)?, to))
+            }
+            Ast::Interval(interval) => {
+                let value = self.expr(&interval.value, scope)?;
+                let to = Type::of(oid::INTERVAL);
+                let text = match (&value.0, &interval.leading_field) {
+                    (Expr::Value(Value::Text(text)), Some(unit)) => {
+                        Expr::text(&format!("{text} {unit}"))
+                    }
+                    _ => value.0,
+                };
+                Ok((self.coerce((text, Type::of(oid::UNKNOWN)), &to)?, to))
+            }
+            Ast::Cast {
+                expr, data_type, ..
+            } => {
+                let to = names::data_type(data_type)?;
+                let value = self.expr(expr, scope)?;
+                self.written_cast(value, to)
+            }
+            Ast::BinaryOp {
+                left,
+                op: op @ (BinaryOperator::And | BinaryOperator::Or),
+                right,
+            } => self.logical(left, op, right, scope),
+            Ast::BinaryOp { left, op, right } => {
+                let left = self.expr(left, scope)?;
+                let right = self.expr(right, scope)?;
+                self.operator(&Self::operator_name(op)?, left, right)
+            }
+            Ast::UnaryOp { op, expr } => self.unary(op, expr, scope),
+            Ast::IsNull(expr) => self.is_null(expr, scope),
+            Ast::IsNotNull(expr) => {
+                let (is_null, data_type) = self.is_null(expr, scope)?;
+                Ok((Expr::Not(Box::new(is_null)), data_type))
+            }
+            Ast::IsTrue(expr) => self.is(expr, true, false, scope),
+            Ast::IsNotTrue(expr) => self.is(expr, true, true, scope),
+            Ast::IsFalse(expr) => self.is(expr, false, false, scope),
+            Ast::IsNotFalse(expr) => self.is(expr, false, true, scope),
+            Ast::IsUnknown(expr) => self.is_null(expr, scope),
+            Ast::IsNotUnknown(expr) => {
+                let (is_null, data_type) = self.is_null(expr, scope)?;
+                Ok((Expr::Not(Box::new(is_null)), data_type))
+            }
+            Ast::IsDistinctFrom(left, right) => self.distinct(left, right, false, scope),
+            Ast::IsNotDistinctFrom(left, right) => self.distinct(left, right, true, scope),
+            Ast::Between {
+                expr,
+                negated,
+                low,
+                high,
+            } => {
+                let low_of = (self.expr(expr, scope)?, self.expr(low, scope)?);
+                let high_of = (self.expr(expr, scope)?, self.expr(high, scope)?);
+                let low = self
+                    .compare(Comparison::GreaterOrEqual, low_of.0, low_of.1)?
+                    .0;
+                let high = self
+                    .compare(Comparison::LessOrEqual, high_of.0, high_of.1)?
+                    .0;
+                Ok(negated_if(*negated, Expr::And(vec![low, high])))
+            }
+            Ast::InList {
+                expr,
+                list,
+                negated,
+            } => {
+                let value = self.expr(expr, scope)?;
+                let list = list.iter().map(|item| self.expr(item, scope));
+                let list = list.collect::<Result<Vec<_>>>()?;
+                Ok(negated_if(*negated, self.in_list(value, list)?))
+            }
+            Ast::InSubquery {
+                expr,
+                subquery,
+                negated,
+            } => {
+                let quantified = self.quantified_query("=", false, expr, subquery, scope)?;
+                Ok(negated_if(*negated, quantified.0))
+            }
+            Ast::AnyOp {
+                left,
+                compare_op,
+                right,
+                ..
+            } => self.quantified(compare_op, false, left, right, scope),
+            Ast::AllOp {
+                left,
+                compare_op,
+                right,
+            } => self.quantified(compare_op, true, left, right, scope),
+            Ast::Like {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                ..
+            } => self.like_any("~~", *negated, expr, pattern, scope),
+            Ast::ILike {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                ..
+            } => self.like_any("~~*", *negated, expr, pattern, scope),
+            Ast::Like {
+                negated,
+                expr,
+                pattern,
+                escape_char,
+                ..
+            } => self.like("~~", *negated, expr, pattern, escape_char.as_ref(), scope),
+            Ast::ILike {
+                negated,
+                expr,
+                pattern,
+                escape_char,
+                ..
+            } => self.like("~~*", *negated, expr, pattern, escape_char.as_ref(), scope),
+            Ast::SimilarTo {
+                negated,
+                expr,
+                pattern,
+                ..
+            } => self.like("similar", *negated, expr, pattern, None, scope),
+            Ast::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => self.case(
+                operand.as_deref(),
+                conditions,
+                else_result.as_deref(),
+                scope,
+            ),
+            Ast::Exists { subquery, negated } => {
+                let query = self.query(subquery, Some(scope), true)?;
+                Ok(negated_if(*negated, Expr::Exists(Box::new(query))))
+            }
+            Ast::Subquery(query) => {
+                let query = self.query(query, Some(scope), true)?;
+                match query.columns.as_slice() {
+                    [column] => {
+                        let data_type = column.data_type.clone();
+                        Ok((Expr::Scalar(Box::new(query)), data_type))
+                    }
+                    _ => Err(failure("42601", "subquery must return only one column")),
+                }
+            }
+            Ast::Array(array) => self.array(&array.elem, scope),
+            Ast::Tuple(items) => self.row(items, scope),
+            Ast::CompoundFieldAccess { root, access_chain } => {
+                self.access(root, access_chain, scope)
+            }
+            Ast::Function(call) => self.call(call, scope),
+            Ast::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => {
+                let arguments = [self.expr(time_zone, scope)?, self.expr(timestamp, scope)?];
+                self.resolve("timezone", arguments.into())
+            }
+            Ast::Extract { field, expr, .. } => {
+                let field = Expr::text(&field.to_string().to_lowercase());
+                let field = (field, Type::of(oid::TEXT));
+                let value = self.expr(expr, scope)?;
+                self.resolve("extract", vec![field, value])
+            }
+            Ast::Position { expr, r#in } => {
+                let (part, whole) = (self.expr(expr, scope)?, self.expr(r#in, scope)?);
+                self.resolve("strpos", vec![whole, part])
+            }
+            Ast::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let mut arguments = vec![self.expr(expr, scope)?];
+                let one = (Expr::Value(Value::Int(1)), Type::of(oid::INT4));
+                match (substring_from, substring_for) {
+                    (Some(from), _) => arguments.push(self.expr(from, scope)?),
+                    (None, _) => arguments.push(one),
+                }
+                if let Some(length) = substring_for {
+                    arguments.push(self.expr(length, scope)?);
+                }
+                self.resolve("substring", arguments)
+            }
+            Ast::Trim {
+                expr,
+                trim_where,
+                trim_what,
+                trim_characters,
+            } => {
+                let name = match trim_where {
+                    Some(ast::TrimWhereField::Leading) => "ltrim",
+                    Some(ast::TrimWhereField::Trailing) => "rtrim",
+                    _ => "btrim",
+                };
+                let mut arguments = vec![self.expr(expr, scope)?];
+                if let Some(what) = trim_what {
+                    arguments.push(self.expr(what, scope)?);
+                }
+                for what in trim_characters.iter().flatten() {
+                    arguments.push(self.expr(what, scope)?);
+                }
+                self.resolve(name, arguments)
+            }
+            Ast::Ceil { expr, .. } => {
+                let value = self.expr(expr, scope)?;
+                self.resolve("ceil", vec![value])
+            }
+            Ast::Floor { expr, .. } => {
+                let value = self.expr(expr, scope)?;
+                self.resolve("floor", vec![value])
+            }
+            other => Err(unsupported(&format!("the expression {other}"))),
+        }
+    }
+
+    fn literal(&mut self, literal: &Literal) -> Result<Typed> {
+        let text = |text: &str| Ok((Expr::text(text), Type::of(oid::UNKNOWN)));
+        match literal {
+            Literal::Null => Ok((Expr::null(), Type::of(oid::UNKNOWN))),
+            Literal::Boolean(value) => Ok(boolean(Expr::Value(Value::Bool(*value)))),
+            Literal::Number(number, _) => {
+                let parsed: Result<i64, _> = number.parse();
+                let (oid, to) = match parsed {
+                    Ok(value) if i32::try_from(value).is_ok() => (oid::INT4, Value::Int(value)),
+                    Ok(value) => (oid::INT8, Value::Int(value)),
+                    Err(_) => {
+                        let to = Type::of(oid::NUMERIC);
+                        (oid::NUMERIC, cast::parse(self.catalog, number, &to)?)
+                    }
+                };
+                Ok((Expr::Value(to), Type::of(oid)))
+            }
+            Literal::SingleQuotedString(value)
+            | Literal::EscapedStringLiteral(value)
+            | Literal::UnicodeStringLiteral(value)
+            | Literal::NationalStringLiteral(value)
+            | Literal::DoubleQuotedString(value) => text(value),
+            Literal::DollarQuotedString(value) => text(&value.value),
+            Literal::Placeholder(name) => {
+                let number = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
+                let Some(number) = number.filter(|number| (1..=65_535).contains(number)) else {
+                    return Err(failure("42P02", format!("there is no parameter {name}")));
+                };
+                let mut parameters = self.parameters.borrow_mut();
+                if parameters.len() < number {
+                    parameters.resize(number, None);
+                }
+                let known = parameters.get(number - 1).cloned().flatten();
+                let data_type = known.unwrap_or(Type::of(oid::UNKNOWN));
+                Ok((Expr::Parameter(number - 1), data_type))
+            }
+            other => Err(unsupported(&format!("the literal {other}"))),
+        }
+    }
+
+    fn written_cast(&mut self, (expr, from): Typed, to: Type) -> Result<Typed> {
+        if from.is_unknown() {
+            let bound = self.coerce((expr, from), &to)?;
+            return Ok((bound, to));
+        }
+        let no_work = cast::is_relabel(from.oid, to.oid) && to.typmod < 0;
+        // What is output by its name must keep its type, so only the type changes.
+        let bound = match no_work {
+            true => expr,
+            false => Expr::Cast {
+                expr: Box::new(expr),
+                from,
+                to: to.clone(),
+            },
+        };
+        Ok((bound, to))
+    }
+
+    fn logical(
+        &mut self,
+        left: &Ast,
+        op: &BinaryOperator,
+        right: &Ast,
+        scope: &Scope<'_>,
+    ) -> Result<Typed> {
+        // A chain leans to the left and may be long, so it is walked, not nested.
+        let mut parts = vec![self.condition(right, scope)?];
+        let mut rest = left;
+        loop {
+            match rest {
+                Ast::BinaryOp {
+                    left,
+                    op: next,
+                    right,
+                } if next == op => {
+                    parts.push(self.condition(right, scope)?);
+                    rest = left;
+                }
+                first => {
+                    parts.push(self.condition(first, scope)?);
+                    break;
+                }
+            }
+        }
+        parts.reverse();
+        Ok(boolean(match op {
+            BinaryOperator::And => Expr::And(parts),
+            _ => Expr::Or(parts),
+        }))
+    }
+
+    fn unary(&mut self, op: &UnaryOperator, expr: &Ast, scope: &Scope<'_>) -> Result<Typed> {
+        match op {
+            UnaryOperator::Not => {
+                let condition = self.condition(expr, scope)?;
+                Ok(boolean(Expr::Not(Box::new(condition))))
+            }
+            UnaryOperator::Plus => self.expr(expr, scope),
+            UnaryOperator::Minus => {
+                let value = self.expr(expr, scope)?;
+                if let (Expr::Value(Value::Int(number)), _) = &value {
+                    return Ok((Expr::Value(Value::Int(-number)), value.1));
+                }
+                self.resolve("- unary", vec![value])
+            }
+            UnaryOperator::BitwiseNot => {
+                let value = self.expr(expr, scope)?;
+                self.resolve("~ unary", vec![value])
+            }
+            other => Err(unsupported(&format!("the operator {other}"))),
+        }
+    }
+
+    fn is_null(&mut self, expr: &Ast, scope: &Scope<'_>) -> Result<Typed> {
+        let (bound, _) = self.expr(expr, scope)?;
+        Ok(boolean(Expr::IsNull(Box::new(bound))))
+    }
+
+    fn is(
+        &mut self,
+        expr: &Ast,
+        value: bool,
+        is_negated: bool,
+        scope: &Scope<'_>,
+    ) -> Result<Typed> {
+        let expr = Box::new(self.condition(expr, scope)?);
+        Ok(boolean(Expr::Is {
+            expr,
+            value,
+            is_negated,
+        }))
+    }
+
+    fn distinct(
+        &mut self,
+        left: &Ast,
+        right: &Ast,
+        is_negated: bool,
+        scope: &Scope<'_>,
+    ) -> Result<Typed> {
+        let left = self.expr(left, scope)?;
+        let right = self.expr(right, scope)?;
+        let (left, right) = self.same_type("IS DISTINCT FROM", left, right)?;
+        Ok(boolean(Expr::Distinct {
+            left: Box::new(left),
+            right: Box::new(right),
+            is_negated,
+        }))
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Ast>,
+        conditions: &[ast::CaseWhen],
+        otherwise: Option<&Ast>,
+        scope: &Scope<'_>,
+    ) -> Result<Typed> {
+        let mut results = Vec::with_capacity(conditions.len() + 1);
+        let mut tests = Vec::with_capacity(conditions.len());
+        for branch in conditions {
+            tests.push(match operand {
+                Some(operand) => {
+                    let value = self.expr(operand, scope)?;
+                    let when = self.expr(&branch.condition, scope)?;
+                    self.compare(Comparison::Equal, value, when)?.0
+                }
+                None => self.condition(&branch.condition, scope)?,
+            });
+            results.push(self.expr(&branch.result, scope)?);
+        }
+        results.push(match otherwise {
+            Some(otherwise) => self.expr(otherwise, scope)?,
+            None => (Expr::null(), Type::of(oid::UNKNOWN)),
+        });
+        let types: Vec<Type> = results
+            .iter()
+            .map(|(_, data_type)| data_type.clone())
+            .collect();
+        let data_type = unified(&types, "CASE")?;
+        let results = results
+            .into_iter()
+            .map(|result| self.coerce(result, &data_type));
+        let mut results = results.collect::<Result<Vec<_>>>()?;
+        let otherwise = Box::new(results.pop().unwrap_or(Expr::null()));
+        let branches = tests.into_iter().zip(results).collect();
+        let case = Expr::Case {
+            branches,
+            otherwise,
+        };
+        Ok((case, data_type))
+    }
+
+    fn array(&mut self, items: &[Ast], scope: &Scope<'_>) -> Result<Typed> {
+        let items = items.iter().map(|item| self.expr(item, scope));
+        let items = items.collect::<Result<Vec<_>>>()?;
+        let types: Vec<Type> = items
+            .iter()
+            .map(|(_, data_type)| data_type.clone())
+            .collect();
+        // PostgreSQL has one type for arrays and arrays of arrays, the values here do not.
+        if types.iter().any(|of| types::element(of.oid).is_some()) {
+            return Err(unsupported("arrays of arrays"));
+        }
+        let element = match unified(&types, "ARRAY")? {
+            element if element.is_unknown() => Type::of(oid::TEXT),
+            element => element,
+        };
+        let items = items.into_iter().map(|item| self.coerce(item, &element));
+        let items = items.collect::<Result<Vec<_>>>()?;
+        let array = types::array(element.oid).unwrap_or(1009);
+        Ok((Expr::Array(items), Type::of(array)))
+    }
+
+    pub fn row(&mut self, items: &[Ast], scope: &Scope<'_>) -> Result<Typed> {
+        let mut fields = Vec::with_capacity(items.len());
+        let mut exprs = Vec::with_capacity(items.len());
+        for item in items {
+            let (expr, data_type) = self.expr(item, scope)?;
+            fields.push((format!("f{}", fields.len() + 1), data_type));
+            exprs.push(expr);
+        }
+        Ok((Expr::Record(exprs), Type::row(fields)))
+    }
+
+    fn access(&mut self, root: &Ast, chain: &[AccessExpr], scope: &Scope<'_>) -> Result<Typed> {
+        let mut chain = chain.iter().peekable();
+        // `a.b[1]` is a name before it is a field of a row.
+        let mut value = match (root, chain.peek()) {
+            (Ast::Identifier(relation), Some(AccessExpr::Dot(Ast::Identifier(column))))
+                if scope
+                    .find_relation(None, &names::ident(relation))?
+                    .is_some() =>
+            {
+                chain.next();
+                self.compound(&[relation.clone(), column.clone()], scope)?
+            }
+            _ => self.expr(root, scope)?,
+        };
+        for access in chain {
+            value = match access {
+                AccessExpr::Dot(Ast::Identifier(name)) => self.field(value, &names::ident(name))?,
+                AccessExpr::Dot(_) => return Err(unsupported("this field")),
+                AccessExpr::Subscript(Subscript::Index { index }) => {
+                    let element = match value.1.oid {
+                        // The letters of a name, counted from 0.
+                        oid::NAME => Some(oid::CHAR),
+                        of => types::element(of),
+                    };
+                    let Some(element) = element else {
+                        let name = types::format(value.1.oid, -1).unwrap_or_default();
+                        let message = format!("cannot subscript type {name}");
+                        return Err(failure("42804", message));
+                    };
+                    let index = self.expr(index, scope)?;
+                    let index = self.coerce(index, &Type::of(oid::INT8))?;
+                    let item = Expr::Subscript(Box::new(value.0), Box::new(index));
+                    (item, Type::with_typmod(element, value.1.typmod))
+                }
+                AccessExpr::Subscript(Subscript::Slice {
+                    lower_bound,
+                    upper_bound,
+                    ..
+                }) => {
+                    let mut bound = |bound: &Option<Ast>| -> Result<Option<Box<Expr>>> {
+                        let Some(bound) = bound else { return Ok(None) };
+                        let bound = self.expr(bound, scope)?;
+                        let bound = self.coerce(bound, &Type::of(oid::INT8))?;
+                        Ok(Some(Box::new(bound)))
+                    };
+                    let slice = Expr::Slice {
+                        lower: bound(lower_bound)?,
+                        upper: bound(upper_bound)?,
+                        array: Box::new(value.0),
+                    };
+                    (slice, value.1)
+                }
+            };
+        }
+        Ok(value)
+    }
+}
+
+/// The columns that PostgreSQL adds to each table: nothing changes under the catalog's rows.
+fn system_column(name: &str, relation: u32) -> Option<Typed> {
+    let (value, of) = match name {
+        "tableoid" => (Value::Int(i64::from(relation)), oid::OID),
+        "xmin" => (Value::Int(1), oid::XID),
+        "xmax" => (Value::Int(0), oid::XID),
+        "cmin" | "cmax" => (Value::Int(0), oid::CID),
+        "ctid" => (Value::text("(0,1)"), oid::TID),
+        _ => return None,
+    };
+    Some((Expr::Value(value), Type::of(of)))
+}
+
+/// A truth value or its opposite.
+pub fn negated_if(is_negated: bool, expr: Expr) -> Typed {
+    boolean(match is_negated {
+        true => Expr::Not(Box::new(expr)),
+        false => expr,
+    })
+}
