@@ -1,49 +1,37 @@
-//! The engine: what all sessions share, and a session of its own for whoever needs only one.
+//! What all sessions of an open workspace share: the newest generation with everything that is
+//! planned over it, the state, and the memory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
-use datafusion::arrow::datatypes::Schema;
-use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::TryStreamExt;
-use tokio::sync::mpsc::UnboundedSender;
 
+use crate::caller::activity::Activity;
+use crate::caller::give_way::GiveWay;
+use crate::caller::runs::Runs;
 use crate::catalog::relations::functions::FunctionSet;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
-use crate::functions::procedures::PROCEDURES;
-use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS, TableFunctionPlanner};
-use crate::operator::HindsightQueryPlanner;
 use crate::parameters;
-use crate::pipeline::Pipeline;
-use crate::runs::Runs;
-use crate::runs::files::RUN_TABLES;
-use crate::runs::tables::{BacktestsTable, RunRowsTable, backtest_progress};
-use crate::scenarios::table::ScenariosTable;
-use crate::session::activity::Activity;
-use crate::session::client::Notice;
-use crate::session::give_way::GiveWay;
-use crate::session::{Outcome, Role, Session};
-use crate::settings::tables::{live_settings, settings_history};
+use crate::state_sql::call::{ProcedurePlanner, RUN_BACKTEST};
+use crate::state_sql::procedures::PROCEDURES;
+use crate::state_sql::run_tables::{BacktestsTable, RunRowsTable, backtest_progress};
+use crate::state_sql::scenarios_table::ScenariosTable;
+use crate::state_sql::settings_tables::{live_settings, settings_history};
+use crate::store::run_files::RUN_TABLES;
 use crate::store::{Place, Store};
-use crate::sweep::plan::SweepSource;
-use crate::tables::{DataTable, PriceTable};
-
-/// A workspace that is open: its history as it is now, for any number of sessions.
-#[derive(Clone)]
-pub struct Engine {
-    newest: Arc<Newest>,
-    session: Arc<Session>,
-    served: Arc<Served>,
-}
+use crate::whatif::data_tables::{DataTable, PriceTable};
+use crate::whatif::grid::SweepSource;
+use crate::whatif::operator::HindsightQueryPlanner;
+use crate::whatif::pipeline::Pipeline;
+use crate::whatif::table_functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 
 /// One generation of the dataset with everything that is planned over it.
 pub struct Served {
@@ -68,71 +56,9 @@ pub struct Newest {
     runs: Arc<Runs>,
 }
 
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine(generation {})", self.served.dataset.generation)
-    }
-}
-
-impl Engine {
-    /// Opens the current dataset of a workspace, or an empty one where nothing is loaded yet.
-    pub async fn open(workspace: &Path) -> Result<Self> {
-        Self::open_with_state(workspace, None).await
-    }
-
-    /// Opens a workspace whose state is at a URL, or in the workspace.
-    pub async fn open_with_state(workspace: &Path, state: Option<&str>) -> Result<Self> {
-        Self::open_limited(workspace, state, None).await
-    }
-
-    /// Opens a workspace for statements that together may use so many bytes of memory.
-    pub async fn open_limited(
-        workspace: &Path,
-        state: Option<&str>,
-        memory_limit: Option<usize>,
-    ) -> Result<Self> {
-        let place = Place::of(workspace, state)?;
-        let runtime = match memory_limit {
-            Some(limit) => RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0),
-            None => RuntimeEnvBuilder::new(),
-        };
-        Self::build(
-            Some(workspace.to_owned()),
-            place,
-            Dataset::open(workspace)?,
-            SessionConfig::new(),
-            runtime.build_arc()?,
-        )
-        .await
-    }
-
-    /// Opens a workspace, with partitions and batch size as configured.
-    pub async fn open_with_config(
-        workspace: &Path,
-        state: Place,
-        config: SessionConfig,
-    ) -> Result<Self> {
-        Self::build(
-            Some(workspace.to_owned()),
-            state,
-            Dataset::open(workspace)?,
-            config,
-            Arc::default(),
-        )
-        .await
-    }
-
-    /// An engine over a dataset.
-    pub async fn new(dataset: Dataset) -> Result<Self> {
-        Self::with_config(dataset, SessionConfig::new()).await
-    }
-
-    /// An engine over a dataset, with partitions and batch size as configured.
-    pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
-        Self::build(None, Place::Memory, dataset, config, Arc::default()).await
-    }
-
-    async fn build(
+impl Newest {
+    /// Opens what sessions share over a dataset.
+    pub async fn new(
         workspace: Option<PathBuf>,
         state: Place,
         dataset: Dataset,
@@ -141,103 +67,17 @@ impl Engine {
     ) -> Result<Self> {
         let config = settings(config);
         let served = Arc::new(Served::new(dataset, config.clone(), &runtime).await?);
-        let newest = Arc::new(Newest {
+        Ok(Self {
             runs: Arc::new(Runs::new(workspace.clone())),
             workspace,
             config,
             runtime,
             activity: Activity::default(),
-            served: Mutex::new(Arc::clone(&served)),
+            served: Mutex::new(served),
             store: Arc::new(Store::new(state)),
-        });
-        let session = Session::new(Arc::clone(&newest), "hindsight", Role::Operator).await?;
-        Ok(Self {
-            newest,
-            session: Arc::new(session),
-            served,
         })
     }
 
-    /// The same with a session of its own for this user.
-    pub async fn of_user(self, user: &str, role: Role) -> Result<Self> {
-        let session = Arc::new(self.session(user, role).await?);
-        Ok(Self { session, ..self })
-    }
-
-    /// Where remarks on the statements of its own session go from now on.
-    pub fn listen(&self, notices: UnboundedSender<Notice>) {
-        self.session.listen(Some(notices));
-    }
-
-    /// The runs under way in this process.
-    pub fn runs(&self) -> &Arc<Runs> {
-        self.newest.runs()
-    }
-
-    /// A session for a user: what it sets and makes, no other sees.
-    pub async fn session(&self, user: &str, role: Role) -> Result<Session> {
-        Session::new(Arc::clone(&self.newest), user, role).await
-    }
-
-    /// The dataset as it was when the engine was opened.
-    pub fn dataset(&self) -> &Dataset {
-        &self.served.dataset
-    }
-
-    /// The combinations that backtests of that dataset have run so far.
-    pub fn combinations_done(&self) -> u64 {
-        self.served.sweep_source.done()
-    }
-
-    /// Begins to read what a backtest needs, while the first is being planned. Who needs it is told
-    /// what fails.
-    pub fn read_ahead(&self) {
-        let source = Arc::clone(&self.served.sweep_source);
-        tokio::task::spawn_blocking(move || drop(source.history().map(|_| ())));
-    }
-
-    /// Users, scenarios, runs and live settings.
-    pub fn store(&self) -> &Arc<Store> {
-        &self.newest.store
-    }
-
-    /// The planned queries.
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.served.pipeline
-    }
-
-    /// Executes one statement in the engine's own session.
-    pub async fn run(&self, sql: &str) -> Result<Outcome> {
-        self.session.run(sql).await
-    }
-
-    /// Runs one statement in the engine's own session and collects its rows: at least one batch, so
-    /// that its columns are known. What returns no rows has no columns, and a write has one, the
-    /// number of rows that it wrote.
-    pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        let rows = match self.run(sql).await? {
-            Outcome::Rows(rows) => rows,
-            Outcome::Done { rows: None, .. } => {
-                return Ok(vec![RecordBatch::new_empty(Arc::new(Schema::empty()))]);
-            }
-            Outcome::Done {
-                rows: Some(count), ..
-            } => {
-                let count: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
-                let batch = RecordBatch::try_from_iter([("count", count)]);
-                return Ok(vec![batch.map_err(DataFusionError::from)?]);
-            }
-        };
-        let schema = rows.schema();
-        let batches: Vec<RecordBatch> = rows.try_collect().await?;
-        Ok(match batches.is_empty() {
-            true => vec![RecordBatch::new_empty(schema)],
-            false => batches,
-        })
-    }
-}
-
-impl Newest {
     /// The runs under way, and where runs are stored.
     pub fn runs(&self) -> &Arc<Runs> {
         &self.runs
@@ -274,10 +114,14 @@ impl Newest {
 }
 
 impl Served {
-    /// The functions as the catalog shows them.
-    pub fn functions(&self) -> &Arc<FunctionSet> {
-        let functions = || Arc::new(crate::session::functions_of(self));
-        self.functions.get_or_init(functions)
+    /// The functions as the catalog shows them, collected when they are first asked for.
+    pub fn functions(&self, collect: impl FnOnce(&Self) -> FunctionSet) -> &Arc<FunctionSet> {
+        self.functions.get_or_init(|| Arc::new(collect(self)))
+    }
+
+    /// The history as the grid reads it.
+    pub fn sweep_source(&self) -> &Arc<SweepSource> {
+        &self.sweep_source
     }
 
     async fn new(
@@ -299,11 +143,17 @@ impl Served {
             session.register_table(table.name, Arc::new(RunRowsTable::new(table, &pipeline)))?;
         }
         let sweep_source = Arc::new(SweepSource::new(dataset.clone()));
-        session.register_relation_planner(Arc::new(TableFunctionPlanner {
+        let table_functions = Arc::new(TableFunctionPlanner {
             pipeline: Arc::clone(&pipeline),
             sweep_source: Arc::clone(&sweep_source),
-            dataset: dataset.clone(),
+            scenarios: Arc::new(ScenariosTable::default()),
             last_day: last_day(&dataset),
+        });
+        // The last that is registered is asked first.
+        session.register_relation_planner(Arc::clone(&table_functions) as _)?;
+        session.register_relation_planner(Arc::new(ProcedurePlanner {
+            table_functions,
+            dataset: dataset.clone(),
         }))?;
         Ok(Self {
             state: session.state(),

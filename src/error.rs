@@ -179,9 +179,6 @@ impl Error {
             {
                 Some(hint.clone())
             }
-            Self::Parameter { parameter, .. } => crate::parameters::position(parameter).map(|_| {
-                format!("select * from parameters where name = '{parameter}' shows its range")
-            }),
             Self::Statement(error) => statement_hint(error),
             Self::Session { hint, .. } => hint.clone(),
             Self::Located { error, .. } => error.hint(),
@@ -249,14 +246,14 @@ impl Error {
         }
     }
 
-    /// The same error at the place of the name that it is about, if the statement has it.
-    pub fn located(self, statement: &str) -> Self {
+    /// The same error at the place of the name that it is about, where that can be told.
+    pub fn located(self, position_of: impl FnOnce(&str) -> Option<usize>) -> Self {
         let subject = match &self {
             Self::Statement(error) => statement_subject(error),
             Self::UnknownArgument { argument, .. } => Some(argument.clone()),
             _ => None,
         };
-        match subject.and_then(|name| crate::session::position_of(statement, &name)) {
+        match subject.and_then(|name| position_of(&name)) {
             Some(position) => self.at(position),
             None => self,
         }
@@ -321,11 +318,14 @@ impl From<DataFusionError> for Error {
                                 found: error.found,
                             };
                         }
-                        Err(error) => match error.downcast::<DataFusionError>() {
-                            Ok(error) => *error,
-                            Err(error) => {
-                                return Self::Statement(DataFusionError::External(error));
-                            }
+                        Err(error) => match error.downcast::<pg_catalog::error::Error>() {
+                            Ok(error) => return (*error).into(),
+                            Err(error) => match error.downcast::<DataFusionError>() {
+                                Ok(error) => *error,
+                                Err(error) => {
+                                    return Self::Statement(DataFusionError::External(error));
+                                }
+                            },
                         },
                     },
                 },
@@ -364,6 +364,9 @@ impl Error {
                 found: error.found.clone(),
             };
         }
+        if let Some(error) = root.downcast_ref::<pg_catalog::error::Error>() {
+            return error.clone().into();
+        }
         match root.downcast_ref::<Self>() {
             Some(error) => error.copied(),
             None => Self::Statement(DataFusionError::Shared(shared)),
@@ -375,6 +378,15 @@ impl Error {
         match self {
             Self::Cancelled => Self::Cancelled,
             Self::Usage(problem) => Self::Usage(problem.clone()),
+            Self::Parameter {
+                parameter,
+                expected,
+                found,
+            } => Self::Parameter {
+                parameter: parameter.clone(),
+                expected: expected.clone(),
+                found: found.clone(),
+            },
             Self::Workspace { path, problem } => Self::Workspace {
                 path: path.clone(),
                 problem: problem.clone(),

@@ -7,47 +7,52 @@
 //! # The way of the data
 //!
 //! files or a live PostgreSQL → [`ingest`] (check, sort) → [`dataset`] (Arrow on disk) → [`engine`] (a DataFusion
-//! session: data tables, functions from `udfs/`, relations from `queries/`) → [`functions`] (a call
-//! becomes parameter rows and a plan) → [`sweep`] for `backtest`, `queries/` for the rest → rows.
+//! session: data tables, functions from `udfs/`, relations from `queries/`) → [`whatif`] (a call
+//! becomes parameter rows and a plan; the grid operator for `backtest`, `queries/` for the rest) →
+//! rows to the client of a [`session`], or into the [`store`].
+//!
+//! # The floors
+//!
+//! A module imports only what stands on its own floor or below; `tests/it/tidy.rs` reads this table
+//! and fails on an arrow upwards.
+//!
+//! | floor | modules | what |
+//! | --- | --- | --- |
+//! | 1 | [`error`] [`clock`] [`schema`] [`parameters`] [`configuration`] | the words: the one error, each kind with its SQLSTATE, exit code and hint; types; the one table of parameters; `hindsight.json` of a workspace |
+//! | 2 | [`records`] | runs, scenarios, settings, roles: plain records and their rules |
+//! | 3 | [`dataset`] [`store`] | generations on disk: open, map, write, fingerprint; the state, in SQLite or PostgreSQL, [`store::source`], a live PostgreSQL to load from, and `store::server`, how a PostgreSQL is reached and why not |
+//! | 3 | [`ingest`] | input files and databases → checked rows → a new generation; the synthetic history |
+//! | 3 | [`dialect`] | what makes DataFusion compute as PostgreSQL does: functions, rules of planning, rewrites of statements |
+//! | 4 | [`caller`] | who executes a statement: role, transaction, notices, runs under way, stopping and giving way |
+//! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator |
+//! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
+//! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
+//! | 8 | [`session`] | one client's statements, settings, cursors, temporary tables and views |
+//! | 9 | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
+//! | 10 | `src/cli` `src/main.rs` | the command line |
 //!
 //! # Where a line belongs
 //!
-//! | place | what is there |
+//! | a new … | goes to |
 //! | --- | --- |
-//! | [`schema`] | Arrow schemas and the types every number has |
-//! | [`parameters`] | the one table of parameters: validation, arguments, columns and help read it |
-//! | [`configuration`] | `hindsight.json` of a workspace: ranges an operator has widened |
-//! | [`ingest`] | input files and databases → checked rows → a new dataset generation; the synthetic history |
-//! | [`dataset`] | generations on disk: open, map, write, fingerprint |
-//! | [`dialect`] | what makes DataFusion compute as PostgreSQL does: functions, numbers, names, forms of queries |
-//! | [`tables`] | the data tables over the memory of a dataset |
-//! | [`pipeline`] | embeds `queries/*.sql`, each one relation, in the order of what they read |
-//! | [`functions`] | table functions with named arguments, and the parameter relation |
-//! | [`operator`] | what makes a node of a plan of what one of our operators does |
-//! | [`sweep`] | the grid operator behind `backtest`, as SQL sees it |
-//! | [`statements`] | what statements may do |
-//! | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
-//! | [`runs`] | stored runs: executed, followed, stopped; their tables and files |
-//! | [`settings`] | live settings: what a run would change, and how it is written |
-//! | [`scenarios`] | named sets of parameters: their table, their rules, how they are written |
-//! | [`state_table`] | tables whose rows are fetched from the state when they are scanned |
-//! | [`store`] | the state: users, scenarios, runs, live settings, in SQLite or PostgreSQL |
-//! | [`store::source`] | a live PostgreSQL to load from, as streams of text |
-//! | `store::server` | how a PostgreSQL is reached, and why not: URL, environment, encryption, poolers |
-//! | `migrations/` | the tables of the state, as they came to be |
-//! | [`session`] | one client's statements, settings, temporary tables and views |
-//! | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
-//! | [`error`] | the one error, each kind with its SQLSTATE, exit code and hint |
-//! | `src/cli`, `src/main.rs` | the command line |
-//! | `crates/pg-catalog/` | what PostgreSQL's clients ask of `pg_catalog` and `information_schema`, and the calendar |
-//! | `crates/sweep/` | what the grid operator does: many combinations over arrays, of one history read once |
-//! | `udfs/` | the SQL functions and their kernels: the only arithmetic on trades |
-//! | `queries/` | the pipeline as an analyst reads it |
-//! | `tests/it` | one integration binary; `reference` is the rules again as plain loops |
-//! | `tests/sql` | the specification of every function and error, in-process and over the wire |
-//! | `tests/dialect` | statements that give what a real PostgreSQL gives, and by name where they do not |
-//! | `tests/clients` | real clients against a server |
-//! | `benches/` | what it costs, beside a plain loop; how to read it |
+//! | SQL function on trades | a file in `udfs/src` that opens with its contract, and its test in `tests/sql` |
+//! | procedure | a file in [`state_sql::procedures`] and a row of its table |
+//! | table function | a query in `queries/` and a row in [`whatif::table_functions`] |
+//! | setting of a session | a row of [`session::SETTINGS`] |
+//! | column or function of the catalog | `crates/pg-catalog/src`: `facts/`, `relations/` or `functions/` |
+//! | client's oddity | its query in `tests/catalog` or `tests/clients`; then the catalog, or [`session`] if it is a statement |
+//! | PostgreSQL function over data | [`dialect`]`::functions` |
+//! | table of the state | `migrations/`, [`store`], and its relation in [`state_sql`] |
+//! | column of an input file | [`schema`] and [`ingest`] |
+//!
+//! Beside the library: `udfs/` has the SQL functions and their kernels, the only arithmetic on
+//! trades; `crates/sweep/` what the grid operator does, many combinations over arrays of one history
+//! read once; `crates/pg-catalog/` what PostgreSQL's clients ask of `pg_catalog` and
+//! `information_schema`, and the calendar; `queries/` the pipeline as an analyst reads it. `tests/it`
+//! is one integration binary, whose `reference` is the rules again as plain loops; `tests/sql` the
+//! specification of every function and error, in-process and over the wire; `tests/clients` real
+//! clients against a server, `tests/dialect` statements that give what a real PostgreSQL gives, and by
+//! name where they do not; `benches/` what it costs, beside a plain loop.
 //!
 //! # What always holds
 //!
@@ -100,31 +105,26 @@
 //! DataFusion alone; no terminal outside the command line; no reading of input formats outside
 //! [`ingest`]; no second version of Arrow.
 
+pub mod caller;
+pub mod clock;
 pub mod configuration;
 pub mod dataset;
 pub mod dialect;
 pub mod engine;
 pub mod error;
-pub mod functions;
 pub mod ingest;
-pub mod operator;
 pub mod parameters;
-pub mod pipeline;
-pub mod runs;
-pub mod scenarios;
+pub mod records;
 pub mod schema;
 pub mod server;
 pub mod session;
-pub mod settings;
-pub mod state_table;
-pub mod statements;
+pub mod state_sql;
 pub mod store;
-pub mod sweep;
-pub mod tables;
+pub mod whatif;
 
-pub use engine::Engine;
+pub use caller::client::{Notice, Severity};
+pub use caller::transaction::TransactionStatus;
 pub use error::{Error, Result};
 pub use pg_catalog::{self as catalog, calendar};
-pub use session::client::{Notice, Severity};
-pub use session::transaction::TransactionStatus;
-pub use session::{Outcome, Prepared, Role, Session};
+pub use records::roles::Role;
+pub use session::{Engine, Outcome, Prepared, Session};

@@ -272,6 +272,17 @@ pub static PARAMETERS: [Parameter; 22] = [
     },
 ];
 
+/// The way out of an error: its own, or where the range of the parameter is that it is about.
+pub fn hint(error: &Error) -> Option<String> {
+    match error {
+        Error::Located { error, .. } => hint(error),
+        Error::Parameter { parameter, .. } if position(parameter).is_some() => Some(format!(
+            "select * from parameters where name = '{parameter}' shows its range"
+        )),
+        error => error.hint(),
+    }
+}
+
 /// The position in [`PARAMETERS`] of the parameter with this name.
 pub fn position(name: &str) -> Option<usize> {
     PARAMETERS.iter().position(|p| p.name == name)

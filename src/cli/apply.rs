@@ -3,7 +3,7 @@
 use clap::Args;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use hindsight::Engine;
-use hindsight::settings::Group;
+use hindsight::records::settings::Group;
 
 use super::changes::{self, Change};
 use super::consent::ask;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use datafusion::error::DataFusionError;
-use hindsight::Error;
+use hindsight::{Error, parameters};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
@@ -44,7 +44,7 @@ impl Failure {
 
     /// The way out, if the error names none.
     pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
-        if self.error.hint().is_none() {
+        if parameters::hint(&self.error).is_none() {
             self.hint = Some(hint.into());
         }
         self
@@ -103,7 +103,7 @@ impl Failure {
             write!(stderr, "{place}: ")?;
         }
         writeln!(stderr, "{}", self.error)?;
-        if let Some(hint) = self.hint.clone().or_else(|| self.error.hint()) {
+        if let Some(hint) = self.hint.clone().or_else(|| parameters::hint(&self.error)) {
             writeln!(stderr, "{HINT}hint{HINT:#}: {hint}")?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! `hindsight history`: the stored runs, the newest first; and taking one of them away.
 
 use clap::Args;
-use hindsight::runs::files;
+use hindsight::store::run_files;
 use hindsight::store::DeletedRun;
 use hindsight::{Engine, Error};
 
@@ -106,7 +106,7 @@ async fn delete(
         }
     }
     // The run is gone, whatever stays of its rows.
-    if let Err(error) = files::delete(workspace, &id) {
+    if let Err(error) = run_files::delete(workspace, &id) {
         warn(error);
     }
     remark(format_args!("Deleted {id}."));

@@ -49,7 +49,8 @@ use clap::builder::styling::AnsiColor;
 use clap::builder::{FalseyValueParser, Styles};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use hindsight::{Error, configuration, runs};
+use hindsight::caller::runs;
+use hindsight::{Error, configuration};
 
 use failure::Failure;
 use interrupt::Interrupt;

@@ -8,8 +8,8 @@ use clap::Args;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
+use hindsight::caller::progress::Phase;
 use hindsight::ingest::Severity;
-use hindsight::runs::progress::Phase;
 use hindsight::{Engine, Error, Outcome};
 
 use super::apply::text;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use datafusion::arrow::array::RecordBatch;
-use hindsight::scenarios::Change;
-use hindsight::scenarios::json::{export, import};
+use hindsight::records::scenarios::Change;
+use hindsight::records::scenarios::json::{export, import};
 use hindsight::{Engine, Error};
 
 use super::failure::Failure;

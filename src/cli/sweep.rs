@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hindsight::Engine;
-use hindsight::sweep::estimate;
+use hindsight::whatif::estimate;
 
 use super::failure::Failure;
 use super::numbers::{grouped, whole};

@@ -24,11 +24,11 @@ use super::login::LoggedIn;
 use super::run::{self, Portal, Progress, Sink};
 use super::wire::{Body, Broken, Channel, malformed};
 use super::{Shared, report, values};
+use crate::caller::activity::Notification;
+use crate::caller::client::Notice;
+use crate::caller::transaction::TransactionStatus as Standing;
 use crate::dialect::output::types::{self, PgType};
 use crate::error::{Error, Result};
-use crate::session::activity::Notification;
-use crate::session::client::Notice;
-use crate::session::transaction::TransactionStatus as Standing;
 use crate::session::{Prepared, SETTINGS, Session, milliseconds, reported_name};
 
 /// How many portals a client may have open.
@@ -589,7 +589,7 @@ impl Client {
             match text {
                 Some(text) => {
                     info.query = text.to_owned();
-                    info.query_started = Some(crate::session::activity::now());
+                    info.query_started = Some(crate::clock::now());
                     info.state = "active".into();
                 }
                 None => {

@@ -13,7 +13,8 @@ use super::scram::{self, Exchange, Verifier};
 use super::startup::{Greeting, NEWEST_MINOR};
 use super::wire::{Body, Broken, Channel, malformed, utf8};
 use crate::error::{Error, Result};
-use crate::session::{DATABASE, Role, Session};
+use crate::records::roles::Role;
+use crate::session::{DATABASE, Session};
 
 /// How long a client waits whose password was wrong.
 const FAILED_LOGIN_DELAY: Duration = Duration::from_millis(500);

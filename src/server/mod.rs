@@ -32,9 +32,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::session::Role;
+use crate::records::roles::Role;
+use crate::session::Engine;
 use cancel::Backends;
 use client::Client;
 use startup::Request;

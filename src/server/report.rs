@@ -3,14 +3,15 @@
 use pgwire::error::ErrorInfo;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
+use crate::caller::client::{Notice, Severity};
 use crate::error::Error;
-use crate::session::client::{Notice, Severity};
+use crate::parameters;
 
 /// An error that ends a statement, or with `FATAL` the connection. `before` is how many characters
 /// of the text came before the statement.
 pub fn error(severity: &str, error: &Error, before: usize) -> ErrorResponse {
     let mut info = info(severity, error.sqlstate(), message(error));
-    info.hint = error.hint();
+    info.hint = parameters::hint(error);
     info.position = error
         .position()
         .map(|position| (before + position).to_string());

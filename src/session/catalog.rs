@@ -13,21 +13,23 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::stream;
 
-use super::activity::now;
-use super::give_way::Stop;
 use super::settings::{SETTINGS, Settings, reported_name};
-use super::{DATABASE, Outcome, Prepared, Role, SCHEMA, Session, Work, comments};
+use super::{DATABASE, Outcome, Prepared, SCHEMA, Session, Work, comments};
+use crate::caller::give_way::Stop;
 use crate::catalog::input::{
     COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SettingInfo,
     Settings as CatalogSettings, TableInfo, TableKind,
 };
 use crate::catalog::relations::functions::FunctionSet;
 use crate::catalog::{Catalog, Described, answers, collect};
+use crate::clock::now;
 use crate::engine::Served;
 use crate::error::{Error, Result};
-use crate::functions::procedures::PROCEDURES;
-use crate::functions::{RUN_BACKTEST, TABLE_FUNCTIONS};
 use crate::parameters::PARAMETERS;
+use crate::records::roles::Role;
+use crate::state_sql::call::RUN_BACKTEST;
+use crate::state_sql::procedures::PROCEDURES;
+use crate::whatif::table_functions::TABLE_FUNCTIONS;
 
 /// The functions of an engine, as the catalog shows them.
 pub fn functions(served: &Served) -> FunctionSet {
@@ -265,7 +267,7 @@ impl Session {
             user: self.user().into(),
             backend_pid: self.pid,
             tables,
-            functions: Arc::clone(self.served().functions()),
+            functions: Arc::clone(self.served().functions(functions)),
             roles,
             sessions: activity.sessions_for(self.user(), self.role() >= Role::Operator),
             settings: &settings,

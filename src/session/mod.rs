@@ -4,15 +4,14 @@
 //! of its parameters. Each statement sees the newest generation of the dataset; one under way
 //! finishes on the generation it began with.
 
-pub mod activity;
+mod allowed;
 mod catalog;
-pub mod client;
 mod command;
 mod comments;
 mod copy;
 mod cursors;
+mod embedded;
 mod explain;
-pub(crate) mod give_way;
 mod origins;
 mod parse;
 mod perform;
@@ -21,7 +20,6 @@ mod plan;
 mod returning;
 mod settings;
 mod tables;
-pub mod transaction;
 mod words;
 mod zone;
 
@@ -41,19 +39,20 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::caller::activity::{Activity, Notification};
+use crate::caller::client::{Client, Notice};
+use crate::caller::give_way::UnderWay;
+use crate::caller::transaction::TransactionStatus;
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
-use activity::{Activity, Notification};
-use client::{Client, Notice};
+use crate::records::roles::Role;
 use command::Command;
 use cursors::Cursor;
-use give_way::UnderWay;
 use tables::SessionTables;
-use transaction::TransactionStatus;
 
 pub use crate::dialect::output::types::PG_TYPE;
-pub(crate) use catalog::functions as functions_of;
 pub use copy::{CopyFormat, CopyOptions, ForceQuote};
+pub use embedded::Engine;
 pub use parse::{Statement, position_of};
 pub use settings::{SETTINGS, Settings, milliseconds, reported_name};
 
@@ -65,17 +64,6 @@ pub const SCHEMA: &str = "public";
 /// there from 1.
 pub const TABLE_OID: &str = "table_oid";
 pub const ATTRIBUTE: &str = "attribute";
-
-/// What a user may do; each role may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads, and makes what lasts for the session.
-    Reader,
-    /// Stores runs and scenarios.
-    Analyst,
-    /// Applies settings to the live system.
-    Operator,
-}
 
 /// One client's session.
 pub struct Session {
@@ -141,25 +129,6 @@ pub enum Outcome {
         rows: Option<u64>,
         verb: &'static str,
     },
-}
-
-impl Role {
-    /// Every role, the least first.
-    pub const ALL: [Self; 3] = [Self::Reader, Self::Analyst, Self::Operator];
-
-    /// As people write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Analyst => "analyst",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The role of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
 }
 
 impl Prepared {
@@ -277,13 +246,14 @@ impl Session {
     ) -> Result<Prepared> {
         let text = Arc::clone(&statement.text);
         let prepared = Box::pin(self.plan(statement, parameters)).await;
-        self.noted(prepared.map_err(|error| error.located(&text)))
+        self.noted(prepared.map_err(|error| error.located(|name| position_of(&text, name))))
     }
 
     /// Executes a prepared statement, on the newest generation as it is now.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
         let outcome = Box::pin(self.perform(prepared, values)).await;
-        let outcome = outcome.map_err(|error| error.located(&prepared.statement.text));
+        let outcome = outcome
+            .map_err(|error| error.located(|name| position_of(&prepared.statement.text, name)));
         match self.noted(outcome)? {
             Outcome::Rows(rows) => Ok(Outcome::Rows(self.noting(rows))),
             done => Ok(done),

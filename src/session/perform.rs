@@ -12,14 +12,14 @@ use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
 use futures::future::BoxFuture;
 use futures::{TryStreamExt, stream};
 
-use super::activity::Notification;
-use super::client::Severity;
 use super::command::{Command, Discard, Modes, Transaction};
 use super::cursors::{self, Cursor};
 use super::parse::{Request, Statement};
 use super::settings::reported_name;
-use super::transaction::{self, TransactionStatus};
 use super::{DATABASE, Outcome, Prepared, Session, Work, lock, placeholders};
+use crate::caller::activity::Notification;
+use crate::caller::client::Severity;
+use crate::caller::transaction::{self, TransactionStatus};
 use crate::dialect::around::Around;
 use crate::error::{Error, Result};
 

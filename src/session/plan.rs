@@ -15,16 +15,16 @@ use futures::TryStreamExt;
 use super::command::{Command, Transaction};
 use super::parse::{Request, Statement};
 use super::tables::SessionTables;
-use super::transaction::TransactionStatus;
 use super::{
-    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, explain, give_way, origins,
+    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, explain, origins,
     placeholders, returning as written, tables,
 };
+use crate::caller::give_way;
+use crate::caller::transaction::TransactionStatus;
 use crate::dialect::functions::syntax;
 use crate::dialect::{names, queries};
 use crate::error::{Error, Result};
-use crate::scenarios::write::{is_write, plan_writes, returning};
-use crate::statements;
+use crate::state_sql::scenario_writes::{is_write, plan_writes, returning};
 
 impl Session {
     /// Plans a statement.
@@ -90,8 +90,8 @@ impl Session {
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Call(_)));
         let is_truncate = matches!(&sql, DfStatement::Statement(statement)
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Truncate(_)));
-        let returned = statements::prepare(&mut sql)?;
-        let writes_scenarios = statements::is_scenario_write(&sql);
+        let returned = allowed::prepare(&mut sql)?;
+        let writes_scenarios = allowed::is_scenario_write(&sql);
         names::rewrite(&mut sql);
         queries::rewrite(&mut sql)?;
         queries::names::resolve(&self.context.state(), &mut sql).await?;
@@ -102,7 +102,7 @@ impl Session {
             true => tables::PLANNING_WRITE.scope((), planning).await?,
             false => planning.await?,
         };
-        statements::check(&plan)?;
+        allowed::check(&plan)?;
         self.check_readers(&plan)?;
         let verb = match (is_call, is_truncate) {
             (true, _) => "CALL",

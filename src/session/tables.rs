@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::visit_relations;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::scenarios::table::ScenariosTable;
+use crate::state_sql::scenarios_table::ScenariosTable;
 
 tokio::task_local! {
     /// Set while a write to scenarios is planned.

@@ -10,7 +10,7 @@ use super::client::{Statement, Transaction};
 use super::scenarios::from_json;
 use super::{Database, Dialect};
 use crate::error::{Error, Result};
-use crate::settings::{Group, Stored};
+use crate::records::settings::{Group, Stored};
 
 /// Columns of the tables of settings by name, with their types.
 type Columns = BTreeMap<String, String>;

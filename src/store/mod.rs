@@ -13,6 +13,7 @@ mod client;
 mod live;
 mod migrations;
 mod open;
+pub mod run_files;
 mod running;
 mod runs;
 mod scenarios;
@@ -24,16 +25,16 @@ mod users;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 
+use crate::clock::now;
 use crate::error::{Error, Result};
 use client::{Pool, Row, Statement, Transaction};
 pub use runs::{BegunRun, DeletedRun};
 pub use server::Server;
-pub use settings::{Application, Applied};
+pub use settings::{Application, Applied, unknown_history};
 pub use users::User;
 
 const STATE_FILE: &str = "state.sqlite";
@@ -337,12 +338,4 @@ impl Database {
             hint: hint.into(),
         }
     }
-}
-
-/// Microseconds since 1970 UTC.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    })
 }

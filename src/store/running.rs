@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::client::Statement;
+use super::run_files;
 use super::{Database, Dialect};
 use crate::error::{Error, Result};
-use crate::runs::files;
 
 /// How often a run says that it is under way, and how long it may be silent.
 const BEAT: Duration = Duration::from_secs(5);
@@ -103,7 +103,7 @@ pub(super) async fn is_alive(
 }
 
 fn lock_path(workspace: &Path, id: &str) -> PathBuf {
-    files::directory(workspace, id).join(files::LOCK_FILE)
+    run_files::directory(workspace, id).join(run_files::LOCK_FILE)
 }
 
 fn lock_file(path: &Path) -> std::io::Result<File> {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::client::{Row, Statement};
+use super::run_files;
 use super::running::{self, Running};
 use super::scenarios::{from_json, to_json};
 use super::{Access, Database, Store, now};
 use crate::error::{Error, Result};
-use crate::runs::{Run, Status, Texts, files};
+use crate::records::runs::{Run, Status, Texts};
 
 const COLUMNS: &str = "id, scenario, label, status, started_by, started_at, completed_at, \
                        error_message, dataset, engine_version, parameters, results, phase, \
@@ -84,7 +85,7 @@ impl Store {
                 if mark_interrupted(&database, id).await?
                     && let Some(workspace) = workspace
                 {
-                    files::remove(workspace, id);
+                    run_files::remove(workspace, id);
                 }
             }
             // One may have ended by itself between the two looks.

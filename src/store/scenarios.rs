@@ -9,7 +9,7 @@ use super::client::{Row, Statement, Transaction};
 use super::{Database, Dialect, Store};
 use crate::error::Result;
 use crate::parameters::{PARAMETERS, Parameter};
-use crate::scenarios::{Change, Scenario, Scenarios};
+use crate::records::scenarios::{Change, Scenario, Scenarios};
 
 const SELECT: &str = "select name, description, tags, parameters, created_at, updated_at \
      from hindsight.scenarios";

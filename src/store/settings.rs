@@ -8,9 +8,8 @@ use super::live::Live;
 use super::scenarios::{from_json, to_json};
 use super::{Database, Store, now};
 use crate::error::{Error, Result};
-use crate::functions::unknown_history as unknown;
-use crate::runs::Texts;
-use crate::settings::{Group, Stored};
+use crate::records::runs::Texts;
+use crate::records::settings::{Group, Stored};
 
 /// How long settings are tried to be written while somebody else has a lock on them.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -107,7 +106,7 @@ impl Store {
             .await
             .map_err(|error| database.failed(error))?;
         let Some(row) = history else {
-            return Err(unknown(id));
+            return Err(unknown_history(id));
         };
         let read = || Ok((read(&row)?, stored(&row, 8)?, stored(&row, 9)?));
         let (mut applied, previous, new) =
@@ -242,4 +241,13 @@ fn stored(row: &Row, column: usize) -> sqlx::Result<Stored> {
         .into_iter()
         .filter_map(|(name, text)| Some((Group::named(&name)?.name(), text)));
     Ok(Stored(named.collect()))
+}
+
+/// There is no such row in the history.
+pub fn unknown_history(id: &str) -> Error {
+    Error::Parameter {
+        parameter: "history_id".into(),
+        expected: "the id of a row of settings_history".into(),
+        found: format!("'{id}'"),
+    }
 }

@@ -4,7 +4,7 @@
 use super::client::{Row, Statement};
 use super::{Database, Store, now};
 use crate::error::Result;
-use crate::session::Role;
+use crate::records::roles::Role;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]

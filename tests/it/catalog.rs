@@ -223,7 +223,7 @@ fn queries_of_clients_have_the_columns_that_postgresql_gives_them() {
             let described = match catalog.describe(&statement, &[]) {
                 Ok(described) => described,
                 Err(error) => {
-                    wrong.push(format!("{sql}\n    {error} ({})", error.sqlstate()));
+                    wrong.push(format!("{sql}\n    {error} ({})", error.state));
                     continue;
                 }
             };
@@ -242,7 +242,7 @@ fn queries_of_clients_have_the_columns_that_postgresql_gives_them() {
             let started = Instant::now();
             match catalog.query(&statement, &values) {
                 Ok(batch) => assert_eq!(batch.schema(), described.schema),
-                Err(error) => wrong.push(format!("{sql}\n    {error} ({})", error.sqlstate())),
+                Err(error) => wrong.push(format!("{sql}\n    {error} ({})", error.state)),
             }
             if started.elapsed() > slow.0 {
                 slow = (started.elapsed(), sql.clone());
@@ -273,7 +273,7 @@ fn expressions_have_the_values_that_postgresql_gives_them() {
         let found = parse(&format!("select {expression}")).map(|statement| {
             let batch = match catalog.query(&statement, &[]) {
                 Ok(batch) => batch,
-                Err(error) => return format!("! {} {error}", error.sqlstate()),
+                Err(error) => return format!("! {} {error}", error.state),
             };
             let of = type_name(batch.schema().field(0));
             let value = one_text(&catalog, expression, &of);
@@ -508,7 +508,7 @@ fn work_has_its_limits() {
         let statement = parse(sql).unwrap();
         match catalog.query(&statement, &[]) {
             Ok(batch) => format!("{} rows", batch.num_rows()),
-            Err(error) => error.sqlstate().to_owned(),
+            Err(error) => error.state.to_owned(),
         }
     };
     let started = Instant::now();

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use hindsight::functions::TABLE_FUNCTIONS;
-use hindsight::pipeline::QUERIES;
+use hindsight::whatif::pipeline::QUERIES;
+use hindsight::whatif::table_functions::TABLE_FUNCTIONS;
 use hindsight::{Engine, dataset::Dataset};
 
 use crate::engine::block_on;
@@ -48,5 +48,5 @@ fn table_functions() {
 fn the_grid_operator_has_the_columns_of_its_query() {
     let engine = empty();
     let query = engine.pipeline().schema("backtest").unwrap();
-    assert_eq!(columns(&hindsight::sweep::plan::schema()), columns(&query));
+    assert_eq!(columns(&hindsight::whatif::grid::schema()), columns(&query));
 }

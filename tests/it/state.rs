@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use hindsight::parameters::PARAMETERS;
-use hindsight::runs::{Run, Status, Texts};
-use hindsight::settings::Group;
+use hindsight::records::runs::{Run, Status, Texts};
+use hindsight::records::settings::Group;
 use hindsight::store::{Application, Place, Store, User};
 use hindsight::{Error, Role};
 use sqlx::postgres::PgConnection;
@@ -199,7 +199,7 @@ async fn with_a_run(place: &Place, workspace: &std::path::Path) -> (Store, Run) 
         label: None,
         status: Status::Running,
         started_by: "ann".into(),
-        started_at: hindsight::store::now(),
+        started_at: hindsight::clock::now(),
         completed_at: None,
         error_message: None,
         dataset: "d".into(),

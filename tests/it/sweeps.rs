@@ -15,7 +15,7 @@ use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use hindsight::ingest::synthetic::SyntheticHistory;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
-use hindsight::sweep::plan::rows;
+use hindsight::whatif::grid::rows;
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;

@@ -212,7 +212,7 @@ fn length(interval: &Interval) -> Result<Option<Length>> {
         .as_ref()
         .or(interval.leading_field.as_ref());
     let unit = unit.map(|unit| unit.to_string().to_ascii_lowercase());
-    read_interval(text, unit.as_deref()).map(Some)
+    Ok(Some(read_interval(text, unit.as_deref())?))
 }
 
 fn canonical(of: Length) -> Interval {

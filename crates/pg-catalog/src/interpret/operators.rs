@@ -58,7 +58,7 @@ impl Binder<'_> {
         }
         let names = (shown(&left.1), shown(&right.1));
         self.resolve(name, vec![left, right])
-            .map_err(|error| match error.sqlstate() {
+            .map_err(|error| match error.state {
                 "42883" => no_operator(name, &names.0, &names.1),
                 _ => error,
             })

@@ -475,7 +475,7 @@ fn token_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{date_text, timestamp_text};
+    use crate::time::{date_text, timestamp_text};
 
     #[test]
     fn dates_are_read_as_people_write_them() {

@@ -355,7 +355,7 @@ fn near_2020(year: i64, digits: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{date_text, timestamp_text};
+    use crate::time::{date_text, timestamp_text};
 
     #[test]
     fn texts_are_read_by_their_patterns() {

@@ -1,0 +1,115 @@
+//! Who executes a statement: what plans find in the session that runs them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::execution::TaskContext;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::runs::Runs;
+use super::transaction::Transaction;
+use crate::error::{Error, Result};
+use crate::records::roles::Role;
+use crate::records::scenarios::{Change, Scenarios};
+use crate::store::Store;
+
+/// A session as the statements under way see it.
+pub struct Client {
+    pub user: String,
+    pub role: Role,
+    pub store: Arc<Store>,
+    pub runs: Arc<Runs>,
+    pub(crate) transaction: Transaction,
+    notices: Mutex<Option<UnboundedSender<Notice>>>,
+}
+
+/// A remark beside the rows of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub severity: Severity,
+    pub sqlstate: &'static str,
+    pub message: String,
+}
+
+/// How a remark is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Notice,
+    Warning,
+}
+
+impl Client {
+    pub fn new(user: &str, role: Role, store: Arc<Store>, runs: Arc<Runs>) -> Self {
+        Self {
+            user: user.into(),
+            role,
+            store,
+            runs,
+            transaction: Transaction::default(),
+            notices: Mutex::new(None),
+        }
+    }
+
+    /// The client whose statement this is.
+    pub fn of(context: &TaskContext) -> Result<Arc<Self>> {
+        context.session_config().get_extension().ok_or_else(|| {
+            let problem = "the state is read outside of a session".into();
+            datafusion::error::DataFusionError::Internal(problem).into()
+        })
+    }
+
+    /// Refuses those whose role does not reach; `what` is what they want to do.
+    pub fn require(&self, least: Role, what: &str) -> Result<()> {
+        match self.role >= least {
+            true => Ok(()),
+            false => Err(Error::NotAllowed(format!(
+                "{what} needs the role {}; {} is {}",
+                least.name(),
+                self.user,
+                self.role.name()
+            ))),
+        }
+    }
+
+    /// The scenarios, as the transaction under way has them.
+    pub async fn scenarios(&self) -> Result<Scenarios> {
+        let mut scenarios = self.store.scenarios().await?;
+        for change in self.transaction.changes() {
+            change.apply(&mut scenarios)?;
+        }
+        Ok(scenarios)
+    }
+
+    /// Changes scenarios, all or none: now, or when the transaction under way commits.
+    pub async fn change_scenarios(&self, changes: Vec<Change>) -> Result<()> {
+        self.require(Role::Analyst, "writing scenarios")?;
+        self.transaction.check_writable()?;
+        match self.transaction.is_open() {
+            true => {
+                let mut scenarios = self.scenarios().await?;
+                for change in &changes {
+                    change.apply(&mut scenarios)?;
+                }
+                self.transaction.add(changes);
+                Ok(())
+            }
+            false => self.store.change_scenarios(&changes).await,
+        }
+    }
+
+    /// Where remarks go from now on.
+    pub fn listen(&self, notices: Option<UnboundedSender<Notice>>) {
+        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// Makes a remark, which is lost where nobody listens.
+    pub fn notice(&self, severity: Severity, sqlstate: &'static str, message: impl Into<String>) {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notices) = &*notices {
+            let _ = notices.send(Notice {
+                severity,
+                sqlstate,
+                message: message.into(),
+            });
+        }
+    }
+}

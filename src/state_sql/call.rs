@@ -1,0 +1,73 @@
+//! Plans calls of procedures, `run_backtest` among them, wherever a relation may stand.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::{
+    RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
+use datafusion::sql::sqlparser::ast::TableFactor;
+
+use super::procedures::{self, PROCEDURES};
+use super::run_backtest;
+use crate::dataset::Dataset;
+use crate::whatif::table_functions::{
+    Argument, Call, TableFunction, TableFunctionPlanner, arguments, called, planned,
+};
+
+/// The argument of `run_backtest` that says what the run is for.
+const LABEL: &str = "label";
+
+/// The procedure that stores a run: its arguments are the parameters.
+pub const RUN_BACKTEST: TableFunction = TableFunction {
+    name: "run_backtest",
+    query: "backtest",
+    is_grid: true,
+    sweeps: false,
+};
+
+/// Plans calls of [`RUN_BACKTEST`] and of [`PROCEDURES`].
+#[derive(Debug)]
+pub struct ProcedurePlanner {
+    pub table_functions: Arc<TableFunctionPlanner>,
+    pub dataset: Dataset,
+}
+
+impl RelationPlanner for ProcedurePlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        let Some(Call { name, args, alias }) = called(&relation) else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let name = context.object_name_to_table_reference(name.clone())?;
+        let called = name.table();
+        let plan = if called == RUN_BACKTEST.name {
+            self.run_backtest(arguments(&RUN_BACKTEST, &[LABEL], args, context)?)?
+        } else if let Some(procedure) = PROCEDURES.iter().find(|p| p.name == called) {
+            procedures::plan(procedure, args, context)?
+        } else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        planned(plan, called, alias)
+    }
+}
+
+impl ProcedurePlanner {
+    fn run_backtest(&self, mut arguments: Vec<Argument>) -> Result<LogicalPlan> {
+        let label = arguments.iter().position(|argument| argument.name == LABEL);
+        let label = label.map(|position| arguments.remove(position).value);
+        let functions = &self.table_functions;
+        let parameters = functions.parameter_rows(&RUN_BACKTEST, &arguments)?;
+        run_backtest::plan(
+            run_backtest::label_row(label)?,
+            parameters,
+            &functions.pipeline,
+            &functions.sweep_source,
+            &self.dataset,
+        )
+    }
+}

@@ -1,0 +1,52 @@
+//! `preview_settings(backtest_id => '…')`: what applying a run would change.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::DataType;
+
+use super::apply_settings::completed;
+use super::{Arguments, batch};
+use crate::caller::client::Client;
+use crate::error::Result;
+use crate::records::settings::{Group, proposed};
+
+pub fn columns() -> Vec<(&'static str, DataType)> {
+    vec![
+        ("setting_group", DataType::Utf8),
+        ("setting", DataType::Utf8),
+        ("current", DataType::Utf8),
+        ("proposed", DataType::Utf8),
+        ("changed", DataType::Boolean),
+        ("settings_version", DataType::Utf8),
+    ]
+}
+
+pub async fn preview_settings(client: Arc<Client>, arguments: Arguments) -> Result<RecordBatch> {
+    let run = completed(&client, &arguments.required("backtest_id")?).await?;
+    let live = client.store.live_settings().await?;
+    let version = live.version();
+    let (mut groups, mut settings) = (Vec::new(), Vec::new());
+    let (mut current, mut wanted, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+    for group in Group::ALL {
+        for parameter in group.parameters() {
+            let now = live.value(group, parameter)?;
+            let then = proposed(parameter, &run.parameters)?;
+            groups.push(group.name());
+            settings.push(parameter.name);
+            changed.push(now.as_ref() != Some(&then));
+            current.push(now);
+            wanted.push(then);
+        }
+    }
+    let versions = vec![version; groups.len()];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(groups)),
+        Arc::new(StringArray::from(settings)),
+        Arc::new(StringArray::from(current)),
+        Arc::new(StringArray::from(wanted)),
+        Arc::new(BooleanArray::from(changed)),
+        Arc::new(StringArray::from(versions)),
+    ];
+    batch(self::columns, columns)
+}

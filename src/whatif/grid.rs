@@ -1,0 +1,289 @@
+//! The grid operator: parameter rows in, backtest rows out.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::combination::Combination;
+use hindsight_sweep::history::History;
+use hindsight_sweep::metrics::Metrics;
+use hindsight_udfs::decimal::multiply_divide_half_even;
+
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::parameters::PARAMETERS;
+use crate::schema::SOL;
+use crate::whatif::operator::{self, Operator};
+use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
+
+const RATE: DataType = DataType::Decimal128(7, 2);
+/// Batches of parameter rows that are run at a time, 16,384 combinations.
+const BATCHES_TOGETHER: usize = 16;
+const RATIO: DataType = DataType::Decimal128(38, 2);
+
+/// A dataset and, once a backtest has asked for it, its [`History`].
+pub struct SweepSource {
+    dataset: Dataset,
+    history: OnceLock<std::result::Result<History, Arc<DataFusionError>>>,
+    done: Arc<AtomicU64>,
+}
+
+impl SweepSource {
+    pub fn new(dataset: Dataset) -> Self {
+        Self {
+            dataset,
+            history: OnceLock::new(),
+            done: Arc::default(),
+        }
+    }
+
+    /// The combinations that all calls together have run.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// The signals of the dataset.
+    pub fn signal_count(&self) -> usize {
+        self.dataset.signals.num_rows()
+    }
+
+    /// Read once; who comes meanwhile waits, so that this is not for a thread of rayon.
+    pub fn history(&self) -> Result<&History> {
+        let Dataset {
+            signals,
+            trade_outcomes,
+            price_book,
+            ..
+        } = &self.dataset;
+        let history = self
+            .history
+            .get_or_init(|| History::new(signals, trade_outcomes, price_book).map_err(Arc::new));
+        let problem = |error: &Arc<DataFusionError>| DataFusionError::Shared(Arc::clone(error));
+        history.as_ref().map_err(problem)
+    }
+}
+
+impl fmt::Debug for SweepSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SweepSource(generation {})", self.dataset.generation)
+    }
+}
+
+/// The plan of `backtest` over parameter rows, with the columns of `schema`.
+pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
+    let schema = DFSchema::try_from(schema())?;
+    let grid = BacktestGrid {
+        source: Arc::clone(source),
+    };
+    Ok(operator::plan(grid, vec![parameters], Arc::new(schema)))
+}
+
+/// The columns of `backtest`.
+pub fn schema() -> Schema {
+    let mut fields = vec![Field::new("scenario", DataType::Utf8, true)];
+    fields.extend(
+        PARAMETERS
+            .iter()
+            .map(|p| Field::new(p.name, p.data_type(), true)),
+    );
+    let count = |name: &str| Field::new(name, DataType::Int64, true);
+    let counts = [
+        "total_signals",
+        "signals_above_threshold",
+        "untradable_signals",
+    ];
+    fields.extend(counts.map(count));
+    for side in ["actual", "simulated"] {
+        let field = |(name, data_type): (&str, DataType)| {
+            Field::new(format!("{side}_{name}"), data_type, true)
+        };
+        fields.extend(metric_types().map(field));
+    }
+    fields.extend([
+        Field::new("pnl_difference_sol", SOL, true),
+        Field::new("pnl_improvement_percent", RATIO, true),
+        count("trade_count_difference"),
+        Field::new("win_rate_difference", RATE, true),
+        Field::new("is_improvement", DataType::Boolean, true),
+        count("trades_changed"),
+        Field::new("simulated_pnl_conservative_sol", SOL, true),
+    ]);
+    Schema::new(fields)
+}
+
+/// The metrics of a side, in the order of the columns.
+fn metric_types() -> [(&'static str, DataType); 13] {
+    let count = DataType::Int64;
+    [
+        ("total_trades", count.clone()),
+        ("winning_trades", count.clone()),
+        ("losing_trades", count.clone()),
+        ("total_pnl_sol", SOL),
+        ("gross_profit_sol", SOL),
+        ("gross_loss_sol", SOL),
+        ("average_win_sol", SOL),
+        ("average_loss_sol", SOL),
+        ("max_drawdown_sol", SOL),
+        ("max_consecutive_losses", count),
+        ("win_rate", RATE),
+        ("profit_factor", RATIO),
+        ("expectancy", SOL),
+    ]
+}
+
+/// The operator: its input is the rows of parameters.
+#[derive(Debug)]
+struct BacktestGrid {
+    source: Arc<SweepSource>,
+}
+
+impl Operator for BacktestGrid {
+    fn name(&self) -> &'static str {
+        "BacktestGrid"
+    }
+
+    fn detail(&self) -> String {
+        "queries/backtest.sql for each combination".into()
+    }
+
+    fn execute(
+        &self,
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let [parameters] = inputs else {
+            return internal_err!("a grid has one input");
+        };
+        let input = parameters.execute(0, context)?;
+        let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
+        // As many combinations together as memory allows: they share the more.
+        let together = input.try_chunks(BATCHES_TOGETHER);
+        let rows = together.map_err(|error| error.1).and_then(move |batches| {
+            let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
+            run(source, schema, batches)
+        });
+        Ok(rows.boxed())
+    }
+}
+
+/// Runs some batches of combinations on a thread of its own, so that the runtime can go on, and stops
+/// it when nobody waits for it any more.
+async fn run(
+    source: Arc<SweepSource>,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+) -> Result<RecordBatch> {
+    let course = Arc::new(Course::new(Arc::clone(&source.done)));
+    let _stop = StopOnDrop(Arc::clone(&course));
+    let work = tokio::task::spawn_blocking(move || {
+        let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
+        let combinations = (0..parameters.num_rows())
+            .map(|row| Combination::read(&parameters, row))
+            .collect::<Result<Vec<_>>>()?;
+        let book = &source.dataset.price_book;
+        let results = backtest(source.history()?, book, &combinations, &course);
+        let results =
+            results.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
+                true => Error::Cancelled.into(),
+                false => error,
+            })?;
+        rows(&schema, &parameters, &results)
+    });
+    work.await
+        .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+}
+
+struct StopOnDrop(Arc<Course>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.is_cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The rows of the result: the parameters as they came in, then what came of them.
+pub fn rows(
+    schema: &SchemaRef,
+    parameters: &RecordBatch,
+    results: &[Backtest],
+) -> Result<RecordBatch> {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+    for name in std::iter::once("scenario").chain(PARAMETERS.iter().map(|p| p.name)) {
+        match parameters.column_by_name(name) {
+            Some(column) => columns.push(Arc::clone(column)),
+            None => return internal_err!("the parameters have no {name}"),
+        }
+    }
+    let counts = |pick: fn(&Backtest) -> i64| -> ArrayRef {
+        Arc::new(results.iter().map(pick).collect::<Int64Array>())
+    };
+    columns.push(counts(|r| r.total_signals));
+    columns.push(counts(|r| r.signals_above_threshold));
+    columns.push(counts(|r| r.untradable_signals));
+    for side in [|r: &Backtest| r.actual, |r: &Backtest| r.simulated] {
+        columns.extend(metric_columns(results, side));
+    }
+    let difference = |r: &Backtest| r.simulated.total_pnl - r.actual.total_pnl;
+    let win_rate_difference = |r: &Backtest| r.simulated.win_rate - r.actual.win_rate;
+    let improvement = |r: &Backtest| match r.actual.total_pnl.abs() {
+        0 => None,
+        actual => multiply_divide_half_even(difference(r), 10_000, actual),
+    };
+    let decimals = |values: Vec<Option<i128>>, data_type: DataType| -> ArrayRef {
+        Arc::new(Decimal128Array::from(values).with_data_type(data_type))
+    };
+    let each = |pick: &dyn Fn(&Backtest) -> Option<i128>| results.iter().map(pick).collect();
+    columns.push(decimals(each(&|r| Some(difference(r))), SOL));
+    columns.push(decimals(each(&improvement), RATIO));
+    columns.push(counts(|r| r.simulated.total_trades - r.actual.total_trades));
+    columns.push(decimals(each(&|r| Some(win_rate_difference(r))), RATE));
+    // Over 0.01 SOL better, and the win rate not 5 points worse.
+    let is_improvement = |r: &Backtest| difference(r) > 10_000_000 && win_rate_difference(r) > -500;
+    let is_improvement: BooleanArray = results.iter().map(|r| Some(is_improvement(r))).collect();
+    columns.push(Arc::new(is_improvement));
+    columns.push(counts(|r| r.trades_changed));
+    columns.push(decimals(each(&|r| Some(r.conservative_pnl)), SOL));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// The columns of [`metric_types`] for one side.
+fn metric_columns(results: &[Backtest], side: fn(&Backtest) -> Metrics) -> [ArrayRef; 13] {
+    let counts = |pick: fn(&Metrics) -> i64| -> ArrayRef {
+        Arc::new(
+            results
+                .iter()
+                .map(|r| pick(&side(r)))
+                .collect::<Int64Array>(),
+        )
+    };
+    let decimals = |pick: fn(&Metrics) -> Option<i128>, data_type: DataType| -> ArrayRef {
+        let values: Decimal128Array = results.iter().map(|r| pick(&side(r))).collect();
+        Arc::new(values.with_data_type(data_type))
+    };
+    [
+        counts(|m| m.total_trades),
+        counts(|m| m.winning_trades),
+        counts(|m| m.losing_trades),
+        decimals(|m| Some(m.total_pnl), SOL),
+        decimals(|m| Some(m.gross_profit), SOL),
+        decimals(|m| Some(m.gross_loss), SOL),
+        decimals(|m| Some(m.average_win), SOL),
+        decimals(|m| Some(m.average_loss), SOL),
+        decimals(|m| Some(m.max_drawdown), SOL),
+        counts(|m| m.max_consecutive_losses),
+        decimals(|m| Some(m.win_rate), RATE),
+        decimals(|m| m.profit_factor, RATIO),
+        decimals(|m| Some(m.expectancy), SOL),
+    ]
+}

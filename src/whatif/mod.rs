@@ -1,0 +1,10 @@
+//! Backtests as relations: the queries of the pipeline, calls of table functions with named
+//! arguments, and the grid operator.
+
+pub mod data_tables;
+pub mod estimate;
+pub mod grid;
+pub mod operator;
+pub mod parameter_rows;
+pub mod pipeline;
+pub mod table_functions;
