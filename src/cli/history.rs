@@ -1,8 +1,8 @@
 //! `hindsight history`: the stored runs, the newest first; and taking one of them away.
 
 use clap::Args;
-use hindsight::store::run_files;
 use hindsight::store::DeletedRun;
+use hindsight::store::run_files;
 use hindsight::{Engine, Error};
 
 use super::consent::ask;

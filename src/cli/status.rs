@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hindsight::dataset::{Dataset, Verified};
+use hindsight::runs::files;
 use hindsight::{Engine, Error};
 
 use super::failure::Failure;
@@ -46,7 +47,7 @@ pub async fn execute(
     }
     let engine = workspace.open().await?;
     if arguments.verify {
-        verify_runs(&engine).await?;
+        verify_runs(workspace, &engine).await?;
     }
     let sql = query(workspace, &engine);
     match is_table {
@@ -159,33 +160,19 @@ async fn verify_dataset(workspace: &Path, interrupt: &Interrupt) -> Result<(), F
     Ok(())
 }
 
-/// Reads the rows of stored runs back: as many as each run says it has.
-async fn verify_runs(engine: &Engine) -> Result<(), Failure> {
-    // Joined on the id: a run of which there is nothing is found too.
-    let missing = "\
-        select b.id, b.simulated_total_trades as trades, coalesce(t.n, 0) as found_trades, \
-            b.total_signals as signals, coalesce(c.n, 0) as found_comparisons, \
-            coalesce(e.n, 0) as found_points \
-        from backtests as b \
-        left join (select backtest_id, count(*) as n from simulated_trades group by 1) as t \
-            on t.backtest_id = b.id \
-        left join (select backtest_id, count(*) as n from trade_comparisons group by 1) as c \
-            on c.backtest_id = b.id \
-        left join (select backtest_id, count(*) as n from equity_curves group by 1) as e \
-            on e.backtest_id = b.id \
-        where b.status = 'completed' and (coalesce(t.n, 0) <> b.simulated_total_trades \
-            or coalesce(c.n, 0) <> b.total_signals or coalesce(e.n, 0) <> b.total_signals)";
-    let found = engine.sql(missing).await?;
-    let rows: usize = found.iter().map(|batch| batch.num_rows()).sum();
-    if rows == 0 {
-        return Ok(());
+/// Reads the files of stored runs back, and names each that is not as it was written.
+async fn verify_runs(workspace: &Path, engine: &Engine) -> Result<(), Failure> {
+    let mut damage = Vec::new();
+    for id in engine.store().completed_runs(None).await? {
+        damage.extend(files::verify(workspace, &id));
     }
-    let mut output = Output::new(Format::Table)?;
-    output.write(engine.run(missing).await?, true).await?;
-    let error = Error::Workspace {
-        path: engine.store().place().to_string().into(),
-        problem: format!("{rows} stored runs do not have the rows in this workspace that they say"),
+    let Some((path, problem)) = damage.pop() else {
+        return Ok(());
     };
+    for (path, problem) in damage {
+        say(format_args!("{}: {problem}", path.display()));
+    }
+    let error = Error::Workspace { path, problem };
     Err(Failure::from(error).with_hint(
         "copy the folder runs of the workspace where they were run, or run them again; what they \
          came to is in backtests",

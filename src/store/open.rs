@@ -21,9 +21,10 @@ const CONNECTIONS_MAX: u32 = 8;
 /// A trading system needs its connections for itself.
 const SERVER_CONNECTIONS_MAX: u32 = 4;
 
-/// Of every connection to SQLite: committed is on the disk, and writers take turns.
-const SQLITE_SETTINGS: &str =
-    "pragma busy_timeout = 10000; pragma synchronous = full; pragma foreign_keys = on";
+/// Of every connection to SQLite: committed is on the disk, and writers take turns. What is committed
+/// moves from the log to the database at once, so that a copy of that one file has it.
+const SQLITE_SETTINGS: &str = "pragma busy_timeout = 10000; pragma synchronous = full; \
+     pragma foreign_keys = on; pragma wal_autocheckpoint = 1";
 /// Of every connection to a SQLite that nobody writes to, ahead of all else: what its log says is
 /// kept in memory, for want of a file beside it.
 const SQLITE_ALONE_SETTINGS: &str = "pragma locking_mode = exclusive; pragma query_only = on";

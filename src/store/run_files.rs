@@ -1,7 +1,9 @@
 //! The rows of stored runs: Parquet files under `runs/` of the workspace, written once.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::hash::Hasher;
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use datafusion::parquet::arrow::arrow_reader::{
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
+use twox_hash::XxHash64;
 
 use crate::error::{Error, Result};
 
@@ -45,6 +48,8 @@ pub const RUN_TABLES: [RunTable; 3] = [
 
 /// The file whose lock is held as long as a run is under way.
 pub const LOCK_FILE: &str = "lock";
+
+const DIGESTS_FILE: &str = "digests.json";
 
 /// Where the rows of a run are.
 pub fn directory(workspace: &Path, id: &str) -> PathBuf {
@@ -96,8 +101,68 @@ impl RunWriter {
     }
 }
 
+/// What was written of each file of a run, in hexadecimal, by the name of its table.
+type Digests = BTreeMap<String, String>;
+
+fn digest(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = XxHash64::with_seed(0);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(format!("{:016x}", hasher.finish())),
+            read => hasher.write(&piece[..read]),
+        }
+    }
+}
+
+/// The files of a completed run that are not as they were written, with what is wrong. Of a run of
+/// an earlier version, which noted no digests, only what cannot be read.
+pub fn verify(workspace: &Path, id: &str) -> Vec<(PathBuf, String)> {
+    let mut damage = Vec::new();
+    let notes = directory(workspace, id).join(DIGESTS_FILE);
+    let digests: Digests = match fs::read(&notes).map(|text| serde_json::from_slice(&text)) {
+        Ok(Ok(digests)) => digests,
+        Err(error) if error.kind() == ErrorKind::NotFound => Digests::new(),
+        Ok(Err(error)) => {
+            damage.push((notes, format!("is damaged: {error}")));
+            Digests::new()
+        }
+        Err(error) => {
+            damage.push((notes, format!("cannot be read: {error}")));
+            Digests::new()
+        }
+    };
+    for table in &RUN_TABLES {
+        let path = path(workspace, id, table);
+        match digest(&path) {
+            Ok(found) if digests.get(table.name).is_none_or(|noted| *noted == found) => {}
+            Ok(_) => damage.push((path, "its bytes are not those that were written".into())),
+            Err(error) => damage.push((path, format!("cannot be read: {error}"))),
+        }
+    }
+    damage
+}
+
+/// Notes what was written of each file of a run.
+fn note_digests(workspace: &Path, id: &str) -> Result<()> {
+    let notes = directory(workspace, id).join(DIGESTS_FILE);
+    let write = || -> std::io::Result<()> {
+        let mut digests = Digests::new();
+        for table in &RUN_TABLES {
+            let digest = digest(&path(workspace, id, table))?;
+            digests.insert(table.name.to_owned(), digest);
+        }
+        let mut file = File::create_new(&notes)?;
+        file.write_all(&serde_json::to_vec(&digests)?)?;
+        file.sync_all()
+    };
+    write().map_err(|error| unwritable(&notes, &error.into()))
+}
+
 /// Puts the files of a run, and that there are any, on the disk.
 pub fn sync(workspace: &Path, id: &str) -> Result<()> {
+    note_digests(workspace, id)?;
     for directory in [
         directory(workspace, id),
         workspace.join("runs"),
@@ -120,7 +185,9 @@ pub fn remove(workspace: &Path, id: &str) {
     for table in &RUN_TABLES {
         let _ = fs::remove_file(path(workspace, id, table));
     }
-    let _ = fs::remove_file(directory.join(LOCK_FILE));
+    for file in [DIGESTS_FILE, LOCK_FILE] {
+        let _ = fs::remove_file(directory.join(file));
+    }
     let _ = fs::remove_dir(directory);
 }
 
@@ -145,7 +212,9 @@ pub fn delete(workspace: &Path, id: &str) -> Result<()> {
         }
     }
     // Where a run was interrupted, its lock stays.
-    let _ = fs::remove_file(directory.join(LOCK_FILE));
+    for file in [DIGESTS_FILE, LOCK_FILE] {
+        let _ = fs::remove_file(directory.join(file));
+    }
     fs::remove_dir(&directory).map_err(|error| unremovable(&directory, error))
 }
 

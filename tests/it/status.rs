@@ -62,6 +62,23 @@ fn status_says_what_there_is() {
 }
 
 #[test]
+fn status_of_a_copy_has_what_was_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (workspace, copy) = (directory.path().join("w"), directory.path().join("copy"));
+    load_tiny(&workspace);
+    load_tiny(&copy);
+    let engine = crate::engine::block_on(hindsight::Engine::open(&workspace)).unwrap();
+    let insert = "insert into scenarios (name) values ('kept')";
+    crate::engine::block_on(engine.sql(insert)).unwrap();
+    // While it is open, and without the log beside it.
+    assert!(workspace.join("state.sqlite-wal").exists());
+    std::fs::copy(workspace.join("state.sqlite"), copy.join("state.sqlite")).unwrap();
+    let names = ["query", "select name from scenarios", "--format", "csv"];
+    assert_eq!(text(&run(&copy, &names).unwrap().stdout), "name\nkept\n");
+    crate::engine::block_on(engine.store().close());
+}
+
+#[test]
 fn status_verifies_every_file() {
     let directory = tempfile::tempdir().unwrap();
     let workspace = directory.path().join("w");
@@ -90,9 +107,29 @@ fn status_verifies_every_file() {
         assert!(said.contains(file), "{said}");
         std::fs::write(&path, whole).unwrap();
     }
-    // Rows of a run that were left behind.
+    // The rows of a run, changed and left behind.
+    for file in [
+        "simulated_trades.parquet",
+        "equity_curves.parquet",
+        "digests.json",
+    ] {
+        let path = workspace.join(format!("runs/{id}/{file}"));
+        let whole = std::fs::read(&path).unwrap();
+        let mut changed = whole.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        std::fs::write(&path, changed).unwrap();
+        let (code, out, said) = status(&workspace, &["--verify"]);
+        assert_eq!((code, out.as_str()), (3, ""), "{said}");
+        assert!(said.contains(&id), "{said}");
+        std::fs::write(&path, whole).unwrap();
+    }
+    assert_eq!(status(&workspace, &["--verify"]).0, 0);
     std::fs::remove_file(workspace.join(format!("runs/{id}/trade_comparisons.parquet"))).unwrap();
-    let (code, out, said) = status(&workspace, &["--verify"]);
+    let (code, _, said) = status(&workspace, &["--verify"]);
     assert_eq!(code, 3, "{said}");
-    assert!(out.contains(&id), "{out}");
+    assert!(
+        said.contains("trade_comparisons.parquet: cannot be read"),
+        "{said}"
+    );
 }

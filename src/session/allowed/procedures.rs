@@ -7,8 +7,8 @@ use datafusion::sql::parser::{ExplainStatement, Statement as DfStatement};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visit, Visitor};
 
 use crate::error::{Error, Result};
+use crate::state_sql::call::RUN_BACKTEST;
 use crate::state_sql::procedures::PROCEDURES;
-use crate::whatif::table_functions::RUN_BACKTEST;
 
 /// Refuses a procedure that is not the whole of a statement's `FROM`.
 pub fn check(statement: &Statement) -> Result<()> {
