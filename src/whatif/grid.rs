@@ -9,11 +9,13 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, cells_for};
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
@@ -165,13 +167,14 @@ impl Operator for BacktestGrid {
         let [parameters] = inputs else {
             return internal_err!("a grid has one input");
         };
+        let pool = Arc::clone(context.memory_pool());
         let input = parameters.execute(0, context)?;
         let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
         // As many combinations together as memory allows: they share the more.
         let together = input.try_chunks(BATCHES_TOGETHER);
         let rows = together.map_err(|error| error.1).and_then(move |batches| {
             let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
-            run(source, schema, batches)
+            run(source, schema, batches, Arc::clone(&pool))
         });
         Ok(rows.boxed())
     }
@@ -183,10 +186,15 @@ async fn run(
     source: Arc<SweepSource>,
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
+    pool: Arc<dyn MemoryPool>,
 ) -> Result<RecordBatch> {
-    let course = Arc::new(Course::new(Arc::clone(&source.done)));
+    let combinations = batches.iter().map(RecordBatch::num_rows).sum();
+    let (cells, memory) = reserve(combinations, source.signal_count(), &pool)?;
+    let course = Arc::new(Course::new(Arc::clone(&source.done), cells));
     let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
+        // Also when nobody waits any more, until it has stopped.
+        let _memory = memory;
         let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
         let combinations = (0..parameters.num_rows())
             .map(|row| Combination::read(&parameters, row))
@@ -202,6 +210,26 @@ async fn run(
     });
     work.await
         .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+}
+
+/// Memory for as many cells as the combinations make use of, or for fewer where there is not so much:
+/// then they share less.
+fn reserve(
+    combinations: usize,
+    signals: usize,
+    pool: &Arc<dyn MemoryPool>,
+) -> Result<(usize, MemoryReservation)> {
+    let memory = MemoryConsumer::new("backtest").register(pool);
+    let rows = combinations * (size_of::<Combination>() + 2 * size_of::<Backtest>() + 1_000);
+    memory.try_grow(rows)?;
+    let mut cells = cells_for(combinations, signals);
+    loop {
+        match memory.try_grow(cells * CELL_BYTES) {
+            Ok(()) => return Ok((cells, memory)),
+            Err(_) if cells / 2 >= CELLS_MIN.max(8 * signals) => cells /= 2,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 struct StopOnDrop(Arc<Course>);

@@ -2,7 +2,8 @@
 //!
 //! Combinations with the same weights share the scores, those with the same exit rules the walks
 //! and their order, and those that differ in their thresholds alone the trades. What is kept at a
-//! time is bounded by the block, whatever the number of combinations.
+//! time is bounded by the block, whatever the number of combinations. Many combinations are run in
+//! slices, between which the threads are free for those who ask for less.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,7 +16,7 @@ use datafusion::common::{DataFusionError, Result};
 use hindsight_udfs::price_book::PriceBook;
 use rayon::prelude::*;
 
-use super::block::{Block, Member};
+use super::block::{Block, CELLS_MAX, Member};
 use super::combination::Combination;
 use super::exits::{ExitTable, SignalExit};
 use super::history::History;
@@ -37,19 +38,28 @@ pub struct Backtest {
 }
 
 /// How far backtests are, and whether they shall stop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Course {
     /// Counts the combinations that are done.
     done: Arc<AtomicU64>,
     pub is_cancelled: AtomicBool,
+    /// For how many cells there is memory at a time.
+    cells: usize,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        Self::new(Arc::default(), CELLS_MAX)
+    }
 }
 
 impl Course {
-    /// One that counts here.
-    pub fn new(done: Arc<AtomicU64>) -> Self {
+    /// One that counts here, with memory for so many cells.
+    pub fn new(done: Arc<AtomicU64>, cells: usize) -> Self {
         Self {
             done,
             is_cancelled: AtomicBool::new(false),
+            cells,
         }
     }
 
@@ -80,6 +90,9 @@ impl From<Cancelled> for DataFusionError {
     }
 }
 
+/// Signals times combinations that threads run without being free in between: some milliseconds.
+const SLICE: usize = 4_000_000;
+
 /// Runs every combination; the results stand in the order of the combinations.
 pub fn backtest(
     history: &History,
@@ -87,8 +100,12 @@ pub fn backtest(
     combinations: &[Combination],
     course: &Course,
 ) -> Result<Vec<Backtest>> {
-    // The threads are entered once, not again for every step.
-    rayon::scope(|_| in_blocks(history, book, combinations, course))
+    let run = || in_blocks(history, book, combinations, course);
+    match combinations.len().saturating_mul(history.timestamps.len()) > SLICE {
+        true => run(),
+        // The threads are entered once, not again for every step.
+        false => rayon::scope(|_| run()),
+    }
 }
 
 fn in_blocks(
@@ -102,7 +119,12 @@ fn in_blocks(
     let ranges: Vec<Range<usize>> = ranges.collect();
     let actual = actual_sides(history, &ranges)?;
     let mut rows = vec![Backtest::default(); combinations.len()];
-    for block in Block::all(combinations, &ranges, history.timestamps.len()) {
+    for block in Block::all(
+        combinations,
+        &ranges,
+        history.timestamps.len(),
+        course.cells,
+    ) {
         let shared = Shared::new(history, &block);
         let exits = ExitTable::new(
             history,
@@ -124,15 +146,32 @@ fn in_blocks(
         // One by one: the last large part would keep one thread alone at the end.
         let same_rules = block.members.chunk_by(|a, b| a.rules == b.rules);
         let same_rules: Vec<&[Member]> = same_rules.collect();
-        let same_rules = same_rules.into_par_iter().with_max_len(1);
-        let results: Vec<Vec<(usize, Backtest)>> = same_rules
-            .map(|members| run.same_rules(members))
-            .collect::<Result<_>>()?;
-        for (position, result) in results.into_iter().flatten() {
-            rows[position] = result;
+        let mut rest = &same_rules[..];
+        while !rest.is_empty() {
+            let (slice, behind) = rest.split_at(slice(rest, history.timestamps.len()));
+            rest = behind;
+            let slice = slice.par_iter().with_max_len(1);
+            let results: Vec<Vec<(usize, Backtest)>> = slice
+                .map(|members| run.same_rules(members))
+                .collect::<Result<_>>()?;
+            for (position, result) in results.into_iter().flatten() {
+                rows[position] = result;
+            }
         }
     }
     Ok(rows)
+}
+
+/// How many sets of combinations are run before the threads are free.
+fn slice(sets: &[&[Member]], signals: usize) -> usize {
+    let mut combinations = 0;
+    let fits = sets.iter().take_while(|members| {
+        combinations += members.len();
+        combinations.saturating_mul(signals) <= SLICE
+    });
+    fits.count()
+        .max(rayon::current_num_threads())
+        .min(sets.len())
 }
 
 /// The actual side of a range, and how many of its signals were traded.

@@ -14,11 +14,26 @@ use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::trade_pnl::Costs;
 
 use super::combination::Combination;
+use super::exits::{Place, SignalExit};
 
-/// Levels times signals, and ways of scoring times signals.
-const CELLS_MAX: usize = 4_000_000;
+/// The cells of a block, levels times signals and ways of scoring times signals: at the most, and at
+/// the least if there are so many.
+pub const CELLS_MAX: usize = 4_000_000;
+pub const CELLS_MIN: usize = 250_000;
+/// What a cell may need: a touch and its exit, twice while they are ranked, and its rank.
+pub const CELL_BYTES: usize = 2 * (size_of::<Place>() + size_of::<SignalExit>()) + 8;
+/// Ways in which a position can end, each a level of its own.
+const LEVELS_EACH: usize = 4;
 /// Ways of sizing; each is kept for each score there is.
 const SIZINGS_MAX: usize = 64;
+
+/// How many cells so many combinations make use of, at the most.
+pub fn cells_for(combinations: usize, signal_count: usize) -> usize {
+    let levels = combinations.saturating_mul(LEVELS_EACH).max(8);
+    levels
+        .saturating_mul(signal_count)
+        .min(CELLS_MAX.max(8 * signal_count))
+}
 
 /// What selects signals, but for the threshold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,13 +72,14 @@ pub struct Block {
 }
 
 impl Block {
-    /// All combinations in blocks; `ranges` are their signals, of `signal_count`.
+    /// All combinations in blocks of so many cells; `ranges` are their signals, of `signal_count`.
     pub fn all(
         combinations: &[Combination],
         ranges: &[Range<usize>],
         signal_count: usize,
+        cells: usize,
     ) -> Vec<Self> {
-        let most = (CELLS_MAX / signal_count.max(1)).max(8);
+        let most = (cells / signal_count.max(1)).max(8);
         let mut blocks: Vec<Self> = Vec::new();
         for (_, fill_model) in FillModel::NAMES {
             let mut block = Self::new(fill_model);

@@ -21,6 +21,8 @@ use super::history::{History, Tradable};
 const UNTOUCHED: u32 = u32::MAX;
 /// Signals whose paths are walked between two looks at a cancellation.
 const SIGNALS_AT_ONCE: usize = 512;
+/// Signals whose paths are walked before the threads are free.
+const SIGNALS_IN_A_SLICE: usize = 16 * SIGNALS_AT_ONCE;
 /// Signals whose paths are fetched together: memory is waited for once, not for each.
 const AHEAD: usize = 16;
 /// Prices that come from memory together.
@@ -52,7 +54,7 @@ struct Walked {
 
 /// A touch on its way to its rank: they are ranked as these are sorted.
 #[derive(Clone, Copy)]
-struct Place {
+pub struct Place {
     /// From the highest bits on: the instant, the rank of the signal's id, the reason.
     order: u128,
     /// Among the exits of the signals that were walked with its own.
@@ -138,12 +140,16 @@ impl<'a> ExitTable<'a> {
             fill_model,
             rules_of_slots,
         };
-        let walked = signals.par_chunks(SIGNALS_AT_ONCE).enumerate();
-        let walked = walked.map(|(chunk, signals)| {
-            course.check()?;
-            Ok(paths.walk(chunk * SIGNALS_AT_ONCE, signals))
-        });
-        let walked: Vec<Walked> = walked.collect::<Result<_>>()?;
+        let mut walked: Vec<Walked> = Vec::new();
+        for (slice, signals) in signals.chunks(SIGNALS_IN_A_SLICE).enumerate() {
+            let chunks = signals.par_chunks(SIGNALS_AT_ONCE).enumerate();
+            let chunks = chunks.map(|(chunk, signals)| {
+                course.check()?;
+                let first = slice * SIGNALS_IN_A_SLICE + chunk * SIGNALS_AT_ONCE;
+                Ok(paths.walk(first, signals))
+            });
+            walked.extend(chunks.collect::<Result<Vec<Walked>>>()?);
+        }
 
         let order = ranked(&walked);
         let cells_at_once = SIGNALS_AT_ONCE * levels.slot_count();

@@ -9,11 +9,11 @@
 //! price book, what goes out is numbers.
 
 pub mod backtest;
+pub mod block;
 pub mod combination;
 pub mod history;
 pub mod metrics;
 
-mod block;
 mod exits;
 mod pass;
 mod scores;
