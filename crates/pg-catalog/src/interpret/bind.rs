@@ -69,7 +69,7 @@ impl<'c> Binder<'c> {
         result
     }
 
-    fn id(&mut self) -> usize {
+    pub fn id(&mut self) -> usize {
         self.next_id += 1;
         self.next_id
     }

@@ -107,17 +107,17 @@ impl Binder<'_> {
                 (expr, data_type)
             }
             "nullif" => {
-                let first = self.arguments(&list.args, scope)?;
-                let second = self.arguments(&list.args, scope)?;
-                let (Some(value), Some((a, b))) = (first.into_iter().next(), two(second)) else {
+                let Some((value, other)) = two(self.arguments(&list.args, scope)?) else {
                     return Err(failure("42601", "NULLIF takes two arguments"));
                 };
-                let equal = self.compare(Comparison::Equal, a, b)?.0;
+                let value = self.once(value);
+                let equal = self.compare(Comparison::Equal, value.read(), other)?.0;
+                let (result, data_type) = value.read();
                 let case = Expr::Case {
                     branches: vec![(equal, Expr::null())],
-                    otherwise: Box::new(value.0),
+                    otherwise: Box::new(result),
                 };
-                (case, value.1)
+                (value.within(case), data_type)
             }
             "row" => {
                 let items = list.args.iter().filter_map(|arg| match arg {

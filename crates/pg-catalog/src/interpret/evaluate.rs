@@ -31,6 +31,18 @@ impl Context<'_> {
                     .unwrap_or(Value::Null)
             }
             Expr::Parameter(number) => self.parameters.get(*number).cloned().unwrap_or(Value::Null),
+            Expr::Let { id, value, body } => {
+                let value = self.evaluate(value, frame)?;
+                self.bound.borrow_mut().push((*id, value));
+                let result = self.evaluate(body, frame);
+                self.bound.borrow_mut().pop();
+                result?
+            }
+            Expr::Bound(id) => {
+                let bound = self.bound.borrow();
+                let found = bound.iter().rfind(|(known, _)| known == id);
+                found.map_or(Value::Null, |(_, value)| value.clone())
+            }
             Expr::Call {
                 run,
                 is_strict,
@@ -44,7 +56,7 @@ impl Context<'_> {
                     }
                     values.push(value);
                 }
-                run(self, &values)?
+                self.made(&values, |context| run(context, &values))?
             }
             Expr::Binary {
                 operator,
@@ -195,7 +207,10 @@ impl Context<'_> {
                     Comparison::GreaterOrEqual => order != Ordering::Less,
                 }))
             }
-            Binary::Call(run) => run(self, &[left.clone(), right.clone()]),
+            Binary::Call(run) => {
+                let values = [left.clone(), right.clone()];
+                self.made(&values, |context| run(context, &values))
+            }
         }
     }
 

@@ -262,15 +262,15 @@ impl Binder<'_> {
                 low,
                 high,
             } => {
-                let low_of = (self.expr(expr, scope)?, self.expr(low, scope)?);
-                let high_of = (self.expr(expr, scope)?, self.expr(high, scope)?);
+                let value = self.expr(expr, scope)?;
+                let value = self.once(value);
+                let (low, high) = (self.expr(low, scope)?, self.expr(high, scope)?);
                 let low = self
-                    .compare(Comparison::GreaterOrEqual, low_of.0, low_of.1)?
+                    .compare(Comparison::GreaterOrEqual, value.read(), low)?
                     .0;
-                let high = self
-                    .compare(Comparison::LessOrEqual, high_of.0, high_of.1)?
-                    .0;
-                Ok(negated_if(*negated, Expr::And(vec![low, high])))
+                let high = self.compare(Comparison::LessOrEqual, value.read(), high)?.0;
+                let between = value.within(Expr::And(vec![low, high]));
+                Ok(negated_if(*negated, between))
             }
             Ast::InList {
                 expr,
@@ -532,8 +532,10 @@ impl Binder<'_> {
             UnaryOperator::Plus => self.expr(expr, scope),
             UnaryOperator::Minus => {
                 let value = self.expr(expr, scope)?;
-                if let (Expr::Value(Value::Int(number)), _) = &value {
-                    return Ok((Expr::Value(Value::Int(-number)), value.1));
+                if let (Expr::Value(Value::Int(number)), _) = &value
+                    && let Some(negated) = number.checked_neg()
+                {
+                    return Ok((Expr::Value(Value::Int(negated)), value.1));
                 }
                 self.resolve("- unary", vec![value])
             }
@@ -591,12 +593,16 @@ impl Binder<'_> {
     ) -> Result<Typed> {
         let mut results = Vec::with_capacity(conditions.len() + 1);
         let mut tests = Vec::with_capacity(conditions.len());
+        let operand = match operand {
+            Some(operand) => Some(self.expr(operand, scope)?),
+            None => None,
+        };
+        let operand = operand.map(|operand| self.once(operand));
         for branch in conditions {
-            tests.push(match operand {
+            tests.push(match &operand {
                 Some(operand) => {
-                    let value = self.expr(operand, scope)?;
                     let when = self.expr(&branch.condition, scope)?;
-                    self.compare(Comparison::Equal, value, when)?.0
+                    self.compare(Comparison::Equal, operand.read(), when)?.0
                 }
                 None => self.condition(&branch.condition, scope)?,
             });
@@ -620,6 +626,10 @@ impl Binder<'_> {
         let case = Expr::Case {
             branches,
             otherwise,
+        };
+        let case = match operand {
+            Some(operand) => operand.within(case),
+            None => case,
         };
         Ok((case, data_type))
     }

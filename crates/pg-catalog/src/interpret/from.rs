@@ -701,7 +701,8 @@ fn reads(expr: &Expr, offset: usize, width: usize) -> bool {
     let any = |parts: &[Expr]| parts.iter().any(|part| reads(part, offset, width));
     match expr {
         Expr::Column { depth, index } => *depth == 0 && (offset..offset + width).contains(index),
-        Expr::Value(_) | Expr::Parameter(_) => false,
+        Expr::Value(_) | Expr::Parameter(_) | Expr::Bound(_) => false,
+        Expr::Let { value, body, .. } => reads(value, offset, width) || reads(body, offset, width),
         Expr::Cast { expr, .. } | Expr::Not(expr) | Expr::IsNull(expr) => {
             reads(expr, offset, width)
         }

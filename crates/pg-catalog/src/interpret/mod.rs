@@ -14,6 +14,7 @@ pub mod expressions;
 pub mod from;
 pub mod joins;
 pub mod names;
+pub mod once;
 pub mod operators;
 pub mod run;
 pub mod scope;
@@ -316,6 +317,13 @@ pub enum Expr {
     Computed(Computed, usize),
     /// `$1` is 0.
     Parameter(usize),
+    /// A value that is computed once and that parts of the body read, each as [`Expr::Bound`].
+    Let {
+        id: usize,
+        value: Box<Expr>,
+        body: Box<Expr>,
+    },
+    Bound(usize),
     Call {
         run: Run,
         /// Whether null in is null out.

@@ -16,6 +16,8 @@ use crate::value::Value;
 const MOST_ROWS_SEEN: u64 = 10_000_000;
 /// How many values a statement may keep at once: some hundred megabytes.
 const MOST_VALUES_KEPT: u64 = 10_000_000;
+/// Bytes of texts that the functions of a statement make.
+const MOST_BYTES_MADE: u64 = 64 << 20;
 
 /// What a running statement has around it.
 pub struct Context<'a> {
@@ -23,11 +25,14 @@ pub struct Context<'a> {
     pub parameters: &'a [Value],
     rows_seen: Cell<u64>,
     values_kept: Cell<u64>,
+    bytes_made: Cell<u64>,
     deadline: Option<Instant>,
     /// The results of queries that are not correlated, by their id.
     results: RefCell<HashMap<usize, Arc<Table>>>,
     /// The rows of `WITH` queries, by their slot.
     slots: RefCell<HashMap<usize, Arc<Table>>>,
+    /// What expressions under way read more than once, innermost last.
+    pub(super) bound: RefCell<Vec<(usize, Value)>>,
 }
 
 /// A row that expressions read, and the rows of the queries around it.
@@ -64,9 +69,11 @@ impl<'a> Context<'a> {
             parameters,
             rows_seen: Cell::new(0),
             values_kept: Cell::new(0),
+            bytes_made: Cell::new(0),
             deadline: catalog.deadline(),
             results: RefCell::default(),
             slots: RefCell::default(),
+            bound: RefCell::default(),
         }
     }
 
@@ -85,6 +92,40 @@ impl<'a> Context<'a> {
             return Err(failure("54000", message));
         }
         Ok(())
+    }
+
+    /// What a function makes of these values, unless it may be too long, or all together is.
+    pub fn made(
+        &self,
+        values: &[Value],
+        run: impl FnOnce(&Self) -> Result<Value>,
+    ) -> Result<Value> {
+        let length = |value: &Value| match value {
+            Value::Text(text) => text.len() as u64,
+            _ => 0,
+        };
+        // A part may be put in place of each letter.
+        let (mut longest, mut all) = (0, 0);
+        for length in values.iter().map(length) {
+            longest = length.max(longest);
+            all += length;
+        }
+        let made = match (longest + 1).saturating_mul(all - longest) > MOST_BYTES_MADE {
+            true => None,
+            false => Some(run(self)?),
+        };
+        let bytes = self.bytes_made.get() + made.as_ref().map_or(0, length);
+        self.bytes_made.set(bytes);
+        match made {
+            Some(made) if bytes <= MOST_BYTES_MADE => Ok(made),
+            _ => {
+                let message = format!(
+                    "texts would be longer than {MOST_BYTES_MADE} bytes, more than a query of the \
+                     catalog may make"
+                );
+                Err(failure("53200", message))
+            }
+        }
     }
 
     /// Counts values that are kept.
