@@ -19,6 +19,7 @@ use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
+use crate::growing;
 use crate::parameters;
 use crate::state_sql::call::{ProcedurePlanner, RUN_BACKTEST};
 use crate::state_sql::procedures::PROCEDURES;
@@ -231,6 +232,7 @@ fn context(
     context.register_table("settings_history", Arc::new(settings_history()))?;
     functions::register(&mut *context.state_ref().write())?;
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
+    growing::register(&mut context.state_ref().write(), &runtime.memory_pool)?;
     Ok(context)
 }
 

@@ -466,6 +466,7 @@ fn statement_state(error: &DataFusionError) -> &'static str {
             ArrowError::InvalidArgumentError(text) if text.contains("too large to store") => {
                 "22003"
             }
+            ArrowError::ComputeError(text) if text.contains("verflow") => "22003",
             ArrowError::InvalidArgumentError(_) | ArrowError::ComputeError(_) => "22000",
             _ => "XX000",
         },

@@ -24,6 +24,7 @@
 //! | 3 | [`ingest`] | input files and databases → checked rows → a new generation; the synthetic history |
 //! | 3 | [`dialect`] | what makes DataFusion compute as PostgreSQL does: functions, rules of planning, rewrites of statements |
 //! | 4 | [`caller`] | who executes a statement: role, transaction, notices, runs under way, stopping and giving way |
+//! | 4 | `growing` `memory` | functions whose results may be large or take long, in slices; values that are counted in the memory pool for as long as they live |
 //! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator |
 //! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
 //! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
@@ -112,7 +113,9 @@ pub mod dataset;
 pub mod dialect;
 pub mod engine;
 pub mod error;
+mod growing;
 pub mod ingest;
+mod memory;
 pub mod parameters;
 pub mod records;
 pub mod schema;

@@ -19,6 +19,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
@@ -33,6 +34,8 @@ use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
 
+use super::guard;
+use super::temporary::CountedExec;
 use crate::error::Error;
 
 /// Stops one statement: what computes for it asks now and then.
@@ -71,8 +74,15 @@ impl UnderWay {
         }
     }
 
+    /// One more, which has just begun.
+    pub fn begin(&self) -> Stop {
+        let stop = Stop::default();
+        self.add(&stop);
+        stop
+    }
+
     /// Counts one more among them.
-    pub(crate) fn add(&self, stop: &Stop) {
+    pub fn add(&self, stop: &Stop) {
         let mut statements = self.statements();
         statements.retain(|statement| statement.strong_count() > 0);
         statements.push(Arc::downgrade(&stop.0));
@@ -85,8 +95,7 @@ impl UnderWay {
 
 /// Starts a statement. It stops when its rows are dropped, or when it is told to.
 pub async fn start(frame: DataFrame, under_way: &UnderWay) -> Result<SendableRecordBatchStream> {
-    let stop = Stop::default();
-    under_way.add(&stop);
+    let stop = under_way.begin();
     let (mut state, plan) = frame.into_parts();
     state.config_mut().set_extension(Arc::new(stop.clone()));
     let rows = DataFrame::new(state, plan).execute_stream().await?;
@@ -103,7 +112,11 @@ impl Stream for Awaited {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.rows.poll_next_unpin(context)
+        let Self { rows, stop } = &mut *self;
+        match guard::call(stop, || Ok(rows.poll_next_unpin(context))) {
+            Ok(polled) => polled,
+            Err(error) => Poll::Ready(Some(Err(error.into()))),
+        }
     }
 }
 
@@ -140,6 +153,14 @@ impl PhysicalOptimizerRule for GiveWay {
             let node = match node.is::<NestedLoopJoinExec>() {
                 true => with_pauses(node)?,
                 false if multiplies(&node) => node,
+                false if node.is::<DataSinkExec>() => {
+                    let inputs = node.children().into_iter().map(Arc::clone);
+                    let inputs = inputs
+                        .map(|input| Arc::new(CountedExec(input)) as _)
+                        .collect();
+                    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+                    return Ok(Transformed::yes(node.replace_children(inputs, options)?));
+                }
                 false => return Ok(Transformed::no(node)),
             };
             Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))))

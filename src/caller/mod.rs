@@ -4,6 +4,7 @@
 pub mod activity;
 pub mod client;
 pub mod give_way;
+pub mod guard;
 pub mod progress;
 pub mod runs;
 pub mod transaction;

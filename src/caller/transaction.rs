@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::client::{Client, Severity};
+use super::perform::limited;
 use crate::error::{Error, Result};
 use crate::records::scenarios::Change;
 
@@ -159,10 +160,18 @@ pub async fn end(client: &Client, commits: bool) -> Result<bool> {
     }
 }
 
+/// How many savepoints a transaction may have.
+const SAVEPOINT_LIMIT: usize = 1_000;
+
 /// Names a place in the transaction to return to.
 pub fn save(client: &Client, name: &str) -> Result<()> {
     match &mut *client.transaction.state() {
         State::Open(open) => {
+            limited(
+                open.savepoints.len(),
+                SAVEPOINT_LIMIT,
+                "savepoints in a transaction",
+            )?;
             open.savepoints.push((name.to_owned(), open.changes.len()));
             Ok(())
         }

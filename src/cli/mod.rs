@@ -193,7 +193,12 @@ fn refused(error: &clap::Error, files: &Files) -> ExitCode {
 
 /// Runs a command to its end, or until Ctrl-C.
 fn execute(cli: Cli, settings: Vec<Setting>) -> Result<(), Failure> {
+    // What a panic costs is said where it is caught, in one sentence.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(hindsight::server::STACK)
         .enable_all()
         .build()
         .map_err(|source| Error::Io {

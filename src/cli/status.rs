@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hindsight::dataset::{Dataset, Verified};
-use hindsight::runs::files;
+use hindsight::store::run_files;
 use hindsight::{Engine, Error};
 
 use super::failure::Failure;

@@ -24,7 +24,7 @@ use super::login::LoggedIn;
 use super::run::{self, Portal, Progress, Sink};
 use super::wire::{Body, Broken, Channel, malformed};
 use super::{Shared, report, values};
-use crate::caller::activity::Notification;
+use crate::caller::activity::{NOTIFICATION_LIMIT, Notification};
 use crate::caller::client::Notice;
 use crate::caller::transaction::TransactionStatus as Standing;
 use crate::dialect::output::types::{self, PgType};
@@ -42,7 +42,7 @@ pub struct Client {
     backend: Backend,
     peer: SocketAddr,
     notices: mpsc::UnboundedReceiver<Notice>,
-    notifications: mpsc::UnboundedReceiver<Notification>,
+    notifications: mpsc::Receiver<Notification>,
     portals: HashMap<String, Portal>,
     /// The text of each named statement that has no statement in it.
     empty: HashMap<String, ()>,
@@ -71,7 +71,7 @@ impl Client {
             .add(session.pid(), if minor >= 2 { 32 } else { 4 })?;
         let (sender, notices) = mpsc::unbounded_channel();
         session.listen(Some(sender));
-        let (sender, notifications) = mpsc::unbounded_channel();
+        let (sender, notifications) = mpsc::channel(NOTIFICATION_LIMIT);
         session.activity().deliver_to(session.pid(), sender);
         session.activity().change(session.pid(), |info| {
             info.client_address = Some(peer.ip().to_string());
@@ -185,8 +185,11 @@ impl Client {
             channel,
             payload,
         } = notification;
-        self.channel
-            .put(&NotificationResponse::new(pid, channel, payload));
+        self.channel.put(&NotificationResponse::new(
+            pid,
+            channel.to_string(),
+            payload.to_string(),
+        ));
     }
 
     /// Answers a message; whether there is another to come.
@@ -345,9 +348,8 @@ impl Client {
                 .map(|()| self.channel.put(&ParseComplete::new())),
             Driven::Done(None) => {
                 self.session.forget_statement(&name);
-                self.empty.insert(name, ());
-                self.channel.put(&ParseComplete::new());
-                Ok(())
+                self.add_empty(name)
+                    .map(|()| self.channel.put(&ParseComplete::new()))
             }
             Driven::Failed(error) => Err(error),
         })
@@ -355,6 +357,7 @@ impl Client {
 
     async fn bind(&mut self, mut body: Body) -> Result<Result<()>, Broken> {
         let bound = (|| {
+            let length = body.length();
             let (portal, name) = (body.text()?, body.text()?);
             let formats = formats(&mut body)?;
             let count = body.count()?;
@@ -366,11 +369,12 @@ impl Client {
             body.end()?;
             if self.empty.contains_key(&name) {
                 self.portals.remove(&portal);
-                self.empty.insert(format!("\0{portal}"), ());
-                return Ok(());
+                return self.add_empty(format!("\0{portal}"));
             }
             self.empty.remove(&format!("\0{portal}"));
             let prepared = self.session.named_statement(&name)?;
+            // The message, and the values that are made of it.
+            let memory = self.session.reserve("portal", 3 * length)?;
             let values = bound_values(&prepared, &name, &formats, &given)?;
             if self.portals.contains_key(&portal) && !portal.is_empty() {
                 let message = format!("cursor \"{portal}\" already exists");
@@ -378,9 +382,9 @@ impl Client {
             }
             if self.portals.len() >= PORTAL_LIMIT {
                 let message = format!("more than {PORTAL_LIMIT} portals are open");
-                return Err(Error::session("53400", message));
+                return Err(Error::session("54000", message));
             }
-            let bound = Portal::new(prepared, values, &results)?;
+            let bound = Portal::new(prepared, values, &results, memory)?;
             self.portals.insert(portal, bound);
             Ok(())
         })();
@@ -388,6 +392,16 @@ impl Client {
             self.channel.put(&BindComplete::new());
         }
         Ok(bound)
+    }
+
+    /// Notes that there is no statement under this name.
+    fn add_empty(&mut self, name: String) -> Result<()> {
+        if self.empty.len() >= PORTAL_LIMIT {
+            let message = format!("more than {PORTAL_LIMIT} empty statements and portals are kept");
+            return Err(Error::session("54000", message));
+        }
+        self.empty.insert(name, ());
+        Ok(())
     }
 
     fn describe(&mut self, mut body: Body) -> Result<()> {
@@ -584,23 +598,20 @@ impl Client {
     fn now_runs(&self, text: Option<&str>) {
         let application = self.session.show("application_name").unwrap_or_default();
         let status = self.session.transaction_status();
-        self.session.activity().change(self.session.pid(), |info| {
+        let (activity, pid) = (self.session.activity(), self.session.pid());
+        activity.change(pid, |info| {
             info.application = application;
-            match text {
-                Some(text) => {
-                    info.query = text.to_owned();
-                    info.query_started = Some(crate::clock::now());
-                    info.state = "active".into();
-                }
-                None => {
-                    info.state = match status {
-                        Standing::Idle => "idle".into(),
-                        Standing::Open => "idle in transaction".into(),
-                        Standing::Failed => "idle in transaction (aborted)".into(),
-                    };
-                }
+            if text.is_none() {
+                info.state = match status {
+                    Standing::Idle => "idle".into(),
+                    Standing::Open => "idle in transaction".into(),
+                    Standing::Failed => "idle in transaction (aborted)".into(),
+                };
             }
         });
+        if let Some(text) = text {
+            activity.runs(pid, text);
+        }
     }
 
     /// How long a statement may run: as the client wants it, but not longer than the server lets it.

@@ -47,6 +47,10 @@ pub use tls::TlsFiles;
 /// Clients that may be logging in at once, beside those that are logged in. They cost little, and
 /// many arrive together when the pool of an application starts.
 const LOGINS: usize = 1_000;
+/// After how long without a word a client is asked whether it is still there, and how often then; after
+/// some questions without an answer the system ends the connection.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// How much stack a computing thread has: deep expressions are walked recursively.
 pub const STACK: usize = 64 << 20;
 
@@ -258,6 +262,11 @@ async fn secret(engine: &Engine) -> Result<[u8; 32]> {
 async fn connect(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     // Rows are sent in chunks, which need not wait for more.
     let _ = stream.set_nodelay(true);
+    // A client whose machine or network is gone says no goodbye.
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_INTERVAL);
+    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
     let Ok(login) = Arc::clone(&shared.logins).try_acquire_owned() else {
         tracing::warn!(%peer, "too many clients are logging in");
         return;

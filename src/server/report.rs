@@ -27,11 +27,18 @@ pub fn notice(notice: &Notice) -> NoticeResponse {
     info(severity, notice.sqlstate, notice.message.clone()).into()
 }
 
+/// What a client is told at the most of what it has sent itself, in letters.
+const MESSAGE_LIMIT: usize = 4_000;
+
 /// What a client is told; not all that the log is.
 fn message(error: &Error) -> String {
-    match error {
+    let message = match error {
         Error::Cancelled => "canceling statement due to user request".into(),
         error => error.to_string(),
+    };
+    match message.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message,
     }
 }
 

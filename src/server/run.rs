@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
 use pgwire::messages::Message;
 use pgwire::messages::copy::CopyDone;
@@ -31,6 +32,8 @@ pub struct Portal {
     state: State,
     /// How many rows were sent.
     sent: u64,
+    /// What its values need.
+    _memory: MemoryReservation,
 }
 
 enum State {
@@ -79,7 +82,12 @@ impl Output<'_> {
 
 impl Portal {
     /// A portal whose columns come in the formats that the client asked for.
-    pub fn new(prepared: Arc<Prepared>, values: Vec<ScalarValue>, formats: &[i16]) -> Result<Self> {
+    pub fn new(
+        prepared: Arc<Prepared>,
+        values: Vec<ScalarValue>,
+        formats: &[i16],
+        memory: MemoryReservation,
+    ) -> Result<Self> {
         let columns = match (&prepared.schema, &prepared.copy) {
             // The formats of copied rows are said by COPY.
             (Some(schema), Some(_)) => Some(Columns::new(Arc::clone(schema), &[])?),
@@ -92,6 +100,7 @@ impl Portal {
             values,
             state: State::New,
             sent: 0,
+            _memory: memory,
         })
     }
 
@@ -259,7 +268,8 @@ pub async fn simple(session: Arc<Session>, statement: Statement, sink: Sink) -> 
         let message = format!("there is no parameter ${}", position + 1);
         return Err(Error::session("42P02", message));
     }
-    let portal = Portal::new(Arc::clone(&prepared), Vec::new(), &[])?;
+    let memory = session.reserve("portal", 0)?;
+    let portal = Portal::new(Arc::clone(&prepared), Vec::new(), &[], memory)?;
     if let (Some(columns), None) = (&portal.columns, &prepared.copy) {
         let mut description = BytesMut::new();
         let encoded = columns.description().encode(&mut description);

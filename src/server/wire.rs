@@ -167,6 +167,11 @@ impl Body {
         Self(body)
     }
 
+    /// How many bytes are still to be read.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
     fn take(&mut self, count: usize) -> Result<Bytes> {
         match self.0.len() >= count {
             true => Ok(self.0.split_to(count)),

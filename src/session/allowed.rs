@@ -5,7 +5,6 @@ mod procedures;
 use std::ops::ControlFlow;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
@@ -14,10 +13,9 @@ use datafusion::sql::sqlparser::ast::{
     OnCommit, Query, SelectInto, SetExpr, Statement as SqlStatement, TableFactor, TableObject,
     TableWithJoins, Value, visit_expressions_mut, visit_statements,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
+use crate::session::parsed;
 
 /// The tables of a dataset, which statements read and never write.
 pub const DATA_TABLES: [&str; 5] = [
@@ -73,10 +71,7 @@ pub fn prepare(statement: &mut Statement) -> Result<Option<String>> {
     take_large_numbers(statement)?;
     if let SqlStatement::Call(call) = &**statement {
         let select = format!("select * from {call}");
-        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &select);
-        if let Some(select) = parsed.map_err(DataFusionError::from)?.pop() {
-            **statement = select;
-        }
+        **statement = parsed(&select, |parser| parser.parse_statement())?;
     }
     procedures::check(statement)?;
     Ok(returned)

@@ -16,6 +16,7 @@ use futures::stream;
 use super::settings::{SETTINGS, Settings, reported_name};
 use super::{DATABASE, Outcome, Prepared, SCHEMA, Session, Work, comments};
 use crate::caller::give_way::Stop;
+use crate::caller::guard;
 use crate::catalog::input::{
     COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SettingInfo,
     Settings as CatalogSettings, TableInfo, TableKind,
@@ -203,15 +204,16 @@ impl Session {
                 self.0.stop();
             }
         }
-        let stop = Stop::default();
-        self.under_way.add(&stop);
+        let stop = self.under_way.begin();
         let awaited = Awaited(stop.clone());
-        let catalog = self.catalog(Some(stop)).await?;
+        let catalog = self.catalog(Some(stop.clone())).await?;
         let statement = statement.clone();
         // Tiny as it mostly is, a query may as well join the catalog with itself.
         let running = tokio::task::spawn_blocking(move || {
-            let batch = catalog.query(&statement, &values)?;
-            Ok::<_, Error>((batch, catalog.take_changes()))
+            guard::call(&stop, || {
+                let batch = catalog.query(&statement, &values)?;
+                Ok((batch, catalog.take_changes()))
+            })
         });
         let (batch, changes) = running.await.map_err(|_| Error::Cancelled)??;
         drop(awaited);

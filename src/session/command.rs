@@ -2,12 +2,12 @@
 
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr as SqlExpr};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::copy::{self, CopyOptions};
 use super::parse::{self, Request};
+use super::syntax::{self, Syntax};
 use super::words::Words;
 use crate::error::{Error, Result};
 
@@ -428,24 +428,24 @@ fn prepare(words: &mut Words<'_>) -> Result<Command> {
     let name = words.name()?;
     let mut types = Vec::new();
     if words.peek() == Some(&Token::LParen) {
-        let mut parser = parser(words.rest());
+        let syntax = Syntax::of(words.rest().len());
+        let mut parser = syntax.parser(words.rest().to_vec());
         let parsed = (|| {
             parser.expect_token(&Token::LParen)?;
             let types = parser.parse_comma_separated(Parser::parse_data_type)?;
             parser.expect_token(&Token::RParen)?;
             Ok(types)
         })();
-        types = parsed.map_err(syntax)?;
+        types = parsed.map_err(syntax::problem)?;
         advance(words, &parser);
     }
     words.expect("as")?;
-    let request = parse::one(words.rest())?;
-    if matches!(&request, Request::Command(_)) {
+    let Some(request) = parse::within(words.rest())? else {
         return Err(Error::session(
             "42601",
             "PREPARE takes a query or a statement that writes rows",
         ));
-    }
+    };
     Ok(Command::Prepare {
         name,
         types,
@@ -457,14 +457,15 @@ fn execute(words: &mut Words<'_>) -> Result<Command> {
     let name = words.name()?;
     let mut arguments = Vec::new();
     if words.peek() == Some(&Token::LParen) {
-        let mut parser = parser(words.rest());
+        let syntax = Syntax::of(words.rest().len());
+        let mut parser = syntax.parser(words.rest().to_vec());
         let parsed = (|| {
             parser.expect_token(&Token::LParen)?;
             let arguments = parser.parse_comma_separated0(Parser::parse_expr, Token::RParen)?;
             parser.expect_token(&Token::RParen)?;
             Ok(arguments)
         })();
-        arguments = parsed.map_err(syntax)?;
+        arguments = parsed.map_err(syntax::problem)?;
         advance(words, &parser);
     }
     Ok(Command::Execute { name, arguments })
@@ -491,10 +492,9 @@ fn declare(words: &mut Words<'_>) -> Result<Command> {
         words.take_all(&["without", "hold"]);
     }
     words.expect("for")?;
-    let request = parse::one(words.rest())?;
-    if matches!(request, Request::Command(_)) {
+    let Some(request) = parse::within(words.rest())? else {
         return Err(Error::session("42601", "DECLARE takes a query"));
-    }
+    };
     Ok(Command::Declare {
         name,
         keeps_rows,
@@ -680,18 +680,7 @@ fn skip(words: &mut Words<'_>, command: Command) -> Command {
     command
 }
 
-/// A parser of what is left, for types and expressions.
-pub(super) fn parser(tokens: &[TokenWithSpan]) -> Parser<'static> {
-    Parser::new(&PostgreSqlDialect {})
-        .with_recursion_limit(200)
-        .with_tokens_with_locations(tokens.to_vec())
-}
-
 /// Goes on behind what a parser has read.
 pub(super) fn advance(words: &mut Words<'_>, parser: &Parser<'_>) {
     *words = Words::new(words.rest().get(parser.index()..).unwrap_or_default());
-}
-
-pub(super) fn syntax(error: datafusion::sql::sqlparser::parser::ParserError) -> Error {
-    datafusion::error::DataFusionError::SQL(Box::new(error), None).into()
 }

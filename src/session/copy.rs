@@ -5,7 +5,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::command::Command;
-use super::parse::{self, Request};
+use super::parse;
 use super::words::Words;
 use crate::error::{Error, Result};
 
@@ -65,11 +65,11 @@ pub fn read(words: &mut Words<'_>) -> Result<Command> {
     words.expect("stdout")?;
     let options = options(words)?;
     words.end()?;
-    let Request::Sql(statement) = parse::one(&source)? else {
+    let Some(request) = parse::within(&source)? else {
         return Err(Error::session("42601", "COPY takes a query or a table"));
     };
     Ok(Command::CopyOut {
-        request: Box::new(Request::Sql(statement)),
+        request: Box::new(request),
         options,
     })
 }

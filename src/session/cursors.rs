@@ -32,7 +32,8 @@ pub struct Cursor {
 
 /// The rows that a cursor has read, for going back.
 struct Kept {
-    batches: Vec<RecordBatch>,
+    /// Each with the number of its last row, from 1.
+    batches: Vec<(u64, RecordBatch)>,
     rows: u64,
     memory: MemoryReservation,
 }
@@ -98,46 +99,87 @@ impl Cursor {
                 return Ok(kept.rows);
             }
             match self.rows.next().await.transpose()? {
+                Some(batch) if batch.num_rows() == 0 => {}
                 Some(batch) => {
                     kept.memory.try_grow(batch.get_array_memory_size())?;
                     kept.rows += batch.num_rows() as u64;
-                    kept.batches.push(batch);
+                    kept.batches.push((kept.rows, batch));
                 }
                 None => self.is_read = true,
             }
         }
     }
 
-    /// The kept row of this number, from 0.
-    fn kept_row(&self, number: u64) -> Option<RecordBatch> {
-        let mut left = usize::try_from(number).ok()?;
-        for batch in &self.kept.as_ref()?.batches {
-            if left < batch.num_rows() {
-                return Some(batch.slice(left, 1));
-            }
-            left -= batch.num_rows();
-        }
-        None
+    /// Kept rows from this number on, from 1, as many as lie together and are wanted.
+    fn kept_rows(&self, number: u64, most: u64) -> Option<RecordBatch> {
+        let batches = &self.kept.as_ref()?.batches;
+        let place = batches.partition_point(|(end, _)| *end < number);
+        let (end, batch) = batches.get(place)?;
+        let start = end - batch.num_rows() as u64;
+        let from = usize::try_from(number.checked_sub(start + 1)?).ok()?;
+        let count = (end - number + 1).min(most);
+        Some(batch.slice(from, usize::try_from(count).ok()?))
     }
 }
 
-/// Reads rows of a cursor that goes both ways.
-async fn scroll(cursor: &mut Cursor, direction: Direction) -> Result<Vec<RecordBatch>> {
+/// Rows of a cursor that goes both ways, by their numbers from 1.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    first: u64,
+    last: u64,
+    is_backward: bool,
+}
+
+impl Range {
+    const NONE: Self = Self::ahead(1, 0);
+
+    const fn ahead(first: u64, last: u64) -> Self {
+        Self {
+            first,
+            last,
+            is_backward: false,
+        }
+    }
+
+    /// The next of its rows, and what is left of it.
+    fn next(mut self, cursor: &Cursor) -> Option<(RecordBatch, Self)> {
+        if self.first > self.last {
+            return None;
+        }
+        let batch = match self.is_backward {
+            true => {
+                self.last -= 1;
+                cursor.kept_rows(self.last + 1, 1)?
+            }
+            false => {
+                let batch = cursor.kept_rows(self.first, self.last - self.first + 1)?;
+                self.first += batch.num_rows() as u64;
+                batch
+            }
+        };
+        Some((batch, self))
+    }
+}
+
+/// Goes where a cursor is sent that goes both ways, and says which rows it passes.
+async fn scroll(cursor: &mut Cursor, direction: Direction) -> Result<Range> {
     let at = cursor.position;
-    // The rows asked for, by their number from 1, first and last, and where the cursor is after.
-    let (rows, position): (Vec<u64>, u64) = match direction {
+    let (rows, position) = match direction {
         Direction::Forward(count) => {
             let most = count.map_or(u64::MAX, |count| at.saturating_add(count));
             let total = cursor.keep(most).await?;
             let last = most.min(total);
-            let rows = (at + 1..=last).collect();
             let is_past = most > total;
-            (rows, if is_past { total + 1 } else { last.max(at) })
+            let position = if is_past { total + 1 } else { last.max(at) };
+            (Range::ahead(at + 1, last), position)
         }
         Direction::Backward(count) => {
             let first = count.map_or(0, |count| at.saturating_sub(count));
-            let from = first.max(1);
-            let rows: Vec<u64> = (from..at).rev().collect();
+            let rows = Range {
+                first: first.max(1),
+                last: at.saturating_sub(1),
+                is_backward: true,
+            };
             (rows, first)
         }
         Direction::Absolute(number) => {
@@ -153,20 +195,34 @@ async fn scroll(cursor: &mut Cursor, direction: Direction) -> Result<Vec<RecordB
         Direction::Relative(step) => one(cursor, at.saturating_add_signed(step)).await?,
     };
     cursor.position = position;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| cursor.kept_row(row.checked_sub(1)?))
-        .collect())
+    Ok(rows)
 }
 
 /// The one row of this number, if there is one, and where the cursor is then.
-async fn one(cursor: &mut Cursor, number: u64) -> Result<(Vec<u64>, u64)> {
+async fn one(cursor: &mut Cursor, number: u64) -> Result<(Range, u64)> {
     let total = cursor.keep(number).await?;
     Ok(match number {
-        0 => (Vec::new(), 0),
-        number if number > total => (Vec::new(), total + 1),
-        number => (vec![number], number),
+        0 => (Range::NONE, 0),
+        number if number > total => (Range::NONE, total + 1),
+        number => (Range::ahead(number, number), number),
     })
+}
+
+/// Goes where `MOVE` says, and by how many rows.
+pub async fn pass(cursor: &Arc<Mutex<Cursor>>, direction: Direction) -> Result<u64> {
+    {
+        let mut guard = cursor.lock().await;
+        if guard.kept.is_some() {
+            let range = scroll(&mut guard, direction).await?;
+            return Ok((range.last + 1).saturating_sub(range.first));
+        }
+    }
+    let mut passed = fetch(cursor, direction).await?;
+    let mut count = 0;
+    while let Some(batch) = passed.next().await.transpose()? {
+        count += batch.num_rows() as u64;
+    }
+    Ok(count)
 }
 
 /// The rows that `FETCH` asks for, read while they are taken.
@@ -177,9 +233,12 @@ pub async fn fetch(
     let mut guard = Arc::clone(cursor).lock_owned().await;
     let schema = Arc::clone(&guard.schema);
     if guard.kept.is_some() {
-        let batches = scroll(&mut guard, direction).await?;
-        let batches = stream::iter(batches.into_iter().map(Ok));
-        return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)));
+        let range = scroll(&mut guard, direction).await?;
+        let rows = stream::unfold((guard, range), |(guard, range)| async move {
+            let (batch, rest) = range.next(&guard)?;
+            Some((Ok(batch), (guard, rest)))
+        });
+        return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
     }
     let (skipped, most) = ahead(guard.position, direction)?;
     let mut left = skipped;

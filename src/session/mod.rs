@@ -5,6 +5,7 @@
 //! finishes on the generation it began with.
 
 mod allowed;
+mod bounds;
 mod catalog;
 mod command;
 mod comments;
@@ -12,6 +13,7 @@ mod copy;
 mod cursors;
 mod embedded;
 mod explain;
+mod length;
 mod origins;
 mod parse;
 mod perform;
@@ -19,7 +21,9 @@ mod placeholders;
 mod plan;
 mod returning;
 mod settings;
+mod syntax;
 mod tables;
+mod temporary;
 mod words;
 mod zone;
 
@@ -33,6 +37,7 @@ use datafusion::catalog::{
 };
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
@@ -41,7 +46,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::caller::activity::{Activity, Notification};
 use crate::caller::client::{Client, Notice};
-use crate::caller::give_way::UnderWay;
+use crate::caller::give_way::{Stop, UnderWay};
+use crate::caller::guard;
 use crate::caller::transaction::TransactionStatus;
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
@@ -51,10 +57,12 @@ use cursors::Cursor;
 use tables::SessionTables;
 
 pub use crate::dialect::output::types::PG_TYPE;
+pub(crate) use bounds::check_expansion;
 pub use copy::{CopyFormat, CopyOptions, ForceQuote};
 pub use embedded::Engine;
 pub use parse::{Statement, position_of};
 pub use settings::{SETTINGS, Settings, milliseconds, reported_name};
+pub(crate) use syntax::parsed;
 
 /// The catalog, which clients call the database.
 pub const DATABASE: &str = "hindsight";
@@ -206,6 +214,14 @@ impl Session {
         &self.context
     }
 
+    /// Memory of the pool that all statements share, for as long as it is kept.
+    pub fn reserve(&self, what: &str, bytes: usize) -> Result<MemoryReservation> {
+        let pool = &self.context.runtime_env().memory_pool;
+        let memory = MemoryConsumer::new(what).register(pool);
+        memory.try_grow(bytes)?;
+        Ok(memory)
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> MutexGuard<'_, Settings> {
         lock(&self.settings)
@@ -234,7 +250,9 @@ impl Session {
 
     /// The statements of a text, of which nothing is known but their syntax.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        self.noted(parse::parse(sql))
+        let pool = &self.context.runtime_env().memory_pool;
+        let stop = Stop::default();
+        self.noted(guard::call(&stop, || parse::parse_within(sql, pool)))
     }
 
     /// Plans a statement over the newest generation. `parameters` are the types that the client
@@ -245,13 +263,15 @@ impl Session {
         parameters: &[Option<DataType>],
     ) -> Result<Prepared> {
         let text = Arc::clone(&statement.text);
-        let prepared = Box::pin(self.plan(statement, parameters)).await;
+        let planning = Box::pin(self.plan(statement, parameters));
+        let prepared = guard::run(self.under_way.begin(), planning).await;
         self.noted(prepared.map_err(|error| error.located(|name| position_of(&text, name))))
     }
 
     /// Executes a prepared statement, on the newest generation as it is now.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
-        let outcome = Box::pin(self.perform(prepared, values)).await;
+        let performing = Box::pin(self.perform(prepared, values));
+        let outcome = guard::run(self.under_way.begin(), performing).await;
         let outcome = outcome
             .map_err(|error| error.located(|name| position_of(&prepared.statement.text, name)));
         match self.noted(outcome)? {

@@ -1,25 +1,25 @@
 //! A text becomes statements: cut at its semicolons, each as the client wrote it.
 //!
 //! What DataFusion's parser knows is left to it. What only a client of PostgreSQL says (`SET`,
-//! `DECLARE`, `MOVE`, `COPY … TO STDOUT` and the like) is read by [`super::command`]. An expression
-//! that is nested too deep is refused before anything walks it: every walk is recursive.
+//! `DECLARE`, `MOVE`, `COPY … TO STDOUT` and the like) is read by [`super::command`]. What is too
+//! long or nested too deep is refused before ([`super::length`], [`super::bounds`]).
 
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, Statement as DfStatement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::bounds::{self, NESTING_LIMIT};
 use super::command::{self, Command, Direction};
+use super::length;
+use super::syntax::{self, Syntax};
 use super::words::Words;
 use crate::dialect::queries::tokens;
 use crate::error::{Error, Result};
-
-/// How deep parentheses, subqueries and the like may be nested.
-const NESTING_LIMIT: usize = 200;
-/// How many operators may stand between the root of an expression and its deepest leaf.
-const OPERATOR_LIMIT: usize = 1_500;
 
 /// One statement of a text, of which nothing is known but its syntax.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Statement {
     /// How many characters of the whole text stand before it.
     pub start: usize,
     pub(super) request: Request,
+    /// What the text and all that is made of it need, for as long as any of it is kept.
+    pub(super) _memory: Arc<MemoryReservation>,
 }
 
 impl Statement {
@@ -57,8 +59,17 @@ pub enum Request {
     Command(Box<Command>),
 }
 
-/// The statements of a text.
+/// The statements of a text, whatever memory they need.
+#[cfg(test)]
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
+    use datafusion::execution::memory_pool::UnboundedMemoryPool;
+    let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+    parse_within(sql, &pool)
+}
+
+/// The statements of a text, for which there is memory in the pool.
+pub fn parse_within(sql: &str, pool: &Arc<dyn MemoryPool>) -> Result<Vec<Statement>> {
+    let memory = Arc::new(length::reserve(sql, pool)?);
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
     let tokens =
         tokens.map_err(|error| syntax(sql, ParserError::TokenizerError(error.to_string())))?;
@@ -77,31 +88,58 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         place.go_to(last.span.end);
         let text = sql.get(from..place.bytes).unwrap_or_default();
         let said: Vec<TokenWithSpan> = tokens.iter().filter(is_said).cloned().collect();
-        check_depth(&said)?;
+        bounds::check_depth(&said)?;
         statements.push(Statement {
             text: text.into(),
             start,
             request: one(&said).map_err(|error| locate_syntax(sql, error))?,
+            _memory: Arc::clone(&memory),
         });
     }
     Ok(statements)
 }
 
 /// Reads one statement, of which every token is given and none of them blank.
-pub(super) fn one(tokens: &[TokenWithSpan]) -> Result<Request> {
-    let mut words = Words::new(tokens);
-    if let Some(command) = command::read(&mut words)? {
+fn one(tokens: &[TokenWithSpan]) -> Result<Request> {
+    if let Some(command) = command::read(&mut Words::new(tokens))? {
         return Ok(Request::Command(Box::new(command)));
     }
+    Ok(Request::Sql(query(tokens)?))
+}
+
+/// Reads what stands within another statement; `None` where it is a command, which stands alone.
+pub(super) fn within(tokens: &[TokenWithSpan]) -> Result<Option<Request>> {
+    // What may itself have another within it is known by its first word, without reading on.
     let mut words = Words::new(tokens);
-    if words.take("explain") {
-        let options = command::explain_options(&mut words)?;
-        let Request::Sql(statement) = one(words.rest())? else {
-            return Err(words.unexpected("a query after EXPLAIN"));
-        };
-        let statement = ExplainStatement { statement, options };
-        return Ok(Request::Sql(Box::new(DfStatement::Explain(statement))));
+    let is_command = ["prepare", "declare", "copy"]
+        .iter()
+        .any(|word| words.is(word))
+        || command::read(&mut words)?.is_some();
+    match is_command {
+        true => Ok(None),
+        false => Ok(Some(Request::Sql(query(tokens)?))),
     }
+}
+
+/// Reads a query, or another statement that is not a command.
+fn query(tokens: &[TokenWithSpan]) -> Result<Box<DfStatement>> {
+    let mut words = Words::new(tokens);
+    if !words.take("explain") {
+        return plain(tokens);
+    }
+    let options = command::explain_options(&mut words)?;
+    if !words.is("explain")
+        && let Some(Request::Sql(statement)) = within(words.rest())?
+    {
+        let statement = ExplainStatement { statement, options };
+        return Ok(Box::new(DfStatement::Explain(statement)));
+    }
+    Err(words.unexpected("a query after EXPLAIN"))
+}
+
+/// Reads a statement that explains no other.
+fn plain(tokens: &[TokenWithSpan]) -> Result<Box<DfStatement>> {
+    let mut words = Words::new(tokens);
     if words.take("table") {
         // TABLE name is short for SELECT * FROM name.
         let mut long = vec![
@@ -116,14 +154,20 @@ pub(super) fn one(tokens: &[TokenWithSpan]) -> Result<Request> {
 }
 
 /// What DataFusion's parser makes of it.
-fn sql(tokens: Vec<TokenWithSpan>) -> Result<Request> {
-    let mut statements = DFParserBuilder::new(tokens::rewrite(tokens)?)
-        .with_dialect(&PostgreSqlDialect {})
+fn sql(tokens: Vec<TokenWithSpan>) -> Result<Box<DfStatement>> {
+    let tokens = tokens::rewrite(tokens)?;
+    let syntax = Syntax::of(tokens.len());
+    let parsed = DFParserBuilder::new(tokens)
+        .with_dialect(&syntax)
         .with_recursion_limit(NESTING_LIMIT)
-        .build()?
-        .parse_statements()?;
+        .build()
+        .and_then(|mut parser| parser.parse_statements());
+    let mut statements = parsed.map_err(|error| match error {
+        DataFusionError::SQL(error, _) => syntax::problem(*error),
+        error => error.into(),
+    })?;
     match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) => Ok(Request::Sql(Box::new(statement))),
+        (Some(statement), true) => Ok(Box::new(statement)),
         _ => Err(Error::session("42601", "one statement was expected")),
     }
 }
@@ -136,88 +180,9 @@ fn is_blank(token: &Token) -> bool {
     matches!(token, Token::Whitespace(_) | Token::EOF)
 }
 
-/// Refuses what would be nested too deep, by the operators on the way to the deepest leaf.
-fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
-    // For each open bracket, how many operators stand side by side in it so far.
-    let mut levels = vec![0_usize];
-    let mut depth = 0_usize;
-    for token in tokens {
-        match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => levels.push(0),
-            Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => {
-                depth -= levels.pop().unwrap_or_default();
-            }
-            Token::Comma => {
-                if let Some(level) = levels.last_mut() {
-                    depth -= std::mem::take(level);
-                }
-            }
-            token if is_operator(token) => {
-                depth += 1;
-                if let Some(level) = levels.last_mut() {
-                    *level += 1;
-                }
-            }
-            _ => {}
-        }
-        if depth > OPERATOR_LIMIT {
-            return Err(Error::session(
-                "54001",
-                format!(
-                    "the statement is too deep: more than {OPERATOR_LIMIT} operators in one \
-                     expression; write long lists as IN (…) or = ANY(ARRAY[…])"
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn is_operator(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => {
-            word.quote_style.is_none()
-                && [
-                    "and",
-                    "or",
-                    "not",
-                    "union",
-                    "except",
-                    "intersect",
-                    "is",
-                    "like",
-                    "ilike",
-                    "join",
-                ]
-                .iter()
-                .any(|name| word.value.eq_ignore_ascii_case(name))
-        }
-        Token::Number(_, _)
-        | Token::SingleQuotedString(_)
-        | Token::Comma
-        | Token::Period
-        | Token::Whitespace(_)
-        | Token::Placeholder(_)
-        | Token::SemiColon
-        | Token::EOF => false,
-        Token::Char(_)
-        | Token::DoubleQuotedString(_)
-        | Token::EscapedStringLiteral(_)
-        | Token::DollarQuotedString(_)
-        | Token::NationalStringLiteral(_)
-        | Token::HexStringLiteral(_)
-        | Token::UnicodeStringLiteral(_)
-        | Token::SingleQuotedByteStringLiteral(_) => false,
-        _ => true,
-    }
-}
-
 /// A syntax error at its place in the whole text.
 fn syntax(sql: &str, error: ParserError) -> Error {
-    locate_syntax(
-        sql,
-        datafusion::error::DataFusionError::SQL(Box::new(error), None).into(),
-    )
+    locate_syntax(sql, DataFusionError::SQL(Box::new(error), None).into())
 }
 
 /// Gives a syntax error the position that its message names by line and column.
@@ -297,6 +262,8 @@ impl<'a> Place<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
     use super::*;
 
     fn texts(sql: &str) -> Vec<String> {
@@ -325,14 +292,124 @@ mod tests {
 
     #[test]
     fn what_is_too_deep_is_refused() {
-        let sum = vec!["1"; 3_000].join("+");
-        assert_eq!(
-            parse(&format!("select {sum}")).unwrap_err().sqlstate(),
-            "54001"
-        );
-        let brackets = format!("select {}1{}", "(".repeat(3_000), ")".repeat(3_000));
-        assert_eq!(parse(&brackets).unwrap_err().sqlstate(), "54001");
-        let list = vec!["1"; 20_000].join(",");
+        let many = 100_000;
+        let around = |open: &str, middle: &str, close: &str| {
+            [&open.repeat(many), middle, &close.repeat(many)].concat()
+        };
+        for sql in [
+            around("explain ", "select 1", ""),
+            around("explain analyze ", "select 1", ""),
+            around("prepare a as ", "select 1", ""),
+            around("declare c cursor for ", "select 1", ""),
+            around("copy (", "select 1", ") to stdout"),
+            around("select (", "1", ")"),
+            around("(", "select 1", ")"),
+            around("select * from (", "select 1", ") t"),
+            around("with a as (", "select 1", ") select 1"),
+            around("select array[", "1", "]"),
+            around("select abs(", "1", ")"),
+            around("select case when true then ", "1", " end"),
+            around("select 1", "", "+1"),
+            around("select 1", "", "::int"),
+            around("select 'a'", "", "||'a'"),
+            around("select null::int", "", "[]"),
+            around("select a", "", "[1]"),
+            around("select a", "", " in (1)"),
+            around("select a", "", " at time zone 'UTC'"),
+            around("select a", "", " collate \"C\""),
+            around("select a", "", " isnull"),
+            around("select a", "", " is null"),
+            around("select a", "", " between 1 and 2"),
+            around("select a", "", "->'a'"),
+            around("select interval ", "'1'", ""),
+            around("select not ", "true", ""),
+            around("select - ", "1", ""),
+            around("select ~ ", "1", ""),
+            around("select exists(", "select 1", ")"),
+            around("select null::array<", "int", ">"),
+            around("select 1", "", " union select 1"),
+            around("select 1 from a", "", " join a on true"),
+            around("select 1 from a where a = (", "select 1", ")"),
+        ] {
+            let start = &sql[..sql.len().min(40)];
+            match parse(&sql) {
+                Ok(_) => panic!("{start}"),
+                Err(error) => assert_eq!(error.sqlstate(), "54001", "{start}: {error:.100}"),
+            }
+        }
+        // What is long is not deep.
+        let list = vec!["1"; 100_000].join(",");
         assert!(parse(&format!("select 1 where 5 in ({list})")).is_ok());
+        let comments = ["/*".repeat(many), "*/".repeat(many)].concat();
+        assert!(parse(&format!("select 1 {comments}")).is_ok());
+    }
+
+    #[test]
+    fn what_has_many_readings_is_read_once() {
+        let around = |open: &str, middle: &str, close: &str| {
+            [&open.repeat(60), middle, &close.repeat(60)].concat()
+        };
+        for (sql, state) in [
+            (format!("select {}", around("abs(", "1", ")")), None),
+            (format!("select {}", around("nullif(", "1", ",2)")), None),
+            (
+                format!("select {}", around("position(", "1", ",2)")),
+                Some("54001"),
+            ),
+            (
+                format!("select {}", around("exists(", "!", ")")),
+                Some("42601"),
+            ),
+            (
+                format!("select {}", around("interval ", "x", "")),
+                Some("54001"),
+            ),
+            (
+                format!("select {}", around("trim(", "x y z", ")")),
+                Some("54001"),
+            ),
+            (
+                format!(
+                    "select 1 from {}",
+                    around("((select * from ", "a", ") t join x on true) y")
+                ),
+                Some("54001"),
+            ),
+        ] {
+            let found = parse(&sql).err();
+            let found = found.as_ref().map(Error::sqlstate);
+            // What is wrong as well may be said in place of what is too deep.
+            let is_right = found == state || (state == Some("54001") && found == Some("42601"));
+            assert!(is_right, "{sql:.60}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn statements_stand_in_others_once() {
+        for sql in [
+            "explain explain select 1",
+            "prepare a as prepare b as select 1",
+            "declare a cursor for declare b cursor for select 1",
+            "copy (copy (select 1) to stdout) to stdout",
+            "explain prepare a as select 1",
+            "prepare a as declare b cursor for select 1",
+        ] {
+            assert_eq!(parse(sql).unwrap_err().sqlstate(), "42601", "{sql}");
+        }
+        assert!(parse("explain select 1").is_ok());
+        assert!(parse("prepare a as explain select 1").is_ok());
+    }
+
+    #[test]
+    fn memory_is_reserved_while_a_statement_is_kept() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(10 << 20));
+        let list = vec!["1"; 1_000].join(",");
+        let sql = format!("select 1 where 5 in ({list})");
+        let statements: Vec<_> = (0..100).map(|_| parse_within(&sql, &pool)).collect();
+        let refused = statements.into_iter().find_map(Result::err).unwrap();
+        assert_eq!(refused.sqlstate(), "53200");
+        assert_eq!(pool.reserved(), 0);
+        let refused = parse_within(&"(".repeat(8 << 20), &pool).unwrap_err();
+        assert_eq!(refused.sqlstate(), "54000");
     }
 }

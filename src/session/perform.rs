@@ -8,6 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::config::ConfigField;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
 use futures::future::BoxFuture;
 use futures::{TryStreamExt, stream};
@@ -16,9 +17,10 @@ use super::command::{Command, Discard, Modes, Transaction};
 use super::cursors::{self, Cursor};
 use super::parse::{Request, Statement};
 use super::settings::reported_name;
-use super::{DATABASE, Outcome, Prepared, Session, Work, lock, placeholders};
-use crate::caller::activity::Notification;
+use super::{DATABASE, Outcome, Prepared, Session, Work, bounds, lock, parsed, placeholders};
+use crate::caller::activity::{NOTIFICATION_LIMIT, Notification};
 use crate::caller::client::Severity;
+use crate::caller::give_way;
 use crate::caller::transaction::{self, TransactionStatus};
 use crate::dialect::around::Around;
 use crate::error::{Error, Result};
@@ -28,6 +30,9 @@ const ENGINE_SETTINGS: [(&str, u64, u64); 2] = [
     ("datafusion.execution.batch_size", 1, 65_536),
     ("datafusion.execution.target_partitions", 1, 64),
 ];
+/// How many statements a client may have prepared, and how many cursors open.
+const NAMED_LIMIT: usize = 5_000;
+const CURSOR_LIMIT: usize = 1_000;
 /// Settings of the engine that are words.
 const ENGINE_WORDS: [&str; 2] = ["datafusion.explain.format", "datafusion.explain.show_sizes"];
 
@@ -207,19 +212,13 @@ impl Session {
                 direction,
                 only_moves,
             } => {
-                let fetched = cursors::fetch(&self.cursor(name)?, *direction).await?;
+                let cursor = self.cursor(name)?;
                 if !only_moves {
-                    return Ok(Outcome::Rows(fetched));
+                    let rows = cursors::fetch(&cursor, *direction).await?;
+                    return Ok(Outcome::Rows(rows));
                 }
-                let mut fetched = fetched;
-                let mut count = 0;
-                while let Some(batch) = fetched.try_next().await? {
-                    count += batch.num_rows() as u64;
-                }
-                Ok(Outcome::Done {
-                    rows: Some(count),
-                    verb,
-                })
+                let rows = Some(cursors::pass(&cursor, *direction).await?);
+                Ok(Outcome::Done { rows, verb })
             }
             Command::Close(Some(name)) => match lock(&self.cursors).remove(name) {
                 Some(_) => done,
@@ -230,7 +229,7 @@ impl Session {
                 done
             }
             Command::Listen(channel) => {
-                self.activity().listen(self.pid, channel);
+                self.activity().listen(self.pid, channel)?;
                 done
             }
             Command::Unlisten(channel) => {
@@ -238,14 +237,20 @@ impl Session {
                 done
             }
             Command::Notify { channel, payload } => {
-                let notification = Notification {
-                    pid: self.pid,
-                    channel: channel.clone(),
-                    payload: payload.clone(),
-                };
-                match self.transaction_status() {
-                    TransactionStatus::Idle => self.activity().notify(&notification),
-                    _ => lock(&self.notifications).push(notification),
+                let notification = Notification::new(self.pid, channel, payload)?;
+                if self.transaction_status() == TransactionStatus::Idle {
+                    self.activity().notify(&notification)?;
+                    return done;
+                }
+                let mut waiting = lock(&self.notifications);
+                // As in PostgreSQL, what was said already is not said again.
+                if !waiting.contains(&notification) {
+                    limited(
+                        waiting.len(),
+                        NOTIFICATION_LIMIT,
+                        "notifications in a transaction",
+                    )?;
+                    waiting.push(notification);
                 }
                 done
             }
@@ -298,6 +303,7 @@ impl Session {
                         let message = format!("cursor \"{name}\" already exists");
                         return Err(Error::session("42P03", message));
                     }
+                    limited(lock(&self.cursors).len(), CURSOR_LIMIT, "open cursors")?;
                     let Outcome::Rows(rows) = self.perform(inner, values).await? else {
                         return Err(Error::session("42601", "DECLARE takes a query"));
                     };
@@ -332,6 +338,7 @@ impl Session {
         if named.contains_key(name) && !name.is_empty() {
             return Err(already_prepared(name));
         }
+        limited(named.len(), NAMED_LIMIT, "prepared statements")?;
         named.insert(name.to_owned(), prepared);
         Ok(())
     }
@@ -382,9 +389,14 @@ impl Session {
             .collect();
         let state = self.context.state();
         let select = format!("select {}", items.join(", "));
-        let plan = state.create_logical_plan(&select).await?;
+        let select = parsed(&select, |parser| parser.parse_statement())?;
+        let select = DfStatement::Statement(Box::new(select));
+        bounds::check_size(&select, &|name| self.tables.view_reads(name))?;
+        let plan = state.statement_to_plan(select).await?;
+        bounds::check_expansion(&plan)?;
         let frame = self.context.execute_logical_plan(plan).await?;
-        let batches = frame.collect().await?;
+        let rows = give_way::start(frame, &self.under_way).await?;
+        let batches: Vec<RecordBatch> = rows.try_collect().await?;
         let row = batches.iter().find(|batch| batch.num_rows() == 1);
         let row =
             row.ok_or_else(|| Error::session("42601", "arguments of EXECUTE are single values"))?;
@@ -553,8 +565,10 @@ impl Session {
                 let is_kept = matches!(ended, Ok(true));
                 verb = if is_kept { "COMMIT" } else { "ROLLBACK" };
                 for notification in std::mem::take(&mut *lock(&self.notifications)) {
-                    if is_kept {
-                        self.activity().notify(&notification);
+                    if is_kept && let Err(error) = self.activity().notify(&notification) {
+                        let message = error.to_string();
+                        self.client
+                            .notice(Severity::Warning, error.sqlstate(), message);
                     }
                 }
                 self.settings().end(is_kept);
@@ -656,6 +670,17 @@ fn rows(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Outcome> {
 
 fn arrow(error: datafusion::arrow::error::ArrowError) -> Error {
     datafusion::error::DataFusionError::from(error).into()
+}
+
+/// Refuses one more where there are as many as there may be.
+pub(super) fn limited(count: usize, most: usize, what: &str) -> Result<()> {
+    match count < most {
+        true => Ok(()),
+        false => {
+            let message = format!("too many {what}: at most {most} are kept");
+            Err(Error::session("54000", message))
+        }
+    }
 }
 
 fn not_prepared(name: &str) -> Error {

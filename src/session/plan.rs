@@ -16,7 +16,7 @@ use super::command::{Command, Transaction};
 use super::parse::{Request, Statement};
 use super::tables::SessionTables;
 use super::{
-    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, explain, origins,
+    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, bounds, explain, origins,
     placeholders, returning as written, tables,
 };
 use crate::caller::give_way;
@@ -57,7 +57,10 @@ impl Session {
             statement,
         };
         match request {
-            Request::Sql(sql) => self.plan_sql(prepared, *sql).await,
+            Request::Sql(sql) => {
+                bounds::check_size(&sql, &|name| self.tables.view_reads(name))?;
+                self.plan_sql(prepared, *sql).await
+            }
             Request::Command(command) => self.plan_command(prepared, *command).await,
         }
     }
@@ -102,6 +105,7 @@ impl Session {
             true => tables::PLANNING_WRITE.scope((), planning).await?,
             false => planning.await?,
         };
+        bounds::check_expansion(&plan)?;
         allowed::check(&plan)?;
         self.check_readers(&plan)?;
         let verb = match (is_call, is_truncate) {
@@ -259,6 +263,14 @@ impl Session {
                 let values = as_planned(&plan, values)?;
                 plan.with_param_values(ParamValues::from(values))?
             }
+        };
+        let plan = match plan {
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) => {
+                self.create_table(table).await?;
+                let verb = prepared.verb;
+                return Ok(Outcome::Done { rows: None, verb });
+            }
+            plan => plan,
         };
         let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
         let cost = self.cost(&plan).await;

@@ -231,7 +231,10 @@ impl Settings {
     /// Sets a value; `None` is what the session began with.
     pub fn set(&mut self, name: &str, value: Option<&str>, is_local: bool) -> Result<()> {
         let value = match value {
-            Some(value) => Some(checked(name, value)?),
+            Some(value) => {
+                self.check_room(name, value)?;
+                Some(checked(name, value)?)
+            }
             None if find(name).is_none() && !name.contains('.') => return Err(unknown(name)),
             None => None,
         };
@@ -248,6 +251,18 @@ impl Settings {
             None => self.values.remove(name),
         };
         Ok(())
+    }
+
+    /// Refuses what would be kept without bound.
+    fn check_room(&self, name: &str, value: &str) -> Result<()> {
+        let problem = if name.len() > 1_000 || value.len() > 64_000 {
+            "the setting is too long: a name has at most 1000 bytes and a value 64000"
+        } else if self.values.len() >= 1_000 && !self.values.contains_key(name) {
+            "too many settings: a session keeps at most 1000"
+        } else {
+            return Ok(());
+        };
+        Err(Error::session("54000", problem))
     }
 
     /// Returns everything to what the session began with.

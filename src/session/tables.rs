@@ -15,7 +15,12 @@ use datafusion::sql::sqlparser::ast::visit_relations;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::bounds::plan_reads;
+use crate::error::Error;
 use crate::state_sql::scenarios_table::ScenariosTable;
+
+/// How many tables and views a session may have of its own.
+const OWN_LIMIT: usize = 1_000;
 
 tokio::task_local! {
     /// Set while a write to scenarios is planned.
@@ -81,6 +86,12 @@ impl SessionTables {
             view != name && relations_of(definition).iter().any(|read| read == name)
         };
         views.find(reads).map(|(view, _)| view)
+    }
+
+    /// How often the session's own view of this name reads tables.
+    pub fn view_reads(&self, name: &str) -> Option<u64> {
+        let view = self.own(name)?;
+        view.get_logical_plan().map(|plan| plan_reads(&plan))
     }
 
     /// Whether the session has made it.
@@ -228,6 +239,10 @@ impl SchemaProvider for SessionTables {
         let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
         if own.contains_key(&name) {
             return exec_err!("The table {name} already exists");
+        }
+        if own.len() >= OWN_LIMIT {
+            let message = format!("a session has at most {OWN_LIMIT} temporary tables and views");
+            return Err(Error::session("54000", message).into());
         }
         own.insert(name, table);
         Ok(None)

@@ -56,6 +56,7 @@ pub async fn execute(workspace: &Workspace, arguments: ShellArgs) -> Result<(), 
     let engine = workspace.open().await?;
     // Statements have threads of their own, which they may keep busy while Ctrl-C is listened for.
     let threads = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(hindsight::server::STACK)
         .enable_all()
         .build()?;
     let mut shell = Shell {

@@ -1,0 +1,141 @@
+//! How long the arguments of a function are, row by row.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ColumnarValue;
+
+/// An argument, of which lengths and numbers are read.
+pub enum Input<'a> {
+    Array(&'a ArrayRef, Option<Int64Array>),
+    Scalar(usize, usize),
+}
+
+impl<'a> Input<'a> {
+    pub fn of(value: &'a ColumnarValue) -> Self {
+        match value {
+            ColumnarValue::Array(array) => {
+                let numbers = match array.data_type().is_integer() {
+                    true => cast(array, &DataType::Int64).ok(),
+                    false => None,
+                };
+                Self::Array(
+                    array,
+                    numbers.and_then(|n| n.as_primitive_opt::<Int64Type>().cloned()),
+                )
+            }
+            ColumnarValue::Scalar(value) => {
+                let number = match value.cast_to(&DataType::Int64) {
+                    Ok(ScalarValue::Int64(Some(number))) if value.data_type().is_integer() => {
+                        number
+                    }
+                    _ => 0,
+                };
+                Self::Scalar(scalar_length(value), usize::try_from(number).unwrap_or(0))
+            }
+        }
+    }
+
+    /// Bytes of a text or list, and those of what has a fixed width.
+    pub fn length(&self, row: usize) -> usize {
+        match self {
+            Self::Scalar(length, _) => *length,
+            Self::Array(array, _) => array_length(array, row),
+        }
+    }
+
+    /// A count; none where it is null or negative.
+    pub fn number(&self, row: usize) -> usize {
+        match self {
+            Self::Scalar(_, number) => *number,
+            Self::Array(_, Some(numbers)) if numbers.is_valid(row) => {
+                usize::try_from(numbers.value(row)).unwrap_or(0)
+            }
+            Self::Array(_, _) => 0,
+        }
+    }
+}
+
+/// How many values a series has, by numbers, days or microseconds.
+pub fn series(args: &[ColumnarValue], row: usize) -> usize {
+    let value = |place: usize| -> Option<ScalarValue> {
+        match args.get(place)? {
+            ColumnarValue::Scalar(value) => Some(value.clone()),
+            ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row).ok(),
+        }
+    };
+    let number = |place: usize| -> Option<i128> {
+        Some(match value(place)? {
+            ScalarValue::IntervalMonthDayNano(Some(step)) => {
+                let days = i128::from(step.months) * 28 + i128::from(step.days);
+                days * 86_400_000_000_000 + i128::from(step.nanoseconds)
+            }
+            ScalarValue::Date32(Some(day)) => i128::from(day) * 86_400_000_000_000,
+            value @ (ScalarValue::TimestampNanosecond(_, _)
+            | ScalarValue::TimestampMicrosecond(_, _)
+            | ScalarValue::TimestampMillisecond(_, _)
+            | ScalarValue::TimestampSecond(_, _)) => {
+                let unit = DataType::Timestamp(TimeUnit::Microsecond, None);
+                match value.cast_to(&unit).ok()? {
+                    ScalarValue::TimestampMicrosecond(Some(at), _) => i128::from(at) * 1_000,
+                    _ => return None,
+                }
+            }
+            value => match value.cast_to(&DataType::Int64).ok()? {
+                ScalarValue::Int64(Some(number)) => i128::from(number),
+                _ => return None,
+            },
+        })
+    };
+    let (from, to) = match (number(0), number(1)) {
+        (Some(from), Some(to)) => (from, to),
+        // A range to a number begins at 0.
+        (Some(to), None) if args.len() == 1 => (0, to),
+        _ => return 0,
+    };
+    let step = number(2).unwrap_or(1).unsigned_abs().max(1);
+    usize::try_from((to - from).unsigned_abs() / step + 1).unwrap_or(usize::MAX)
+}
+
+fn scalar_length(value: &ScalarValue) -> usize {
+    match value {
+        ScalarValue::Utf8(Some(text))
+        | ScalarValue::Utf8View(Some(text))
+        | ScalarValue::LargeUtf8(Some(text)) => text.len(),
+        ScalarValue::Binary(Some(bytes))
+        | ScalarValue::BinaryView(Some(bytes))
+        | ScalarValue::LargeBinary(Some(bytes)) => bytes.len(),
+        ScalarValue::List(list) => list_length(&(Arc::clone(list) as ArrayRef), 0),
+        _ => 16,
+    }
+}
+
+/// The bytes of a text or list, about, and those of any value with a fixed width.
+fn array_length(array: &ArrayRef, row: usize) -> usize {
+    let bytes = |length: i64| usize::try_from(length).unwrap_or(0);
+    match array.data_type() {
+        DataType::Utf8 => bytes(array.as_string::<i32>().value_length(row).into()),
+        DataType::LargeUtf8 => bytes(array.as_string::<i64>().value_length(row)),
+        DataType::Binary => bytes(array.as_binary::<i32>().value_length(row).into()),
+        DataType::Utf8View => array
+            .as_string_view()
+            .lengths()
+            .nth(row)
+            .map_or(0, |length| length as usize),
+        DataType::List(_) => list_length(array, row),
+        _ => 16,
+    }
+}
+
+fn list_length(array: &ArrayRef, row: usize) -> usize {
+    let Some(list) = array.as_list_opt::<i32>() else {
+        return 16;
+    };
+    let values = list.values();
+    let each = values.get_buffer_memory_size() / values.len().max(1) + 1;
+    let count = usize::try_from(list.value_length(row)).unwrap_or(0);
+    count.saturating_mul(each)
+}
