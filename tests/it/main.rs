@@ -28,6 +28,7 @@ mod from_postgres;
 mod from_queries;
 mod golden;
 mod histories;
+mod limits;
 mod pooler;
 mod postgres;
 mod price_book;

@@ -18,7 +18,7 @@ use crate::wire::{
 };
 
 /// A workspace with the smallest history.
-fn workspace() -> tempfile::TempDir {
+pub fn workspace() -> tempfile::TempDir {
     let workspace = tempfile::tempdir().unwrap();
     let file = |name: &str| {
         let path = files::test_data().join("tiny").join(name);

@@ -1,0 +1,504 @@
+//! What asks for too much costs its own statement only, over the wire and on the command line.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use hindsight::{Engine, Error, Role};
+
+use crate::cli::hindsight;
+use crate::engine::block_on;
+use crate::files;
+use crate::random::Random;
+use crate::wire::{Wire, bind, errors, execute, parse, query, sync};
+
+/// How long a statement may take that is refused, on a machine that does much else.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A server of its own process.
+struct Served {
+    process: Child,
+    address: std::net::SocketAddr,
+}
+
+impl Served {
+    fn start(workspace: &std::path::Path) -> Self {
+        let mut process = hindsight(workspace)
+            .args(["serve", "--trust", "--listen", "127.0.0.1:0"])
+            .args(["--memory-limit", "512MiB", "--statement-timeout", "5s"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, rest) = line.split_once("listening on ")?;
+            rest.split(',').next()?.parse().ok()
+        });
+        // The log must be read for the server to go on.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            process,
+            address: address.unwrap(),
+        }
+    }
+
+    /// The most memory that it ever had, in MiB.
+    fn peak(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let Ok(status) = std::fs::read_to_string(status) else {
+            return 0;
+        };
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >> 10
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn around(count: usize, open: &str, middle: &str, close: &str) -> String {
+    format!(
+        "select {}{middle}{}",
+        open.repeat(count),
+        close.repeat(count)
+    )
+}
+
+/// Statements that ask for too much, and what they are told; `None` is an answer.
+fn attacks() -> Vec<(String, &'static [&'static str])> {
+    let deep: &[&str] = &["54001", "54000", "42601", "53200"];
+    let full: &[&str] = &["53200"];
+    let long: &[&str] = &["53200", "57014", ""];
+    let nests = [
+        ("abs(", ")"),
+        ("(", ")"),
+        ("nullif(", ",2)"),
+        ("coalesce(", ",2)"),
+        ("(", " between 0 and 1)::int"),
+        ("(", " in (1,2,3))::int"),
+        ("case ", " when 1 then 2 else 3 end"),
+        ("(select ", ")"),
+        ("exists(select ", ")"),
+        ("array[", "]"),
+        ("row(", ")"),
+        ("- ", ""),
+        ("not ", ""),
+        ("", "+1"),
+        ("", "||'a'"),
+        ("", "::int::text"),
+        ("", " union select 1"),
+    ];
+    let mut attacks = Vec::new();
+    for (open, close) in nests {
+        attacks.push((around(20_000, open, "1", close), deep));
+        let of_table = around(24, open, "score", close) + " from signals limit 1";
+        attacks.push((of_table, &["54001", "42601", "0A000", "42804", "42883", ""]));
+    }
+    attacks.push(("explain ".repeat(100_000) + "select 1", deep));
+    attacks.push(("prepare a as ".repeat(10_000) + "select 1", deep));
+    attacks.push(("copy (".repeat(10_000) + "select 1", deep));
+    let doubled =
+        (1..40).map(|i| format!(", a{i} as (select p.x from a{} p, a{} q)", i - 1, i - 1));
+    let doubled: String = doubled.collect();
+    attacks.push((
+        format!("with a0 as (select 1 x){doubled} select 1 from a39"),
+        deep,
+    ));
+    for sql in [
+        "select rpad(id, 2147483647, 'x') from signals",
+        "select repeat(id, 100000000) from signals",
+        "select array_repeat(1, 1000000000)",
+        "select range(1, 1000000000)",
+        "select replace(repeat(id, 100000), 'a', repeat('b', 100000)) from signals",
+        "select repeat(id, 1000000) || repeat(id, 1000000) as s from signals order by s",
+        "select length(array_to_string(array_agg(repeat('x', 1000000 + value::int)), '')) \
+         from generate_series(1, 10000)",
+        "create temp table t as select repeat('x', value::int) from generate_series(100000, 110000)",
+    ] {
+        attacks.push((sql.into(), full));
+    }
+    for sql in [
+        "select repeat('x', 1048576), generate_series(1, 2200)",
+        "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
+         where a.x + b.y < 0",
+        "select count(*) from generate_series(1, 10000000000) where value < 0",
+    ] {
+        attacks.push((sql.into(), long));
+    }
+    attacks.push((
+        "select levenshtein(repeat('a', 1000000), repeat(id, 1000000)) from signals".into(),
+        &["22023", "53200"],
+    ));
+    attacks.push(("select -(int8 '-9223372036854775808')".into(), &["22003"]));
+    attacks
+}
+
+#[test]
+fn attacks_cost_the_statement_that_makes_them() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let server = Served::start(workspace.path());
+    let mut other = Wire::connect(server.address);
+    for (sql, expected) in attacks() {
+        let started = Instant::now();
+        let mut wire = Wire::connect(server.address);
+        let answer = wire.ask(&query(&sql));
+        let found = errors(&answer).concat();
+        let start: String = sql.chars().take(80).collect();
+        assert!(!answer.is_empty(), "the server is gone after {start}");
+        assert!(
+            expected.contains(&found.as_str()),
+            "{start}: {found}, not {expected:?}"
+        );
+        assert!(started.elapsed() < SOON, "{start}: {:?}", started.elapsed());
+        assert_eq!(other.rows("select count(*) from signals").unwrap().len(), 1);
+        assert!(server.peak() < 1_024, "{start}: {} MiB", server.peak());
+    }
+}
+
+#[test]
+fn what_a_session_keeps_is_bounded() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let server = Served::start(workspace.path());
+    let mut wire = Wire::connect(server.address);
+    let mut state = |sql: &str| wire.rows(sql).err().map(|error| error[..5].to_owned());
+    let long = "x".repeat(8_000);
+    assert_eq!(
+        state(&format!("notify a, '{long}'")).as_deref(),
+        Some("22023")
+    );
+    assert_eq!(state("listen a"), None);
+    assert_eq!(state("begin"), None);
+    let savepoints: String = (0..1_001).map(|i| format!("savepoint s{i};")).collect();
+    assert_eq!(state(&savepoints).as_deref(), Some("54000"));
+    assert_eq!(state("rollback"), None);
+    // Values that a client binds, and texts that it prepares, are counted.
+    let value = vec![b'x'; 30 << 20];
+    let refused = (0..20).any(|i| {
+        let name = format!("p{i}");
+        let bound = [
+            if i == 0 { query("begin") } else { vec![] },
+            parse("", "select length($1::text)", &[]),
+            bind(&name, "", &[Some(&value)], 0),
+            execute(&name, 1),
+            sync(),
+        ];
+        wire.send(&bound.concat());
+        let mut answer = wire.until_ready();
+        if i == 0 {
+            answer.extend(wire.until_ready());
+        }
+        errors(&answer).contains(&"53200".to_owned())
+    });
+    assert!(refused);
+    assert!(server.peak() < 1_024, "{} MiB", server.peak());
+}
+
+#[test]
+fn the_command_line_says_what_crashed() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    for (sql, told) in [
+        ("select -(int8 '-9223372036854775808')", "out of range"),
+        ("select array_repeat(1, 1000000000000000)", "memory"),
+    ] {
+        let output = hindsight(workspace.path())
+            .args(["query", sql])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(told) || said.contains("allocat"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    let deep = around(100_000, "(", "1", ")");
+    let file = workspace.path().join("deep.sql");
+    std::fs::write(&file, deep).unwrap();
+    let output = hindsight(workspace.path())
+        .arg("query")
+        .arg("-f")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// Writes statements of all kinds, nested at random.
+struct Grammar(Random);
+
+impl Grammar {
+    fn one(&mut self, choices: &[&str]) -> String {
+        self.0.one_of(choices).to_owned()
+    }
+
+    fn list(&mut self, depth: u32) -> String {
+        let count = self.0.small(1, 4);
+        let items: Vec<String> = (0..count).map(|_| self.expr(depth)).collect();
+        items.join(", ")
+    }
+
+    fn leaf(&mut self) -> String {
+        self.one(&[
+            "1",
+            "-1",
+            "0",
+            "9223372036854775807",
+            "1.5",
+            "1e300",
+            "0.000001",
+            "null",
+            "true",
+            "'a'",
+            "'2025-01-01'",
+            "e'\\n'",
+            "$$x$$",
+            "id",
+            "score",
+            "timestamp",
+            "token_address",
+            "s.score",
+            "now()",
+            "current_date",
+            "interval '1 day'",
+            "date '2025-01-01'",
+            "$1",
+            "nope",
+            "\"Odd\"",
+            "*",
+            "default",
+        ])
+    }
+
+    fn expr(&mut self, depth: u32) -> String {
+        if depth == 0 {
+            return self.leaf();
+        }
+        let deeper = depth - 1;
+        let (a, b) = (
+            self.expr(deeper),
+            self.expr(self.0.small(0, deeper.into()) as u32),
+        );
+        match self.0.below(16) {
+            0 => format!("({a})"),
+            1 | 2 => {
+                let operator = self.one(&[
+                    "+",
+                    "-",
+                    "*",
+                    "/",
+                    "%",
+                    "||",
+                    "=",
+                    "<>",
+                    "<",
+                    ">=",
+                    "and",
+                    "or",
+                    "like",
+                    "is distinct from",
+                    "->",
+                    "~",
+                    "^",
+                ]);
+                format!("{a} {operator} {b}")
+            }
+            3 | 4 => {
+                let name = self.one(&[
+                    "abs",
+                    "coalesce",
+                    "nullif",
+                    "round",
+                    "count",
+                    "sum",
+                    "max",
+                    "string_agg",
+                    "array_agg",
+                    "repeat",
+                    "concat",
+                    "upper",
+                    "date_trunc",
+                    "to_char",
+                    "greatest",
+                    "price_at",
+                    "length",
+                    "extract",
+                    "generate_series",
+                    "unnest",
+                    "nope",
+                ]);
+                format!("{name}({})", self.list(deeper))
+            }
+            5 => format!("case when {a} then {b} else {} end", self.leaf()),
+            6 => format!("case {a} when {b} then {} end", self.leaf()),
+            7 => {
+                let data_type =
+                    self.one(&["int", "text", "numeric(10,2)", "date", "int[]", "nope"]);
+                format!("({a})::{data_type}")
+            }
+            8 => format!("{a} between {b} and {}", self.leaf()),
+            9 => format!("{a} in ({})", self.list(deeper)),
+            10 => format!("({})", self.query(deeper)),
+            11 => format!("exists ({})", self.query(deeper)),
+            12 => format!("array[{}]", self.list(deeper)),
+            13 => format!("not {a}"),
+            14 => format!("{a} is null"),
+            _ => format!("sum({a}) over (partition by {b} order by {})", self.leaf()),
+        }
+    }
+
+    fn from(&mut self, depth: u32) -> String {
+        match (self.0.below(7), depth) {
+            (0, 1..) => format!("({}) s", self.query(depth - 1)),
+            (1, 1..) => {
+                let (left, right) = (self.from(depth - 1), self.from(depth - 1));
+                let join = self.one(&["join", "left join", "cross join", "full join"]);
+                format!("{left} {join} {right} on {}", self.expr(depth - 1))
+            }
+            (2, _) => "backtest(stop_loss_percent => [8, 12]) s".into(),
+            (3, _) => "generate_series(1, 3) s(id)".into(),
+            (4, _) => "pg_class s".into(),
+            _ => "signals s".into(),
+        }
+    }
+
+    fn query(&mut self, depth: u32) -> String {
+        let deeper = depth.saturating_sub(1);
+        let mut sql = format!("select {}", self.list(deeper));
+        if self.0.chance(3, 4) {
+            sql += &format!(" from {}", self.from(deeper));
+        }
+        if self.0.chance(1, 3) {
+            sql += &format!(" where {}", self.expr(deeper));
+        }
+        if self.0.chance(1, 4) {
+            sql += &format!(" group by {}", self.list(deeper));
+        }
+        if self.0.chance(1, 4) {
+            sql += &format!(" order by {} limit 3", self.list(deeper));
+        }
+        match self.0.below(12) {
+            0 => format!("with s as ({sql}) select * from s"),
+            1 => format!("{sql} union all {}", self.query(deeper)),
+            2 => format!("values ({})", self.list(deeper)),
+            _ => sql,
+        }
+    }
+
+    fn statement(&mut self) -> String {
+        let depth = self.0.small(0, 5) as u32;
+        let query = self.query(depth);
+        let mut sql = match self.0.below(24) {
+            0 => format!("explain {query}"),
+            1 => format!("prepare p as {query}"),
+            2 => format!("declare c cursor for {query}"),
+            3 => format!("copy ({query}) to stdout"),
+            4 => format!("create temp table t as {query}"),
+            5 => format!("create temp view v as {query}"),
+            6 => format!("insert into scenarios (name, score_threshold) {query}"),
+            7 => format!(
+                "update scenarios set score_threshold = {}",
+                self.expr(depth)
+            ),
+            8 => format!("delete from scenarios where {}", self.expr(depth)),
+            9 => format!("execute p({})", self.list(depth)),
+            10 => format!("call run_backtest(label => {})", self.expr(depth)),
+            11 => self.one(&[
+                "begin",
+                "commit",
+                "rollback",
+                "savepoint a",
+                "show all",
+                "reset all",
+                "listen a",
+                "notify a, 'b'",
+                "fetch 3 from c",
+                "move all in c",
+                "close all",
+                "discard all",
+                "deallocate all",
+                "set timezone = 'UTC'",
+                "set a.b to 1",
+                "table signals",
+                "vacuum",
+                "lock table signals in access share mode",
+                "drop table if exists t",
+            ]),
+            _ => query,
+        };
+        // Now and then a text that is cut, or in which a place is changed.
+        if self.0.chance(1, 10) && !sql.is_empty() {
+            let mut at = self.0.below(sql.len());
+            while !sql.is_char_boundary(at) {
+                at -= 1;
+            }
+            match self.0.chance(1, 2) {
+                true => sql.truncate(at),
+                false => sql.insert_str(
+                    at,
+                    &self.one(&["(", ")", "'", "\"", ";", "$", "[", "/*", ","]),
+                ),
+            }
+        }
+        sql
+    }
+}
+
+/// How many of the statements are planned; all are parsed.
+const PLANNED_ONE_IN: usize = 25;
+
+#[test]
+fn no_text_ends_more_than_its_statement() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let engine = block_on(Engine::open_limited(
+        workspace.path(),
+        None,
+        Some(512 << 20),
+    ))
+    .unwrap();
+    let session = block_on(engine.session("ann", Role::Analyst)).unwrap();
+    let mut grammar = Grammar(Random::of_test("no_text_ends_more_than_its_statement"));
+    let mut longest = (Duration::ZERO, String::new());
+    for number in 0..100_000 {
+        let sql = grammar.statement();
+        let started = Instant::now();
+        let check = |error: &Error| {
+            let message = error.to_string();
+            assert!(
+                !message.starts_with("the statement crashed"),
+                "{sql}\n{message}"
+            );
+        };
+        match session.parse(&sql) {
+            Err(error) => check(&error),
+            Ok(statements) if number % PLANNED_ONE_IN == 0 => {
+                for statement in statements {
+                    if let Err(error) = block_on(session.prepare(statement, &[])) {
+                        check(&error);
+                    }
+                }
+            }
+            Ok(_) => {}
+        }
+        if started.elapsed() > longest.0 {
+            longest = (started.elapsed(), sql);
+        }
+    }
+    assert!(longest.0 < SOON, "{:?}: {}", longest.0, longest.1);
+    assert_eq!(
+        block_on(session.run("select 1"))
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
+        Ok(())
+    );
+}
