@@ -430,7 +430,10 @@ fn statement_message(error: &DataFusionError) -> String {
         | DataFusionError::Configuration(text) => text.clone(),
         DataFusionError::SQL(error, _) => error.to_string(),
         DataFusionError::SchemaError(error, _) => error.to_string(),
-        DataFusionError::ArrowError(error, _) => error.to_string(),
+        DataFusionError::ArrowError(error, _) => match &**error {
+            ArrowError::ArithmeticOverflow(what) => format!("the result is out of range: {what}"),
+            error => error.to_string(),
+        },
         other => other.strip_backtrace(),
     };
     let first = message

@@ -34,8 +34,8 @@ use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
 
+use super::counted::CountedExec;
 use super::guard;
-use super::temporary::CountedExec;
 use crate::error::Error;
 
 /// Stops one statement: what computes for it asks now and then.

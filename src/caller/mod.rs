@@ -2,7 +2,9 @@
 //! transaction, remarks on the way, the runs under way, and the wish to stop.
 
 pub mod activity;
+pub mod bounds;
 pub mod client;
+pub mod counted;
 pub mod give_way;
 pub mod guard;
 pub mod progress;

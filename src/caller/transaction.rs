@@ -9,8 +9,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::bounds::limited;
 use super::client::{Client, Severity};
-use super::perform::limited;
 use crate::error::{Error, Result};
 use crate::records::scenarios::Change;
 

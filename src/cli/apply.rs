@@ -2,6 +2,8 @@
 
 use clap::Args;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
 use hindsight::Engine;
 use hindsight::records::settings::Group;
 
@@ -142,9 +144,12 @@ async fn apply(
 /// A text of a result; empty where there is none.
 pub fn text(batches: &[RecordBatch], name: &str, row: usize) -> String {
     let column = batches.first().and_then(|batch| batch.column_by_name(name));
-    let column = column.and_then(|column| column.as_string_opt::<i32>());
-    let column = column.filter(|column| row < column.len() && column.is_valid(row));
-    column.map_or_else(String::new, |column| column.value(row).to_owned())
+    let texts = column.and_then(|column| cast(column, &DataType::Utf8).ok());
+    let texts = texts
+        .as_ref()
+        .and_then(|column| column.as_string_opt::<i32>());
+    let texts = texts.filter(|column| row < column.len() && column.is_valid(row));
+    texts.map_or_else(String::new, |column| column.value(row).to_owned())
 }
 
 fn is_true(batches: &[RecordBatch], name: &str, row: usize) -> bool {

@@ -153,7 +153,7 @@ fn parse() -> Result<(Cli, Vec<Setting>), ExitCode> {
             });
         }
     };
-    let command = files.into_defaults(command);
+    let command = files.as_defaults_of(command);
     let parsed = command.clone().try_get_matches().and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches);
         cli.map_err(|error| error.format(&mut command.clone()))

@@ -113,7 +113,7 @@ impl Files {
     }
 
     /// The command with these values as its defaults, and with the variables of its options.
-    pub fn into_defaults(&self, command: Command) -> Command {
+    pub fn as_defaults_of(&self, command: Command) -> Command {
         let global = |name: &str| GLOBAL.contains(&name);
         let command = command.mut_args(|arg| match global(arg.get_id().as_str()) {
             true => self.with_default(arg),

@@ -164,7 +164,7 @@ async fn verify_dataset(workspace: &Path, interrupt: &Interrupt) -> Result<(), F
 async fn verify_runs(workspace: &Path, engine: &Engine) -> Result<(), Failure> {
     let mut damage = Vec::new();
     for id in engine.store().completed_runs(None).await? {
-        damage.extend(files::verify(workspace, &id));
+        damage.extend(run_files::verify(workspace, &id));
     }
     let Some((path, problem)) = damage.pop() else {
         return Ok(());

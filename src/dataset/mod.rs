@@ -218,7 +218,7 @@ impl Manifest {
             });
         }
         let is_whole = manifest.digest.is_empty() && manifest.files.is_empty()
-            || manifest.to_text().is_ok_and(|again| again == text);
+            || manifest.text_with_digest().is_ok_and(|again| again == text);
         if !is_whole {
             return Err(damaged(&path, "it is not as it was written"));
         }
@@ -232,7 +232,7 @@ impl Manifest {
     }
 
     /// The text of the file, for which the digest is set.
-    fn to_text(&mut self) -> serde_json::Result<Vec<u8>> {
+    fn text_with_digest(&mut self) -> serde_json::Result<Vec<u8>> {
         self.digest.clear();
         let text = serde_json::to_vec_pretty(self)?;
         self.digest = hexadecimal(XxHash64::oneshot(0, &text));

@@ -153,7 +153,7 @@ impl GenerationWriter {
         let written = self.directory.join(MANIFEST_FILE);
         let mut write = || -> io::Result<()> {
             let mut file = File::create_new(&written)?;
-            file.write_all(&manifest.to_text()?)?;
+            file.write_all(&manifest.text_with_digest()?)?;
             file.sync_all()
         };
         write().map_err(|error| unwritable(&path, error))?;

@@ -88,15 +88,8 @@ fn take_like(statement: &mut SqlStatement) -> Result<()> {
         return Ok(());
     };
     let select = format!("select * from {} where false", like.name);
-    let mut parsed = Parser::parse_sql(&PostgreSqlDialect {}, &select);
-    if let Ok(statements) = &mut parsed
-        && let Some(SqlStatement::Query(query)) = statements.pop()
-    {
-        table.query = Some(query);
-    }
-    parsed
-        .map(|_| ())
-        .map_err(|error| DataFusionError::from(error).into())
+    table.query = Some(parsed(&select, |parser| parser.parse_query())?);
+    Ok(())
 }
 
 /// Makes a `DELETE` of every row of a `TRUNCATE`.
@@ -114,10 +107,7 @@ fn take_truncate(statement: &mut SqlStatement) -> Result<()> {
     let name = target.name.to_string();
     replaceable("TRUNCATE of", name.rsplit('.').next().unwrap_or(&name))?;
     let delete = format!("delete from {}", target.name);
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &delete);
-    if let Some(delete) = parsed.map_err(DataFusionError::from)?.pop() {
-        *statement = delete;
-    }
+    *statement = parsed(&delete, |parser| parser.parse_statement())?;
     Ok(())
 }
 

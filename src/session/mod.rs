@@ -5,7 +5,6 @@
 //! finishes on the generation it began with.
 
 mod allowed;
-mod bounds;
 mod catalog;
 mod command;
 mod comments;
@@ -57,7 +56,6 @@ use cursors::Cursor;
 use tables::SessionTables;
 
 pub use crate::dialect::output::types::PG_TYPE;
-pub(crate) use bounds::check_expansion;
 pub use copy::{CopyFormat, CopyOptions, ForceQuote};
 pub use embedded::Engine;
 pub use parse::{Statement, position_of};

@@ -17,8 +17,9 @@ use super::command::{Command, Discard, Modes, Transaction};
 use super::cursors::{self, Cursor};
 use super::parse::{Request, Statement};
 use super::settings::reported_name;
-use super::{DATABASE, Outcome, Prepared, Session, Work, bounds, lock, parsed, placeholders};
+use super::{DATABASE, Outcome, Prepared, Session, Work, lock, parsed, placeholders};
 use crate::caller::activity::{NOTIFICATION_LIMIT, Notification};
+use crate::caller::bounds::{self, limited};
 use crate::caller::client::Severity;
 use crate::caller::give_way;
 use crate::caller::transaction::{self, TransactionStatus};
@@ -670,17 +671,6 @@ fn rows(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Outcome> {
 
 fn arrow(error: datafusion::arrow::error::ArrowError) -> Error {
     datafusion::error::DataFusionError::from(error).into()
-}
-
-/// Refuses one more where there are as many as there may be.
-pub(super) fn limited(count: usize, most: usize, what: &str) -> Result<()> {
-    match count < most {
-        true => Ok(()),
-        false => {
-            let message = format!("too many {what}: at most {most} are kept");
-            Err(Error::session("54000", message))
-        }
-    }
 }
 
 fn not_prepared(name: &str) -> Error {

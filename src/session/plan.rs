@@ -16,9 +16,10 @@ use super::command::{Command, Transaction};
 use super::parse::{Request, Statement};
 use super::tables::SessionTables;
 use super::{
-    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, bounds, explain, origins,
+    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, explain, origins,
     placeholders, returning as written, tables,
 };
+use crate::caller::bounds;
 use crate::caller::give_way;
 use crate::caller::transaction::TransactionStatus;
 use crate::dialect::functions::syntax;
@@ -266,9 +267,14 @@ impl Session {
         };
         let plan = match plan {
             LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) => {
-                self.create_table(table).await?;
-                let verb = prepared.verb;
-                return Ok(Outcome::Done { rows: None, verb });
+                let rows = self.create_table(table).await?;
+                // PostgreSQL says of a table made of a query how many rows it has.
+                let verb = if rows.is_some() {
+                    "SELECT"
+                } else {
+                    prepared.verb
+                };
+                return Ok(Outcome::Done { rows, verb });
             }
             plan => plan,
         };

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
-use super::bounds::{NESTING_LIMIT, too_complex};
+use crate::caller::bounds::{NESTING_LIMIT, too_complex};
 use crate::error::Result;
 
 /// How often an expression may be begun for each word of a statement, and beside that.

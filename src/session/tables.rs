@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::visit_relations;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::bounds::plan_reads;
+use crate::caller::bounds::plan_reads;
 use crate::error::Error;
 use crate::state_sql::scenarios_table::ScenariosTable;
 

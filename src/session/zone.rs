@@ -13,7 +13,11 @@ pub fn named(name: &str) -> Option<String> {
         return minutes((hours * 60.0).round());
     }
     let known = Zone::named(name)?;
-    Some(known.name())
+    // A name of one's own in POSIX form is shown as it is given.
+    match name.starts_with('<') {
+        true => Some(name.to_owned()),
+        false => Some(known.name()),
+    }
 }
 
 /// Minutes of an offset such as `-07:30`.
@@ -44,6 +48,7 @@ fn minutes(east: f64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
 
     #[test]

@@ -242,7 +242,7 @@ impl QueryPlanner for HindsightQueryPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        crate::session::check_expansion(plan)?;
+        crate::caller::bounds::check_expansion(plan)?;
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NodePlanner)])
             .create_physical_plan(plan, session)
             .await

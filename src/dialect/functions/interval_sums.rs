@@ -36,6 +36,7 @@ pub struct WithIntervals {
 
 impl WithIntervals {
     /// What a function of numbers is with intervals.
+    #[expect(clippy::new_ret_no_self, reason = "what is made of it is what is used")]
     pub fn new(inner: Arc<AggregateUDF>) -> AggregateUDF {
         AggregateUDF::new_from_impl(Self {
             inner,

@@ -218,6 +218,7 @@ fn mode(values: &ArrayRef) -> Result<ScalarValue> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
 
     #[test]

@@ -16,8 +16,11 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, Volatility,
 };
 
+/// What a function makes of the sums; nothing where it is not defined.
+type Formula = fn(&Sums) -> Option<f64>;
+
 /// The functions by their names, each of these sums.
-const FORMULAS: [(&str, fn(&Sums) -> Option<f64>); 12] = [
+const FORMULAS: [(&str, Formula); 12] = [
     ("corr", |s| {
         (s.sxx > 0.0 && s.syy > 0.0).then(|| s.sxy / (s.sxx * s.syy).sqrt())
     }),
@@ -54,6 +57,7 @@ pub struct Regression {
 }
 
 impl Regression {
+    #[expect(clippy::new_ret_no_self, reason = "what is made of it is what is used")]
     pub fn new(inner: Arc<AggregateUDF>) -> AggregateUDF {
         let taken = vec![DataType::Float64, DataType::Float64];
         AggregateUDF::new_from_impl(Self {

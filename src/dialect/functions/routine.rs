@@ -48,6 +48,7 @@ pub enum Places {
 }
 
 impl Routine {
+    #[expect(clippy::new_ret_no_self, reason = "what is made of it is what is used")]
     pub fn new(name: &'static str, volatility: Volatility) -> ScalarUDF {
         Self::with_places(name, volatility, Places::OfArguments)
     }

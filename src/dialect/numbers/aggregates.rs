@@ -100,7 +100,7 @@ impl AggregateUDFImpl for Moments {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let of = input(&args.expr_fields);
+        let of = input(args.expr_fields);
         let inner = moments::accumulator(self.statistic, &of, false)?;
         Ok(match args.is_distinct {
             true => Box::new(Distinct {
@@ -113,7 +113,7 @@ impl AggregateUDFImpl for Moments {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        moments::accumulator(self.statistic, &input(&args.expr_fields), true)
+        moments::accumulator(self.statistic, &input(args.expr_fields), true)
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -15,11 +15,15 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedRem, CheckedSub, Float, Zero};
+use sha2::{Digest, Sha256};
 
 use super::columns::{self, Exacts, external, failed, out_of_range};
 use super::exact::{Exact, Undefined};
 use super::{quotient, types};
 use crate::error::Error;
+
+/// How long the name of an expression is given in full, in bytes.
+const NAME_LIMIT: usize = 512;
 
 /// An arithmetic operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +85,14 @@ impl ScalarUDFImpl for Arithmetic {
             .iter()
             .map(|argument| argument.schema_name().to_string())
             .collect();
-        Ok(format!("({})", names.join(&format!(" {} ", self.name()))))
+        let name = format!("({})", names.join(&format!(" {} ", self.name())));
+        // Each level of a long chain has the name of all below it, so that they are kept short.
+        if name.len() <= NAME_LIMIT {
+            return Ok(name);
+        }
+        let digest = Sha256::digest(name.as_bytes());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("({} {digest})", self.name()))
     }
 
     fn signature(&self) -> &Signature {

@@ -500,7 +500,7 @@ mod tests {
         );
         assert_eq!(
             shown(exact("2.0").power(&exact("0.5"))),
-            "1.4142135623730951"
+            "1.4142135623730950"
         );
         assert_eq!(shown(exact("2").power(&exact("3"))), "8.0000000000000000");
         assert_eq!(shown(exact("0").power(&exact("-1"))), "ZeroToNegative");

@@ -136,7 +136,7 @@ impl ScalarUDFImpl for OfNumbers {
                     return self.unknown(&[of, DataType::Int32]);
                 }
                 Some(of) => vec![types::as_decimal(&of).unwrap_or(of), DataType::Int64],
-                None => return self.unknown(&[of.clone()]),
+                None => return self.unknown(std::slice::from_ref(of)),
             },
             (Function::Log, [base, of]) => match (number(base), number(of)) {
                 (Some(base), Some(of)) => {
@@ -147,11 +147,11 @@ impl ScalarUDFImpl for OfNumbers {
             },
             (Function::Absolute, [of]) => match number(of) {
                 Some(of) => vec![of],
-                None => return self.unknown(&[of.clone()]),
+                None => return self.unknown(std::slice::from_ref(of)),
             },
             (_, [of]) => match number(of) {
                 Some(of) => vec![double(of)],
-                None => return self.unknown(&[of.clone()]),
+                None => return self.unknown(std::slice::from_ref(of)),
             },
             (_, of) => return self.unknown(of),
         })

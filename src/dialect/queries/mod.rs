@@ -1,7 +1,7 @@
 //! Forms of queries that PostgreSQL knows, written as those that DataFusion plans.
 //!
 //! A statement is rewritten once, before anything of it is planned: first what DataFusion would drop
-//! without a word is refused ([`clauses`]), then each form becomes another with the same answer.
+//! without a word is refused (`clauses`), then each form becomes another with the same answer.
 //! What needs the plan, such as a subquery that reads outer columns, is a rule of the analyzer
 //! ([`decorrelate`]).
 

@@ -1,6 +1,7 @@
 //! Loading, end to end: formats agree, errors say where, merging is exact, the disk is safe.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test may stop at what it did not expect"
 )]

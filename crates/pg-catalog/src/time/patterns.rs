@@ -473,6 +473,7 @@ fn part(m: &Moment, key: Key, case: Case, is_bare: bool) -> Result<String, Strin
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
 
     #[test]

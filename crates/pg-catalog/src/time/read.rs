@@ -334,7 +334,7 @@ fn month_named(word: &str) -> Option<i64> {
         let name = name.to_ascii_lowercase();
         lower == name || name.get(..3) == Some(&lower) || lower == "sept" && name == "september"
     };
-    let place = MONTHS.iter().position(|name| is(&name))?;
+    let place = MONTHS.iter().position(is)?;
     i64::try_from(place + 1).ok()
 }
 
@@ -474,6 +474,7 @@ fn token_length(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::time::{date_text, timestamp_text};
 

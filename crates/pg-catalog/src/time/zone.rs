@@ -269,6 +269,7 @@ pub fn offset(text: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
 
     #[test]

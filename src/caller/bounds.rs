@@ -52,21 +52,33 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
             && before == [Some(&Token::LParen), Some(&Token::LParen)]
             && let Some(level) = levels.last_mut()
         {
+            doubled += usize::from(!level.is_doubled);
             level.is_doubled = true;
-            doubled += 1;
         }
+        let is_row = *token == Token::LParen && before[1].is_some_and(is_row);
         before = [before[1], Some(token)];
         let cost = cost(token);
         if let Some(level) = levels.last_mut() {
+            // Another operand of a condition, or another clause, is no deeper than the one before.
+            if begins_operand(token) {
+                let arithmetic = std::mem::take(&mut level.arithmetic);
+                depth -= arithmetic;
+                level.operators -= arithmetic;
+            }
             depth += cost;
             level.operators += cost;
+            if is_arithmetic(token) {
+                level.arithmetic += cost;
+            }
         }
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 let is_array = *token == Token::LBracket;
                 arrays += usize::from(is_array);
+                doubled += usize::from(is_row);
                 levels.push(Level {
                     is_array,
+                    is_doubled: is_row,
                     ..Level::default()
                 });
             }
@@ -79,6 +91,7 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::Comma => {
                 if let Some(level) = levels.last_mut() {
                     depth -= std::mem::take(&mut level.operators);
+                    level.arithmetic = 0;
                 }
             }
             _ => {}
@@ -90,7 +103,7 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
         }
         if doubled > DOUBLED_LIMIT {
             return Err(too_complex(format!(
-                "more than {DOUBLED_LIMIT} queries in double parentheses within each other"
+                "more than {DOUBLED_LIMIT} rows, or queries in double parentheses, within each other"
             )));
         }
         if depth > OPERATOR_LIMIT {
@@ -112,6 +125,8 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
 #[derive(Default)]
 struct Level {
     operators: usize,
+    /// What of it is arithmetic since the last word that begins another operand.
+    arithmetic: usize,
     is_array: bool,
     is_doubled: bool,
 }
@@ -121,6 +136,23 @@ fn begins_query(token: &Token) -> bool {
         && ["select", "with", "values", "table"]
             .iter()
             .any(|name| word.value.eq_ignore_ascii_case(name)))
+}
+
+/// A call whose arguments are looked at twice for its type.
+fn is_row(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none()
+        && ["row", "struct", "named_struct"]
+            .iter()
+            .any(|name| word.value.eq_ignore_ascii_case(name)))
+}
+
+/// Words behind which arithmetic is not within what stands before.
+fn begins_operand(token: &Token) -> bool {
+    const WORDS: [&str; 8] = [
+        "and", "or", "from", "where", "on", "group", "having", "order",
+    ];
+    matches!(token, Token::Word(word) if word.quote_style.is_none()
+        && WORDS.iter().any(|name| word.value.eq_ignore_ascii_case(name)))
 }
 
 /// The error that a statement goes beyond a bound.
@@ -156,6 +188,16 @@ const DEEPENING: [(&str, usize); 24] = [
     ("copy", 10),
 ];
 
+fn is_arithmetic(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::Caret
+    )
+}
+
+/// What an arithmetic operator costs: the types of what it stands over are found again at each.
+const ARITHMETIC: usize = 10;
+
 /// By how much a word or sign makes an expression deeper.
 fn cost(token: &Token) -> usize {
     match token {
@@ -165,6 +207,7 @@ fn cost(token: &Token) -> usize {
             found.map_or(0, |(_, cost)| *cost)
         }
         Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => 1,
+        _ if is_arithmetic(token) => ARITHMETIC,
         Token::Word(_)
         | Token::Number(_, _)
         | Token::SingleQuotedString(_)
@@ -429,4 +472,15 @@ fn expanded(expr: &Expr) -> (u64, u64) {
     };
     let times = if is_doubled { 2 } else { 1 };
     (size, inner.saturating_mul(times).saturating_add(1))
+}
+
+/// Refuses one more where there are as many as there may be.
+pub fn limited(count: usize, most: usize, what: &str) -> Result<()> {
+    match count < most {
+        true => Ok(()),
+        false => {
+            let message = format!("too many {what}: at most {most} are kept");
+            Err(Error::session("54000", message))
+        }
+    }
 }
