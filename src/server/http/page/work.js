@@ -1,0 +1,227 @@
+// What the page does: it asks, and puts what is answered into the store.
+
+import * as api from './api.js';
+import { asText, differing, flat, nested, range, reweigh, wrong } from './config.js';
+import { newestOnly } from './newest.js';
+import { change, mayRun, now } from './store.js';
+
+const PAGE = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+const KEPT = 'hindsight.values';
+const WIDTH = 720;
+const SETTLE = 160;
+
+export const configOf = (values) => nested(values, now().parameters);
+
+const daysBefore = (day, count) => new Date(Date.parse(`${day}T00:00:00Z`) - count * 86400e3).toISOString().slice(0, 10);
+
+// The longest period that is opened by itself: half a year.
+const OPENED = 179;
+
+export async function start() {
+  try {
+    const [status, defaults, settings] = await Promise.all([api.get('status'), api.get('backtest/defaults'), api.get('settings')]);
+    const { parameters, config, metrics = [] } = defaults;
+    const live = flat(config, parameters);
+    if (status.first_day && status.last_day) {
+      live.end_date = status.last_day;
+      const early = daysBefore(status.last_day, OPENED);
+      live.start_date = early > status.first_day ? early : status.first_day;
+    }
+    inForce(live, settings);
+    const values = { ...live, ...kept(live) };
+    change({ phase: 'ready', status, parameters, metrics, settings, live, values, away: false, problem: null });
+    if (status.signals !== 0) look(values), settle();
+  } catch (problem) {
+    if (problem.unknownToken) change({ phase: 'token', problem: null });
+    else change({ problem });
+  }
+}
+
+// What the live system says, over the defaults.
+function inForce(live, { settings }) {
+  for (const { setting, value } of settings) if (setting in live && value !== null) live[setting] = asText(value);
+}
+
+const kept = (live) => {
+  try {
+    const stored = JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
+    return Object.fromEntries(Object.entries(stored).filter(([name]) => name in live));
+  } catch {
+    return {};
+  }
+};
+
+// The live settings again, after they were changed.
+export async function settingsAgain() {
+  const settings = await api.get('settings');
+  const live = { ...now().live };
+  inForce(live, settings);
+  change({ settings, live });
+}
+
+const lane = newestOnly(
+  (values, seq) => api.live({ page: PAGE, seq: ticket(seq), config: configOf(values), width: WIDTH }),
+  (answer, values) => {
+    const tried = now().tried.add(JSON.stringify(configOf(values)));
+    change({ answer, asked: values, problem: null, away: false, tried });
+  },
+  (problem) => problem.name !== 'AbortError' && change({ problem: problem.unknownToken || problem.gone ? now().problem : problem }),
+);
+
+let numbered = 0;
+const ticket = () => ++numbered;
+
+const look = (values) => mayRun(now().status) && lane.push(values);
+
+let settling = null;
+let settled = null;
+// Asks for what takes longer once the hand is still.
+export function settle() {
+  clearTimeout(settling);
+  settled?.abort();
+  settling = setTimeout(async () => {
+    const { values, status, typed } = now();
+    if (!mayRun(status) || Object.keys(typed).length) return;
+    const { signal } = (settled = new AbortController());
+    const config = configOf(values);
+    change({ interval: null });
+    try {
+      while (!lane.idle) await new Promise((done) => setTimeout(done, 20));
+      const changes = api.table('compare_trades', { config, order: ['-pnl_changed'], limit: 1000 }, { signal });
+      const interval = api.table('pnl_interval', { config }, { signal });
+      change({ changes: { values, ...(await changes) } });
+      change({ interval: api.objects(await interval) });
+      await curves(values, signal);
+    } catch (problem) {
+      if (problem.name !== 'AbortError' && !problem.gone && !problem.unknownToken) change({ problem });
+    }
+  }, SETTLE);
+}
+
+// The response curves of what is in sight, one after the other, the one that was moved first.
+let wanted = new Map();
+export function inSight(name, visible) {
+  if (visible) wanted.set(name, true);
+  else wanted.delete(name);
+}
+
+async function curves(values, signal) {
+  const key = JSON.stringify(configOf(values));
+  for (const name of [...wanted.keys()]) {
+    if (signal.aborted) return;
+    if (now().curves[name]?.key === key) continue;
+    const answer = await api.live({ page: `${PAGE}-curves`, seq: ticket(), config: configOf(values), width: 8, response: [name] }, { signal });
+    const curve = answer?.response?.[name];
+    if (curve) change((state) => ({ curves: { ...state.curves, [name]: { ...curve, key } } }));
+  }
+}
+
+export const curvesAgain = () => {
+  if (lane.idle) settle();
+};
+
+// A hand takes hold of a slider: from here the curve before the move stays as a ghost.
+let holding = null;
+export function hold(name) {
+  if (holding === name) return;
+  holding = name;
+  const { answer } = now();
+  if (answer) change({ ghost: answer });
+}
+
+export function letGo() {
+  if (holding === null) return;
+  holding = null;
+  settle();
+}
+
+const remember = (values) => sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(differing(values, now().live, now().parameters).map(({ name }) => [name, values[name]]))));
+
+// Sets a parameter. What is no value stays in its field with the reason, and nothing is asked.
+export function set(name, text, { typed: byTyping = false } = {}) {
+  const { parameters, values, typed, locked } = now();
+  const parameter = parameters.find((each) => each.name === name);
+  const problem = wrong(parameter, text);
+  const { [name]: _, ...others } = typed;
+  if (problem) {
+    change({ typed: { ...others, [name]: { text, problem } } });
+    return;
+  }
+  const weights = parameters.filter((each) => each.group === 'scoring_weights').map((each) => each.name);
+  const patch = parameter.group === 'scoring_weights' ? reweigh(values, weights, name, text, locked) : { [name]: text };
+  const next = { ...values, ...patch };
+  if (byTyping && now().answer) change({ ghost: now().answer });
+  change({ values: next, typed: others });
+  remember(next);
+  if (Object.keys(others).length === 0) look(next);
+  if (byTyping) settle();
+}
+
+export function setAll(values) {
+  const { answer } = now();
+  change({ values, typed: {}, ghost: answer });
+  remember(values);
+  look(values);
+  settle();
+}
+
+export const backToLive = () => setAll({ ...now().live });
+
+export function lock(name) {
+  const locked = new Set(now().locked);
+  if (!locked.delete(name)) locked.add(name);
+  change({ locked });
+}
+
+// Steps of a parameter for a grid, within its range.
+export function steps(parameter, count = 5) {
+  const { values, live } = now();
+  const { minimum, maximum, step, digits } = range(parameter, values, live);
+  const at = Number(values[parameter.name] ?? minimum);
+  const low = Math.max(minimum, at - (maximum - minimum) / 8);
+  const high = Math.min(maximum, at + (maximum - minimum) / 8);
+  const points = Array.from({ length: count }, (_, index) => low + ((high - low) * index) / (count - 1));
+  return [...new Set(points.map((point) => (minimum + Math.round((point - minimum) / step) * step).toFixed(digits)).map((text) => String(Number(text))))];
+}
+
+// The server went away, or does not know the token: the page says so, and goes on when it can.
+let waiting = null;
+api.onProblem((problem) => {
+  if (problem.unknownToken) change({ phase: 'token' });
+  if (!problem.gone) return;
+  change({ away: true });
+  if (waiting) return;
+  const wait = async (pause) => {
+    if (await api.healthy()) {
+      waiting = null;
+      await back();
+    } else waiting = setTimeout(() => wait(Math.min(pause * 1.5, 5000)), pause);
+  };
+  waiting = setTimeout(() => wait(1000), 500);
+});
+
+async function back() {
+  if (now().phase === 'starting') return start();
+  try {
+    const status = await api.get('status');
+    change({ status, away: false, phase: 'ready', problem: null });
+    look(now().values);
+    settle();
+  } catch {
+    // Said by the listener above: a token that is not known, or a server that has gone again.
+  }
+}
+
+export async function withToken(text) {
+  api.giveToken(text);
+  if (now().parameters.length) {
+    const status = await api.get('status');
+    change({ status, phase: 'ready', away: false, problem: null });
+    look(now().values);
+    settle();
+  } else {
+    const status = await api.get('status');
+    change({ status, phase: 'starting' });
+    await start();
+  }
+}
