@@ -1,7 +1,7 @@
 // The server's routes. The token lives in the tab's session storage, comes from the link's fragment and
 // leaves the address at once. An answer that is no answer is a `Problem`, with the server's sentence.
 
-const KEY = 'hindsight.token';
+const KEY = 'hindsight.authorization';
 
 export class Problem extends Error {
   constructor({ detail, title, hint = null, status = 0, parameter = null, sqlstate = null, range = null }) {
@@ -20,16 +20,16 @@ export class Problem extends Error {
 export function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (token) {
-    sessionStorage.setItem(KEY, token);
+    give({ link: token });
     history.replaceState(null, '', location.pathname + location.search);
   }
-  return sessionStorage.getItem(KEY);
+  return token;
 }
 
-// What a person pastes: the whole link, or the token alone.
-export function giveToken(text) {
-  const token = /token=([^&\s]+)/.exec(text)?.[1] ?? text.trim();
-  sessionStorage.setItem(KEY, token);
+// What a person pastes, the whole link or the token alone; or a user's name and password.
+export function give({ link, user, password }) {
+  if (user) sessionStorage.setItem(KEY, `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)))}`);
+  else sessionStorage.setItem(KEY, `Bearer ${/token=([^&\s]+)/.exec(link)?.[1] ?? link.trim()}`);
 }
 
 const listeners = new Set();
@@ -50,7 +50,7 @@ async function problemOf(response) {
 }
 
 async function ask(method, path, body, { signal, accept } = {}) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ''}` };
+  const headers = { Authorization: sessionStorage.getItem(KEY) ?? 'Bearer none' };
   if (accept) headers.Accept = accept;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response;

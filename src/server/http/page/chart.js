@@ -61,7 +61,7 @@ function ends(u, color, wide) {
     ctx.font = `${label.weight} ${11 * ratio}px ${color.font.slice(5)}`;
     ctx.fillStyle = label.fill;
     ctx.textAlign = wide ? 'left' : 'right';
-    ctx.fillText(label.text, wide ? right + 8 * ratio : right, wide ? label.y : label.y - 9 * ratio);
+    ctx.fillText(label.text, wide ? right + 8 * ratio : right, wide ? label.y : label.y + (label === labels[0] ? -10 : 12) * ratio);
   }
   ctx.font = `${11 * ratio}px ${color.font.slice(5)}`;
   ctx.fillStyle = color.soft;
@@ -79,14 +79,15 @@ function options(width, height, color, shared, onCursor) {
   shared.scale = scale;
   const line = (stroke, size, fall, extra = {}) => ({ stroke, width: size, scale: fall ? 'fall' : 'y', points: { show: false }, ...extra });
   const grid = { stroke: color.line, width: 1 };
+  const above = (u, splits) => splits.map((value) => (value >= shared.low - 1e-9 ? value : null));
   return {
     width,
     height,
-    padding: [10, wide ? 122 : 8, 0, 0],
+    padding: [wide ? 10 : 20, wide ? 122 : 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    scales: { x: {}, y: { auto: false, range: () => scale.y }, fall: { auto: false, range: () => scale.fall } },
+    scales: { x: {}, y: { range: () => scale.y }, fall: { range: () => scale.fall } },
     axes: [
       { stroke: color.soft, font: color.font, grid: { show: false }, ticks: { show: false }, size: 26, gap: 6, space: wide ? 70 : 60, values: (u, at, _, __, step) => at.map((seconds) => tick(seconds, step)) },
       {
@@ -95,9 +96,9 @@ function options(width, height, color, shared, onCursor) {
         size: wide ? 46 : 34,
         gap: 6,
         space: 38,
-        grid,
+        grid: { ...grid, filter: above },
         ticks: { show: false },
-        filter: (u, splits) => splits.map((value) => (value >= shared.low - 1e-9 ? value : null)),
+        filter: above,
         values: (u, splits) => splits.map((value) => (value === null ? null : shown(String(Number(value.toPrecision(6)))))),
       },
     ],

@@ -77,6 +77,7 @@ export function range(parameter, values, live) {
 // Why a text is no value of the parameter, or null.
 export function wrong(parameter, text) {
   const name = parameter.name;
+  if (kind(parameter) === 'date' && (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text)))) return `${name} must be a day such as 2025-01-31, found ${text === '' ? 'nothing' : `"${text}"`}`;
   if (kind(parameter) !== 'number' || text === null) return null;
   const number = decimal(text);
   if (!number) return `${name} must be a number, found ${text === '' ? 'nothing' : `"${text}"`}`;

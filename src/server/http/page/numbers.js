@@ -60,7 +60,8 @@ export function ordered(left, right) {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
-export const sign = (text) => ordered(text, '0');
+// -1, 0 or 1; what is no number has none.
+export const sign = (text) => (decimal(text) ? ordered(text, '0') : 0);
 
 // Without zeros at the end that say nothing: 15.0000 is 15.
 export function plain(text) {

@@ -12,7 +12,8 @@ const RIGHT = 190;
 const DASHES = ['', '6 3', '2 3', '9 3 2 3', '1 4', '12 4'];
 
 // Few enough points to draw: first, least, greatest and last of each bucket.
-export function thinned(points, buckets = 300) {
+export function thinned(given, buckets = 300) {
+  const points = [...given].sort(([a], [b]) => a - b);
   if (points.length <= buckets * 4) return points;
   const each = points.length / buckets;
   const kept = [];

@@ -22,6 +22,7 @@ function Curve({ curve, minimum, maximum }) {
   const y = (value) => 3 + ((high - value) / (high - low || 1)) * (H - 6);
   const points = (series) => at.map((value, index) => [value, series[index]]).filter(([, value]) => Number.isFinite(value));
   const best = level.indexOf(Math.max(...level));
+  const idle = level.every((value) => value === level[0]);
   const doubt = `${path(points(level), x, y)}${path(points(worst).reverse(), x, y).replace('M', 'L')}Z`;
   return html`<svg class="curve" viewBox="0 0 ${W} ${H}" preserveAspectRatio="none" aria-hidden="true">
       <path class="doubt" d=${doubt} />
@@ -29,14 +30,15 @@ function Curve({ curve, minimum, maximum }) {
       <path class="worst" d=${path(points(worst), x, y)} />
       <path class="level" d=${path(points(level), x, y)} />
     </svg>
-    <svg class="best" viewBox="-4 -4 8 8" aria-hidden="true" style=${{ left: `${(x(at[best]) / W) * 100}%`, top: `${y(level[best])}px` }}>
+    ${!idle && html`<svg class="best" viewBox="-4 -4 8 8" aria-hidden="true" style=${{ left: `${(x(at[best]) / W) * 100}%`, top: `${y(level[best])}px` }}>
       <circle r="2.6" />
-    </svg>`;
+    </svg>`}`;
 }
 
 const answerOf = (curve) => {
   const level = curve.simulated.map(Number);
   const best = level.indexOf(Math.max(...level));
+  if (level.every((value) => value === level[0])) return 'the same at every position';
   return `best at ${plain(curve.x[best])}, where ${shown(curve.simulated[best], { round: 2 })} SOL`;
 };
 
@@ -130,16 +132,18 @@ function Text({ parameter, value, problem, text }) {
   const id = `p-${parameter.name}`;
   return html`<div class="top">
       <label for=${id}>${label(parameter.name)}</label>
-      <input id=${id} class="field wide" autocomplete="off" spellcheck="false" placeholder="none" value=${problem ? text : value ?? ''} title=${parameter.description} onChange=${(event) => set(parameter.name, event.target.value.trim() || null, { typed: true })} />
+      <input id=${id} class="field long" autocomplete="off" spellcheck="false" placeholder="none" value=${problem ? text : value ?? ''} title=${parameter.description} onChange=${(event) => set(parameter.name, event.target.value.trim() || null, { typed: true })} />
     </div>`;
 }
 
-const DateField = ({ parameter, value }) => {
+// Days are written as everywhere in the product, whatever the browser's country.
+const DateField = ({ parameter, value, problem, text }) => {
   const id = `p-${parameter.name}`;
   return html`<div class="top">
-    <label for=${id}>${label(parameter.name)}</label>
-    <input id=${id} type="date" class="field date" value=${value} title=${parameter.description} onChange=${(event) => event.target.value && set(parameter.name, event.target.value, { typed: true })} />
-  </div>`;
+      <label for=${id}>${label(parameter.name)}</label>
+      <input id=${id} class="field date" autocomplete="off" spellcheck="false" placeholder="YYYY-MM-DD" value=${problem ? text : value ?? ''} title=${parameter.description} aria-invalid=${problem ? 'true' : undefined} onChange=${(event) => set(parameter.name, event.target.value.trim(), { typed: true })} />
+    </div>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}`;
 };
 
 // A parameter that is none: a button gives it its first value.

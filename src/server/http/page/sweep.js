@@ -7,7 +7,7 @@ import { kind, same, wrong } from './config.js';
 import { counted, duration, plain, shown, sign } from './numbers.js';
 import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
 import { change, mayRun, now, useShared } from './store.js';
-import { label, unit, words } from './words.js';
+import { label, unit, unitOf, words } from './words.js';
 import { configOf, setAll, steps } from './work.js';
 
 const parse = (text) => text.split(/[,\s]+/).filter(Boolean);
@@ -62,8 +62,8 @@ function Heat({ rows, axes, choose }) {
   };
   return html`<section class="heat" aria-label="Map of the grid">
     <div class="heat-head">
-      <h2>${label(which.replace(/^simulated_/, ''))} <span>${axes.length > 2 ? 'the best over the other parameters' : 'of each combination'}</span></h2>
-      <select aria-label="What the map shows" value=${which} onChange=${(event) => setWhich(event.target.value)}>${measures.map((name) => html`<option value=${name} selected=${name === which}>${words(name)}</option>`)}</select>
+      <h2>${measure(which)} <span>${axes.length > 2 ? 'the best over the other parameters' : 'of each combination'}</span></h2>
+      <select aria-label="What the map shows" value=${which} onChange=${(event) => setWhich(event.target.value)}>${measures.map((name) => html`<option value=${name} selected=${name === which}>${measure(name)}</option>`)}</select>
     </div>
     <div class="scroll" tabindex="0" role="group" aria-label="Map">
     <table>
@@ -73,7 +73,7 @@ function Heat({ rows, axes, choose }) {
           const key = `${plain(x)}|${y === '' ? '' : plain(y)}`;
           const cell = cells.get(key);
           if (!cell) return html`<td class="void">–</td>`;
-          return html`<td class=${key === bestKey ? 'is-best' : ''} style=${tone(cell.value)}><button title="Take these settings to the what-if" onClick=${() => choose(cell.row)}>${shown(cell.row[which], { round: /rate|factor|ratio/.test(which) ? 2 : 2, signed: which === 'pnl_difference_sol' })}</button></td>`;
+          return html`<td class=${key === bestKey ? 'is-best' : ''} style=${tone(cell.value)}><button title="Take these settings to the what-if" onClick=${() => choose(cell.row)}>${shown(cell.row[which], { round: 2, signed: which === 'pnl_difference_sol' })}</button></td>`;
         })}
       </tr>`)}</tbody>
     </table>
@@ -85,6 +85,7 @@ function Heat({ rows, axes, choose }) {
   </section>`;
 }
 
+const measure = (name) => (name === 'simulated_pnl_conservative_sol' ? 'PnL at worst fills, SOL' : [label(name.replace(/^simulated_/, '')), unitOf(name.replace(/^simulated_/, ''))].filter(Boolean).join(', '));
 const decimalOrWords = (value) => (/^[-\d.]+$/.test(value) ? shown(value) : words(value));
 
 function Worth({ overfitting, combinations }) {
@@ -176,7 +177,7 @@ export function Sweep() {
       ${axes.map((axis, index) => html`<${Axis} key=${axis.name} axis=${axis} parameters=${swept.filter((each) => each.name === axis.name || !axes.some((other) => other.name === each.name))} update=${update(index)} drop=${axes.length > 1 ? () => setAxes(axes.filter((_, at) => at !== index)) : null} />`)}
       <div class="start">
         <button class="quiet" onClick=${add} disabled=${axes.length >= swept.length}>Add a parameter</button>
-        <p>${counted(number, 'combination')}, ${duration(number * per)} or so; all else as in the what-if</p>
+        <p>${counted(number, 'combination')} in ${number * per < 1 ? 'less than a second' : `about ${duration(number * per)}`}; all else as in the what-if</p>
         ${task.busy ? html`<button class="main" onClick=${() => stop.current.abort()}>Stop</button>` : html`<button class="main" disabled=${invalid || !mayRun(status)} onClick=${start}>Sweep</button>`}
       </div>
     </section>

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from './vendor/preact-htm.js';
 import * as api from './api.js';
 import { Grid } from './grid.js';
-import { counted, moment, shortened, shown, sign } from './numbers.js';
+import { counted, minus, moment, shortened, shown, sign } from './numbers.js';
 import { Empty, Trouble, csv, download, useLoaded } from './parts.js';
 import { PricePath } from './price.js';
 import { mayRun, useShared } from './store.js';
@@ -41,11 +41,12 @@ const COLUMNS = [
   { name: 'token_address', title: 'token', width: '100px', cell: (row) => html`<code title=${row.token_address}>${shortened(row.token_address)}</code>`, value: (row) => row.token_address },
   { name: 'source_wallet', title: 'wallet', width: '100px', cell: (row) => html`<code title=${row.source_wallet}>${shortened(row.source_wallet)}</code>`, value: (row) => row.source_wallet },
   { name: 'score', title: 'score', width: '64px', align: 'right', cell: (row) => shown(row.score, { least: 2 }), value: (row) => Number(row.score) },
-  { name: 'actual_pnl_sol', title: 'actual', width: '88px', align: 'right', cell: (row) => (row.actual_traded && row.actual_pnl_sol === null ? 'open' : shown(row.actual_pnl_sol, { least: 4 })), value: (row) => (row.actual_pnl_sol === null ? -Infinity : Number(row.actual_pnl_sol)) },
+  { name: 'actual_pnl_sol', title: 'actual', width: '104px', align: 'right', cell: (row) => (row.actual_traded && row.actual_pnl_sol === null ? 'open' : shown(row.actual_pnl_sol, { least: 4 })), value: (row) => (row.actual_pnl_sol === null ? -Infinity : Number(row.actual_pnl_sol)) },
   { name: 'simulated_pnl_sol', title: 'simulated', width: '88px', align: 'right', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)}>${shown(row.simulated_pnl_sol, { least: 4 })}</span>`, value: (row) => (row.simulated_pnl_sol === null ? -Infinity : Number(row.simulated_pnl_sol)) },
+  { name: 'size', title: 'difference', width: '112px', align: 'right', cell: (row) => (row.change === 'unchanged' ? '–' : shown(minus(row.simulated_pnl_sol ?? '0', row.actual_pnl_sol ?? '0'), { least: 4, signed: true })), value: (row) => row.size },
   { name: 'exit_reason', title: 'ended by', width: '118px', cell: (row) => words(row.exit_reason) || '–', value: (row) => row.exit_reason },
   { name: 'skip_reason', title: 'not traded for', width: '132px', cell: (row) => words(row.skip_reason) || '–', value: (row) => row.skip_reason ?? '' },
-  { name: 'size', title: 'effect', width: 'minmax(190px, 1fr)', cell: (row) => effect(row), value: (row) => row.size },
+  { name: 'effect', title: 'effect', width: 'minmax(190px, 1fr)', cell: (row) => effect(row), value: (row) => effect(row) },
 ];
 
 const CHANGES = [['', 'every change'], ['changed', 'changed at all'], ['new_trade', 'new trade'], ['skipped', 'skipped'], ['pnl_changed', 'PnL changed'], ['unchanged', 'unchanged']];

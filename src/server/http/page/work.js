@@ -20,8 +20,8 @@ const OPENED = 179;
 export async function start() {
   try {
     const [status, defaults, settings] = await Promise.all([api.get('status'), api.get('backtest/defaults'), api.get('settings')]);
-    const { parameters, config, metrics = [] } = defaults;
-    const live = flat(config, parameters);
+    const { parameters, metrics = [] } = defaults;
+    const live = flat(defaults, parameters);
     if (status.first_day && status.last_day) {
       live.end_date = status.last_day;
       const early = daysBefore(status.last_day, OPENED);
@@ -89,6 +89,7 @@ export function settle() {
       while (!lane.idle) await new Promise((done) => setTimeout(done, 20));
       const changes = api.table('compare_trades', { config, order: ['-pnl_changed'], limit: 1000 }, { signal });
       const interval = api.table('pnl_interval', { config }, { signal });
+      interval.catch(() => {}); // said below, or by the other
       change({ changes: { values, ...(await changes) } });
       change({ interval: api.objects(await interval) });
       await curves(values, signal);
@@ -110,7 +111,12 @@ async function curves(values, signal) {
   for (const name of [...wanted.keys()]) {
     if (signal.aborted) return;
     if (now().curves[name]?.key === key) continue;
-    const answer = await api.live({ page: `${PAGE}-curves`, seq: ticket(), config: configOf(values), width: 8, response: [name] }, { signal });
+    const body = { page: `${PAGE}-curves`, seq: ticket(), config: configOf(values), width: 8, response: [name] };
+    // A parameter without a curve has a slider all the same.
+    const answer = await api.live(body, { signal }).catch((problem) => {
+      if (problem.status >= 400 && problem.status < 500 && !problem.unknownToken) return null;
+      throw problem;
+    });
     const curve = answer?.response?.[name];
     if (curve) change((state) => ({ curves: { ...state.curves, [name]: { ...curve, key } } }));
   }
@@ -212,16 +218,17 @@ async function back() {
   }
 }
 
-export async function withToken(text) {
-  api.giveToken(text);
-  if (now().parameters.length) {
-    const status = await api.get('status');
-    change({ status, phase: 'ready', away: false, problem: null });
-    look(now().values);
-    settle();
-  } else {
-    const status = await api.get('status');
+// A new link or token, or a user's name and password, without losing what is set.
+export async function enter(credentials) {
+  api.give(credentials);
+  const status = await api.get('status');
+  if (!now().parameters.length) {
     change({ status, phase: 'starting' });
     await start();
+    return true;
   }
+  change({ status, phase: 'ready', away: false, problem: null });
+  look(now().values);
+  settle();
+  return true;
 }
