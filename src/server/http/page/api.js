@@ -125,6 +125,20 @@ export async function live(body, options) {
 // Rows of a table function over a configuration.
 export const table = (name, body, options) => post(`table/${name}`, body, options);
 
+// All rows, page after page: {columns, rows}.
+const PAGE = 50000;
+async function whole(page) {
+  let answer = await page(0);
+  const { columns, rows } = answer;
+  while (answer.next !== null && answer.next !== undefined) {
+    answer = await page(answer.next);
+    for (const row of answer.rows) rows.push(row);
+  }
+  return { columns, rows };
+}
+export const wholeTable = (name, body, options) => whole((after) => table(name, { ...body, after, limit: PAGE }, options));
+export const wholeResult = (id, part, options) => whole((after) => get(`backtest/result/${id}/${part}?after=${after}&limit=${PAGE}`, options));
+
 async function* lines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

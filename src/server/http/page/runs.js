@@ -41,7 +41,7 @@ function List({ runs, chosen, toggle, remove, may }) {
 function Compared({ runs }) {
   const { parameters } = now();
   const key = runs.map((run) => run.id).join();
-  const loaded = useLoaded((signal) => Promise.all(runs.map((run) => api.get(`backtest/result/${run.id}/equity?limit=100000`, { signal }).then(api.objects))), key);
+  const loaded = useLoaded((signal) => Promise.all(runs.map((run) => api.wholeResult(run.id, 'equity', { signal }).then(api.objects))), key);
   const values = runs.map(valuesOf);
   const differing = parameters.filter((parameter) => values.some((each) => !same(each[parameter.name], values[0][parameter.name])));
   const names = metrics(runs[0]);
@@ -87,7 +87,7 @@ function One({ id }) {
     const run = runs.find((each) => each.id === id) ?? runs.find((each) => each.id.startsWith(id));
     if (!run) throw Object.assign(new Error(`No run has the id ${id}.`), { hint: 'It may have been deleted.' });
     if (run.status !== 'completed') return { run, rows: [], exits: [] };
-    const [compared, simulated] = await Promise.all(['comparisons', 'trades'].map((part) => api.get(`backtest/result/${run.id}/${part}?limit=1000000`, { signal }).then(api.objects)));
+    const [compared, simulated] = await Promise.all(['comparisons', 'trades'].map((part) => api.wholeResult(run.id, part, { signal }).then(api.objects)));
     const exits = new Map();
     for (const trade of simulated) {
       const known = exits.get(trade.exit_reason) ?? { exit_reason: trade.exit_reason, trades: 0, net_pnl_sol: '0' };

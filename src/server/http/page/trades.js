@@ -30,8 +30,8 @@ export function join(compared, simulated) {
 
 async function load(config, signal) {
   const [compared, simulated] = await Promise.all([
-    api.table('compare_trades', { config, limit: 1000000 }, { signal }),
-    api.table('simulate_trades', { config, limit: 1000000 }, { signal }),
+    api.wholeTable('compare_trades', { config }, { signal }),
+    api.wholeTable('simulate_trades', { config }, { signal }),
   ]);
   return join(api.objects(compared), api.objects(simulated));
 }

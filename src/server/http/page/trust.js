@@ -95,7 +95,7 @@ function WalkForward() {
   const [task, run] = useTask();
   const names = ['score_threshold', 'stop_loss_percent'].filter((name) => parameters.some((each) => each.name === name));
   const grid = Object.fromEntries(names.map((name) => [name, steps(parameters.find((each) => each.name === name), 5)]));
-  const start = () => run(async () => setAnswer(api.objects(await api.table('walk_forward', { config: configOf(now().values), arguments: { grid, train_days: Number(training.train_days), test_days: Number(training.test_days) } }))));
+  const start = () => run(async () => setAnswer(api.objects(await api.table('walk_forward', { config: configOf(now().values), grid, arguments: { train_days: Number(training.train_days), test_days: Number(training.test_days) } }))));
   return html`<section aria-label="Walk-forward">
     <h2>Chosen on some days, tested on the next</h2>
     <div class="filters">
@@ -130,13 +130,13 @@ export function Trust() {
   const live = useRef(configOf(now().live)).current;
   const set = useRef(configOf(now().values)).current;
   const may = mayRun(status);
-  const rows = (name, config, options = {}) => (signal) => api.table(name, { config, ...options }, { signal }).then(api.objects);
+  const rows = (name, config) => (signal) => api.table(name, { config }, { signal }).then(api.objects);
   return html`<main class="wide trust">
     <h1 class="sentence">How far to believe it</h1>
     <p class="ground"><b>${tried}</b> ${tried === 1 ? 'setting was' : 'settings were'} tried on this page since it was opened. A slider is a machine for overfitting: the best of many tries looks better than it is.</p>
     ${may && html`
       <${Part} title="The simulation against what really happened" note="with the live settings" id="calibration" wait="The really made trades are being simulated…"
-        load=${async (signal) => ({ summary: await rows('calibration', live)(signal), rows: await rows('calibrate_trades', live, { limit: 1000000 })(signal) })}
+        load=${async (signal) => ({ summary: await rows('calibration', live)(signal), rows: api.objects(await api.wholeTable('calibrate_trades', { config: live }, { signal })) })}
         show=${(value) => html`<${Calibration} ...${value} />`} />
       <${Part} title="The difference against chance" note="with the settings of the what-if; signals drawn again in whole groups" id="interval" wait="The difference is being weighed…"
         load=${rows('pnl_interval', set)} show=${(value) => html`<${Interval} rows=${value} />`} />
