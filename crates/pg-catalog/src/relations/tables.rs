@@ -1,5 +1,7 @@
 //! Tables and views, their columns, keys and comments.
 
+mod user_table;
+
 use std::collections::HashSet;
 
 use super::{OWNER, Shape, hash, namespace_oid};
@@ -10,131 +12,8 @@ use crate::input::{COMMENT, TableInfo, TableKind};
 use crate::interpret::Row;
 use crate::types::{self, Type, oid};
 use crate::value::Value;
-
-/// A table or view that somebody may query, with the oid it always has.
-#[derive(Debug)]
-pub struct UserTable {
-    pub info: TableInfo,
-    pub oid: i64,
-    pub namespace: i64,
-}
-
-/// A relation of any kind, as `pg_class` has it.
-#[derive(Debug)]
-pub struct Relation {
-    pub oid: i64,
-    pub namespace: i64,
-    pub name: String,
-    pub kind: char,
-}
-
-/// How far apart tables are: room for what belongs to each.
-const OIDS_OF_A_TABLE: i64 = 16;
-
-/// The oids of tables are made of their names; where two meet, the later name moves on.
-pub fn with_oids(mut tables: Vec<TableInfo>) -> Vec<UserTable> {
-    tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
-    let mut taken = HashSet::new();
-    let tables = tables.into_iter().filter_map(|info| {
-        let namespace = namespace_oid(&info.schema)?;
-        Some(UserTable {
-            oid: next_oid(&info.schema, &info.name, &mut taken),
-            info,
-            namespace,
-        })
-    });
-    tables.collect()
-}
-
-/// The oid of one table among all of its schema.
-pub fn oid_of(schema: &str, names: &[String], name: &str) -> Option<i64> {
-    let mut names: Vec<&String> = names.iter().collect();
-    names.sort();
-    let mut taken = HashSet::new();
-    let mut oids = names
-        .into_iter()
-        .map(|known| (known, next_oid(schema, known, &mut taken)));
-    oids.find(|(known, _)| *known == name).map(|(_, oid)| oid)
-}
-
-fn next_oid(schema: &str, name: &str, taken: &mut HashSet<i64>) -> i64 {
-    let mut place = i64::from(hash(&[schema, name]) % (1 << 24));
-    while !taken.insert(place) {
-        place = (place + 1) % (1 << 24);
-    }
-    16_384 + place * OIDS_OF_A_TABLE
-}
-
-impl UserTable {
-    fn kind(&self) -> char {
-        match self.info.kind {
-            TableKind::Table | TableKind::TemporaryTable => 'r',
-            TableKind::View | TableKind::TemporaryView => 'v',
-        }
-    }
-
-    fn persistence(&self) -> &'static str {
-        match self.info.kind {
-            TableKind::Table | TableKind::View => "p",
-            TableKind::TemporaryTable | TableKind::TemporaryView => "t",
-        }
-    }
-
-    fn has_key(&self) -> bool {
-        !self.info.key.is_empty()
-    }
-
-    fn key_name(&self) -> String {
-        format!("{}_pkey", self.info.name)
-    }
-
-    fn index_oid(&self) -> i64 {
-        self.oid + 1
-    }
-
-    fn constraint_oid(&self) -> i64 {
-        self.oid + 2
-    }
-
-    fn rule_oid(&self) -> i64 {
-        self.oid + 3
-    }
-
-    /// The numbers of the key's columns.
-    fn key_columns(&self) -> Vec<i64> {
-        let fields = self.info.columns.fields();
-        let key = self.info.key.iter();
-        let numbers = key.filter_map(|name| fields.iter().position(|field| field.name() == name));
-        numbers
-            .filter_map(|number| i64::try_from(number + 1).ok())
-            .collect()
-    }
-
-    fn relation(&self) -> Relation {
-        Relation {
-            oid: self.oid,
-            namespace: self.namespace,
-            name: self.info.name.clone(),
-            kind: self.kind(),
-        }
-    }
-
-    /// Itself and its index.
-    pub fn relations(&self) -> impl Iterator<Item = Relation> {
-        let index = self.has_key().then(|| Relation {
-            oid: self.index_oid(),
-            namespace: self.namespace,
-            name: self.key_name(),
-            kind: 'i',
-        });
-        std::iter::once(self.relation()).chain(index)
-    }
-
-    fn quoted_key(&self) -> String {
-        let key = self.info.key.iter().map(|column| quote_ident(column));
-        key.collect::<Vec<_>>().join(", ")
-    }
-}
+use user_table::OIDS_OF_A_TABLE;
+pub use user_table::{Relation, UserTable, oid_of, with_oids};
 
 fn int(value: impl TryInto<i64>) -> Value {
     value.try_into().map_or(Value::Null, Value::Int)

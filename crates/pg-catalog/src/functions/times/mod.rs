@@ -1,5 +1,11 @@
 //! Functions of dates, times and intervals. What has a zone is computed in the session's.
 
+mod parts;
+
+mod make;
+
+mod ranges;
+
 use super::Functions;
 use super::text::{int_at, str_at};
 use crate::cast::{failure, out_of_time, wrong_interval};
@@ -11,6 +17,11 @@ use crate::time::zone::Zone;
 use crate::time::{self, DAY, interval, patterns, scan};
 use crate::types::{Type, oid};
 use crate::value::{Interval, Value};
+use make::{made, made_date, made_interval, made_time, of_epoch, unscanned};
+pub use parts::{date_field, field, unknown_unit};
+use parts::{date_part, extract, float, number, truncated};
+pub use ranges::stride;
+use ranges::{binned, overlaps, with_ends};
 
 pub fn register(f: &mut Functions) {
     for name in [
@@ -440,134 +451,6 @@ fn divided(a: &[Value]) -> Result<Value> {
     }
 }
 
-/// A field, and the name it was asked for by.
-pub fn field(a: &[Value], zone: Option<&Zone>) -> Result<Option<Field>> {
-    let name = str_at(a, 0).to_ascii_lowercase();
-    let (value, of) = match a.get(1) {
-        Some(Value::Timestamp(at)) if time::is_infinite(*at) => return Ok(None),
-        Some(Value::Timestamp(at)) => (
-            fields::of_timestamp(&name, *at, zone),
-            if zone.is_some() {
-                oid::TIMESTAMPTZ
-            } else {
-                oid::TIMESTAMP
-            },
-        ),
-        Some(Value::Interval(of)) => (fields::of_interval(&name, *of), oid::INTERVAL),
-        Some(Value::Time(at)) => (fields::of_time(&name, *at), oid::TIME),
-        _ => return Ok(None),
-    };
-    value.map(Some).ok_or_else(|| unknown_unit(&name, of))
-}
-
-/// A field that a type has not.
-pub fn unknown_unit(name: &str, of: u32) -> Error {
-    let known = [
-        "timezone",
-        "timezone_hour",
-        "timezone_minute",
-        "dow",
-        "isodow",
-        "doy",
-        "week",
-        "isoyear",
-        "julian",
-        "year",
-        "month",
-        "day",
-        "quarter",
-        "decade",
-        "century",
-        "millennium",
-    ];
-    let of = super::super::types::format(of, Type::of(of).typmod).unwrap_or_default();
-    match known.contains(&name) {
-        true => failure(
-            "0A000",
-            format!("unit \"{name}\" not supported for type {of}"),
-        ),
-        false => failure(
-            "22023",
-            format!("unit \"{name}\" not recognized for type {of}"),
-        ),
-    }
-}
-
-fn extract(context: &Context<'_>, a: &[Value], has_zone: bool) -> Result<Value> {
-    let zone = has_zone.then_some(&context.catalog.clock().zone);
-    Ok(field(a, zone)?.map_or(Value::Null, |field| Value::Numeric(number(field))))
-}
-
-fn number(field: Field) -> Numeric {
-    Numeric {
-        digits: field.digits,
-        scale: field.scale,
-    }
-}
-
-fn float(field: Field) -> f64 {
-    field.digits as f64 / 10_f64.powi(field.scale as i32)
-}
-
-/// A field of a date, which has no time.
-pub fn date_field(a: &[Value]) -> Result<Option<Field>> {
-    let name = str_at(a, 0).to_ascii_lowercase();
-    let Some(Value::Date(days)) = a.get(1) else {
-        return Ok(None);
-    };
-    let Some(at) = time::midnight(*days, None).filter(|at| !time::is_infinite(*at)) else {
-        return Ok(None);
-    };
-    let of_time = [
-        "hour",
-        "minute",
-        "second",
-        "millisecond",
-        "milliseconds",
-        "microsecond",
-        "microseconds",
-        "timezone",
-        "timezone_hour",
-        "timezone_minute",
-    ];
-    if of_time.contains(&name.as_str()) {
-        let message = format!("unit \"{name}\" not supported for type date");
-        return Err(failure("0A000", message));
-    }
-    let whole = |field: Field| Field {
-        digits: field.digits / 10_i128.pow(field.scale),
-        scale: 0,
-    };
-    let field = fields::of_timestamp(&name, at, None).map(whole);
-    field
-        .map(Some)
-        .ok_or_else(|| unknown_unit(&name, oid::DATE))
-}
-
-fn date_part(context: &Context<'_>, a: &[Value], has_zone: bool) -> Result<Value> {
-    let zone = has_zone.then_some(&context.catalog.clock().zone);
-    Ok(field(a, zone)?.map_or(Value::Null, |field| Value::Float(float(field))))
-}
-
-fn truncated(context: &Context<'_>, a: &[Value], has_zone: bool) -> Result<Value> {
-    let Some(at) = at(a, 1) else {
-        return Ok(Value::Null);
-    };
-    let name = str_at(a, 0).to_ascii_lowercase();
-    let of = if has_zone {
-        oid::TIMESTAMPTZ
-    } else {
-        oid::TIMESTAMP
-    };
-    let unit = fields::unit(&name).ok_or_else(|| unknown_unit(&name, of))?;
-    let cut = match (has_zone, a.get(2)) {
-        (true, Some(_)) => fields::truncated_in(&unit, at, &zone_of(str_at(a, 2))?),
-        (true, None) => fields::truncated_in(&unit, at, &context.catalog.clock().zone),
-        (false, _) => fields::truncated(&unit, at),
-    };
-    cut.map(Value::Timestamp).ok_or_else(out_of_range)
-}
-
 fn written(a: &[Value], zone: Option<&Zone>) -> Result<Value> {
     let Some(at) = at(a, 0) else {
         return Ok(Value::Null);
@@ -575,143 +458,6 @@ fn written(a: &[Value], zone: Option<&Zone>) -> Result<Value> {
     let text = patterns::timestamp(at, zone, str_at(a, 1));
     text.map(Value::optional)
         .map_err(|problem| failure("22007", problem))
-}
-
-fn of_epoch(seconds: f64) -> Result<Value> {
-    if seconds.is_infinite() {
-        let end = if seconds > 0.0 { i64::MAX } else { i64::MIN };
-        return Ok(Value::Timestamp(end));
-    }
-    let rounded = (seconds * 1e6).round_ties_even();
-    let at = (rounded.abs() < 9.223e18).then_some(rounded as i64);
-    let message = || failure("22008", format!("timestamp out of range: \"{seconds}\""));
-    at.and_then(time::in_range)
-        .map(Value::Timestamp)
-        .ok_or_else(message)
-}
-
-fn unscanned(problem: scan::Problem, text: &str) -> Error {
-    match problem {
-        scan::Problem::Value(found, key) => {
-            failure("22007", format!("invalid value \"{found}\" for \"{key}\""))
-        }
-        scan::Problem::OutOfRange => failure(
-            "22008",
-            format!("date/time field value out of range: \"{text}\""),
-        ),
-        scan::Problem::Unsupported(key) => failure(
-            "0A000",
-            format!("formatting field \"{key}\" is only supported in to_char"),
-        ),
-    }
-}
-
-fn made_date(year: i64, month: i64, day: i64) -> Result<i32> {
-    // There is no year 0: -1 is the year before 1.
-    let counted = if year < 0 { year + 1 } else { year };
-    let in_range = year != 0 && (-4713..=5_874_897).contains(&counted);
-    let days = in_range
-        .then(|| time::days_of(counted, month, day))
-        .flatten();
-    days.ok_or_else(|| {
-        let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
-        failure("22008", message)
-    })
-}
-
-fn made_time(hour: i64, minute: i64, second: f64) -> Result<i64> {
-    let microseconds = (second * 1e6).round_ties_even();
-    let fits = (0..=24).contains(&hour)
-        && (0..60).contains(&minute)
-        && (0.0..=60e6).contains(&microseconds);
-    let at = (hour * 60 + minute) * 60 * time::SECOND + microseconds as i64;
-    (fits && at <= DAY).then_some(at).ok_or_else(|| {
-        let message = format!("time field value out of range: {hour}:{minute:02}:{second:02}");
-        failure("22008", message)
-    })
-}
-
-fn made(a: &[Value]) -> Result<i64> {
-    let days = made_date(int_at(a, 0), int_at(a, 1), int_at(a, 2))?;
-    let at = made_time(int_at(a, 3), int_at(a, 4), float_at(a, 5))?;
-    let at = i64::from(days).checked_mul(DAY).map(|days| days + at);
-    at.and_then(time::in_range).ok_or_else(out_of_range)
-}
-
-fn made_interval(_: &Context<'_>, a: &[Value]) -> Result<Value> {
-    let count = |position| i128::from(int_at(a, position));
-    let seconds = float_at(a, 6);
-    let seconds = (seconds * 1e6).round_ties_even();
-    let narrow = |value: i128| i32::try_from(value).map_err(|_| interval_out_of_range());
-    if !seconds.is_finite() || seconds.abs() > 9e18 {
-        return Err(interval_out_of_range());
-    }
-    let second = i128::from(time::SECOND);
-    let microseconds = (count(4) * 60 + count(5)) * 60 * second + seconds as i128;
-    Ok(Value::Interval(Interval {
-        months: narrow(count(0) * 12 + count(1))?,
-        days: narrow(count(2) * 7 + count(3))?,
-        microseconds: i64::try_from(microseconds).map_err(|_| interval_out_of_range())?,
-    }))
-}
-
-/// Two starts with what lies between them and their ends, as two starts and ends.
-fn with_ends(a: &[Value], zone: Option<&Zone>) -> Vec<Value> {
-    let end = |from: usize| match (at(a, from), a.get(from + 1)) {
-        (Some(from), Some(Value::Interval(length))) => {
-            time::add_interval(from, *length, zone).map_or(Value::Null, Value::Timestamp)
-        }
-        _ => Value::Null,
-    };
-    let start = |from: usize| a.get(from).cloned().unwrap_or(Value::Null);
-    vec![start(0), end(0), start(2), end(2)]
-}
-
-/// Whether two spans of time have an instant in common; their ends do not belong to them.
-fn overlaps(_: &Context<'_>, a: &[Value]) -> Result<Value> {
-    let span = |from: usize| match (at(a, from), at(a, from + 1)) {
-        (Some(x), Some(y)) => Some((x.min(y), x.max(y))),
-        _ => None,
-    };
-    Ok(match (span(0), span(2)) {
-        (Some(first), Some(second)) => {
-            let (first, second) = if first <= second {
-                (first, second)
-            } else {
-                (second, first)
-            };
-            Value::Bool(first.0 == second.0 || second.0 < first.1)
-        }
-        _ => Value::Null,
-    })
-}
-
-/// An interval's whole length, where it has no months.
-pub fn stride(of: &Interval) -> Result<i64> {
-    if of.months != 0 {
-        let message = "timestamps cannot be binned into intervals containing months or years";
-        return Err(failure("0A000", message));
-    }
-    let days = i64::from(of.days).checked_mul(DAY);
-    let length = days.and_then(|days| days.checked_add(of.microseconds));
-    let length = length.ok_or_else(interval_out_of_range)?;
-    match length {
-        1.. => Ok(length),
-        _ => Err(failure("22008", "stride must be greater than zero")),
-    }
-}
-
-fn binned(_: &Context<'_>, a: &[Value]) -> Result<Value> {
-    let (Some(Value::Interval(of)), Some(at), Some(origin)) = (a.first(), at(a, 1), at(a, 2))
-    else {
-        return Ok(Value::Null);
-    };
-    if time::is_infinite(at) {
-        return Ok(Value::Timestamp(at));
-    }
-    fields::binned(stride(of)?, at, origin)
-        .map(Value::Timestamp)
-        .ok_or_else(out_of_range)
 }
 
 /// A text as an interval; a number without a unit is of `unit`.
