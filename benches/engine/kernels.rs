@@ -8,7 +8,7 @@ use std::process::Command;
 
 use hindsight::dataset::Dataset;
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::combination::Combination;
+use hindsight_sweep::combination::{Combination, ExitExtras, Fees, Limits};
 use hindsight_sweep::history::History;
 use hindsight_udfs::exits::first_touches::{Levels, first_touches};
 use hindsight_udfs::exits::walk::{ExitRules, ExitStrategy, FillModel, walk};
@@ -183,6 +183,9 @@ fn combination(grid: &Grid, strategy: ExitStrategy) -> Combination {
             gas: 100_000,
         },
         max_entry_delay: None,
+        exit_extras: ExitExtras::default(),
+        fees: Fees::default(),
+        limits: Limits::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use anstyle::Style;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
 use datafusion::common::ScalarValue;
-use hindsight::parameters::{PARAMETERS, Parameter};
+use hindsight::parameters::{Kind, PARAMETERS, Parameter};
 use hindsight::{Engine, Error, Result};
 use hindsight_udfs::decimal;
 
@@ -204,7 +204,7 @@ impl Comparison {
     /// The range, the dataset, and the settings that differ from the defaults.
     fn header(&self) -> Result<String> {
         let mut different = Vec::new();
-        for parameter in PARAMETERS.iter().filter(|p| p.group != "date_range") {
+        for parameter in PARAMETERS.iter().filter(|p| p.kind != Kind::Date) {
             let value = ScalarValue::try_from_array(self.column(parameter.name)?, 0)?;
             let default = parameter.default_value()?;
             if value != default {

@@ -1,8 +1,10 @@
 //! `--set name=value`: what is typed becomes named arguments of a table function.
 //!
 //! Names and values are quoted as SQL, so that whatever is typed is a value and never a statement;
-//! what they mean, and whether they are right, the engine says.
+//! what they mean, and whether they are right, the engine says. Several values are separated by
+//! commas, ladders by a slash, since a comma is between their steps.
 
+use hindsight::parameters::{Kind, PARAMETERS, position};
 use hindsight_udfs::decimal;
 
 use super::failure::Failure;
@@ -37,9 +39,9 @@ impl Setting {
     /// `name => [value, …]`, and how many values that is.
     pub fn array_argument(&self) -> Result<(String, usize), Failure> {
         let mut values = Vec::new();
-        for part in self.value.split(',') {
+        for part in self.value.split(self.separator()) {
             let part = part.trim();
-            match part.contains(':') {
+            match part.contains(':') && !self.is_ladder() {
                 true => values.extend(self.range(part)?),
                 false => values.push(part.to_owned()),
             }
@@ -62,7 +64,19 @@ impl Setting {
 
     /// Whether it is written as several values.
     pub fn is_several(&self) -> bool {
-        self.value.contains([',', ':'])
+        let is_range = self.value.contains(':') && !self.is_ladder();
+        is_range || self.value.contains(self.separator())
+    }
+
+    fn is_ladder(&self) -> bool {
+        position(&self.name).is_some_and(|position| PARAMETERS[position].kind == Kind::Ladder)
+    }
+
+    fn separator(&self) -> char {
+        match self.is_ladder() {
+            true => '/',
+            false => ',',
+        }
     }
 
     /// The name as SQL takes it literally.
@@ -178,6 +192,13 @@ mod tests {
         assert_eq!(array("a=1:2:0.4"), ("\"a\" => [1, 1.4, 1.8]".into(), 3));
         assert_eq!(array("a=8,moon"), ("\"a\" => ['8', 'moon']".into(), 2));
         assert_eq!(array("a=none,5"), ("\"a\" => [null, 5]".into(), 2));
+        assert_eq!(
+            array("take_profit_ladder=50@100, 25@300/none/100@50"),
+            (
+                "\"take_profit_ladder\" => ['50@100, 25@300', null, '100@50']".into(),
+                3
+            )
+        );
         for wrong in ["a=1:2", "a=1:2:0", "a=2:1:1", "a=1:x:1", "a=0:1:0.000001"] {
             assert!(parse(wrong).unwrap().array_argument().is_err(), "{wrong}");
         }

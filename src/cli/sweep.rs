@@ -29,7 +29,8 @@ const TABLE_ROWS: u64 = 20;
 #[command(
     long_about = "Backtest every combination of some settings, the most profitable first.\n\n\
                   Several values are separated by commas; first:last:step is a range that includes \
-                  its last value.",
+                  its last value. Ladders are separated by a slash: \
+                  take_profit_ladder=50@100,25@300/100@50.",
     after_help = "Examples:\n  \
                   hindsight sweep --set stop_loss_percent=8,10,12,15 --set score_threshold=60:90:5\n  \
                   hindsight sweep --set exit_strategy=hybrid,trailing_stop --set start_date=2025-01-01\n  \

@@ -4,6 +4,7 @@
 //! arguments become a plan of one row, so that placeholders stay placeholders until they are bound,
 //! and [`parameter_rows`] multiplies that row at execution. Nothing acts while a call is planned.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -24,6 +25,9 @@ use super::parameter_rows;
 use super::pipeline::Pipeline;
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
+
+/// How alike two words are at least, of 1, where one is the other with a slip.
+const ALIKE: f64 = 0.9;
 
 /// The argument that names scenarios.
 pub const SCENARIO: &str = "scenario";
@@ -278,27 +282,61 @@ pub fn is_list(data_type: &DataType) -> bool {
     )
 }
 
-/// A hint with the parameter whose name is most like this one.
+/// A hint with the parameter whose name is most like this one: that has most words of it, and fewest
+/// others.
 fn nearest(name: &str) -> String {
-    let likeness = |parameter: &&Parameter| {
-        let words = |text: &str| text.split('_').map(str::to_string).collect::<Vec<_>>();
+    let words = |text: &str| text.split('_').map(str::to_string).collect::<Vec<_>>();
+    let typed = words(name);
+    let likeness = |parameter: &Parameter| {
         let known = words(parameter.name);
-        words(name)
-            .iter()
-            .filter(|word| {
-                known
-                    .iter()
-                    .any(|k| k.starts_with(*word) || word.starts_with(k.as_str()))
-            })
-            .count()
+        let alike = |word: &&String| known.iter().any(|known| are_alike(word, known));
+        let count = typed.iter().filter(alike).count();
+        (count, Reverse(known.len().abs_diff(typed.len())))
     };
-    match PARAMETERS.iter().max_by_key(likeness) {
-        Some(parameter) if likeness(&parameter) > 0 => {
+    // Of equals, the first.
+    match PARAMETERS.iter().rev().max_by_key(|p| likeness(p)) {
+        Some(parameter) if likeness(parameter).0 > 0 => {
             format!(
                 "did you mean {}? The table parameters lists all",
                 parameter.name
             )
         }
         _ => "the table parameters lists all".into(),
+    }
+}
+
+/// Whether one word is the beginning of the other, or the other with a slip.
+fn are_alike(a: &str, b: &str) -> bool {
+    !a.is_empty() && (a.starts_with(b) || b.starts_with(a) || strsim::jaro_winkler(a, b) >= ALIKE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_nearly_right_finds_the_right_one() {
+        for (typed, meant) in [
+            ("stop_loss", "stop_loss_percent"),
+            ("stop_loss_pct", "stop_loss_percent"),
+            ("take_profit", "take_profit_percent"),
+            ("ladder", "take_profit_ladder"),
+            ("trailling_activation", "trailing_activation_percent"),
+            ("breakeven_percent", "break_even_percent"),
+            ("stagnaton_minutes", "stagnation_minutes"),
+            ("moon_bag_percent", "moonbag_percent"),
+            ("max_open", "max_open_positions"),
+            ("max_hold", "max_hold_minutes"),
+            ("starting_balance", "starting_balance_sol"),
+            ("pool", "pool_sol"),
+            ("cooldown_minutes", "token_cooldown_minutes"),
+        ] {
+            let hint = nearest(typed);
+            assert!(
+                hint.starts_with(&format!("did you mean {meant}?")),
+                "{typed}: {hint}"
+            );
+        }
+        assert_eq!(nearest("zzz"), "the table parameters lists all");
     }
 }

@@ -26,6 +26,43 @@ pub struct Combination {
     pub costs: Costs,
     /// Microseconds × 10^4, since the parameter has four digits of a minute.
     pub max_entry_delay: Option<i128>,
+    pub exit_extras: ExitExtras,
+    pub fees: Fees,
+    pub limits: Limits,
+}
+
+/// Exit rules beyond the strategy's; percentages × 10^4, times in microseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExitExtras {
+    /// As it is written, checked.
+    pub take_profit_ladder: Option<String>,
+    pub trailing_activation: i64,
+    pub break_even: Option<i64>,
+    pub stagnation: Option<i64>,
+    pub moonbag: Option<i64>,
+    pub moonbag_stop_loss: Option<i64>,
+    pub moonbag_max_hold: Option<i64>,
+}
+
+/// Costs beyond slippage and gas; percentages × 10^4, amounts in lamports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fees {
+    pub exit_slippage_percent: i64,
+    pub platform_fee_percent: i64,
+    pub priority_fee: i128,
+    pub failed_transaction_percent: i64,
+    pub pool: Option<i128>,
+}
+
+/// Which positions are not entered; times in microseconds, amounts in lamports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub max_open_positions: Option<i64>,
+    pub max_positions_per_token: Option<i64>,
+    pub token_cooldown: Option<i64>,
+    pub max_trades_per_day: Option<i64>,
+    pub max_daily_loss: Option<i128>,
+    pub starting_balance: Option<i128>,
 }
 
 impl Combination {
@@ -54,6 +91,21 @@ impl Combination {
                 .map(|column| column.value(row))
                 .ok_or_else(|| internal_datafusion_err!("the parameter {name} is null"))
         };
+        let small_or_none = |name| {
+            decimal(name)?
+                .map(i64::try_from)
+                .transpose()
+                .map_err(|_| internal_datafusion_err!("the parameter {name} is too large"))
+        };
+        let whole = |name| value::<Int64Type>(batch, name, row);
+        let micros = |name| -> Result<Option<i64>> {
+            let minutes = whole(name)?;
+            Ok(minutes.map(|minutes| minutes.saturating_mul(MINUTE_MICROS)))
+        };
+        let ladder = batch
+            .column_by_name("take_profit_ladder")
+            .and_then(|column| column.as_string_opt::<i32>())
+            .ok_or_else(|| internal_datafusion_err!("the parameters have no take_profit_ladder"))?;
         let unknown = |name| move |()| internal_datafusion_err!("{name} has an unknown value");
         let hold = value::<Int64Type>(batch, "max_hold_minutes", row)?.unwrap_or(0);
         let gas = match boolean("include_gas_costs")? {
@@ -95,6 +147,30 @@ impl Combination {
             },
             max_entry_delay: decimal("max_entry_delay_minutes")?
                 .map(|minutes| minutes.saturating_mul(MINUTE_MICROS.into())),
+            exit_extras: ExitExtras {
+                take_profit_ladder: ladder.is_valid(row).then(|| ladder.value(row).to_owned()),
+                trailing_activation: small("trailing_activation_percent")?,
+                break_even: small_or_none("break_even_percent")?,
+                stagnation: micros("stagnation_minutes")?,
+                moonbag: small_or_none("moonbag_percent")?,
+                moonbag_stop_loss: small_or_none("moonbag_stop_loss_percent")?,
+                moonbag_max_hold: micros("moonbag_max_hold_minutes")?,
+            },
+            fees: Fees {
+                exit_slippage_percent: small("exit_slippage_percent")?,
+                platform_fee_percent: small("platform_fee_percent")?,
+                priority_fee: required("priority_fee_sol")?,
+                failed_transaction_percent: small("failed_transaction_percent")?,
+                pool: decimal("pool_sol")?,
+            },
+            limits: Limits {
+                max_open_positions: whole("max_open_positions")?,
+                max_positions_per_token: whole("max_positions_per_token")?,
+                token_cooldown: micros("token_cooldown_minutes")?,
+                max_trades_per_day: whole("max_trades_per_day")?,
+                max_daily_loss: decimal("max_daily_loss_sol")?,
+                starting_balance: decimal("starting_balance_sol")?,
+            },
         })
     }
 }

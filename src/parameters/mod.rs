@@ -1,14 +1,19 @@
 //! The one table of parameters: named arguments, validation, columns and help all read it.
 
-use std::borrow::Cow;
-use std::sync::{Arc, LazyLock, OnceLock};
+mod ladder;
+mod range;
+mod rows;
+
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use hindsight_udfs::decimal;
-use hindsight_udfs::exits::walk::{ExitStrategy, FillModel};
 
+use self::ladder::Ladder;
+pub use self::range::{Range, widen};
+pub use self::rows::PARAMETERS;
 use crate::error::{Error, Result};
 
 /// What values a parameter has.
@@ -22,6 +27,8 @@ pub enum Kind {
     Boolean,
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// Steps of selling, each a share of the position at a gain.
+    Ladder,
 }
 
 /// One parameter of a backtest.
@@ -39,238 +46,13 @@ pub struct Parameter {
     /// Whether the minimum itself is out of range.
     pub above_minimum: bool,
     pub maximum: Option<&'static str>,
+    /// Between two values that somebody who tries some would try; `None` where values have no order.
+    pub step: Option<&'static str>,
     pub description: &'static str,
 }
 
-const STRATEGIES: [&str; 4] = [
-    ExitStrategy::NAMES[0].0,
-    ExitStrategy::NAMES[1].0,
-    ExitStrategy::NAMES[2].0,
-    ExitStrategy::NAMES[3].0,
-];
-const FILL_MODELS: [&str; 3] = [
-    FillModel::NAMES[0].0,
-    FillModel::NAMES[1].0,
-    FillModel::NAMES[2].0,
-];
-const SOL: Kind = Kind::Decimal(20, 9);
-const PERCENT: Kind = Kind::Decimal(9, 4);
-
-const BLANK: Parameter = Parameter {
-    name: "",
-    group: "",
-    kind: Kind::Boolean,
-    unit: "",
-    default: None,
-    minimum: None,
-    above_minimum: false,
-    maximum: None,
-    description: "",
-};
-
-const fn weight(name: &'static str, default: &'static str, description: &'static str) -> Parameter {
-    Parameter {
-        name,
-        group: "scoring_weights",
-        kind: Kind::Decimal(5, 4),
-        unit: "fraction",
-        default: Some(default),
-        minimum: Some("0"),
-        maximum: Some("1"),
-        description,
-        ..BLANK
-    }
-}
-
-/// Every parameter, in the order of the columns of `backtest`.
-pub static PARAMETERS: [Parameter; 22] = [
-    Parameter {
-        name: "start_date",
-        group: "date_range",
-        kind: Kind::Date,
-        unit: "date, UTC",
-        description: "first day of the signals; by default 29 days before end_date",
-        ..BLANK
-    },
-    Parameter {
-        name: "end_date",
-        group: "date_range",
-        kind: Kind::Date,
-        unit: "date, UTC",
-        description: "last day of the signals, included; by default the last signal's day",
-        ..BLANK
-    },
-    weight(
-        "wallet_score_weight",
-        "0.30",
-        "weight of the wallet's record; the five weights sum to 1",
-    ),
-    weight(
-        "token_metrics_weight",
-        "0.25",
-        "weight of the token's metrics",
-    ),
-    weight("liquidity_weight", "0.20", "weight of the liquidity"),
-    weight(
-        "holder_distribution_weight",
-        "0.15",
-        "weight of how widely the token is held",
-    ),
-    weight("momentum_weight", "0.10", "weight of the price's momentum"),
-    Parameter {
-        name: "score_threshold",
-        group: "score_threshold",
-        kind: Kind::Decimal(7, 2),
-        unit: "points",
-        default: Some("70"),
-        minimum: Some("0"),
-        maximum: Some("100"),
-        description: "signals that score at least this are traded",
-        ..BLANK
-    },
-    Parameter {
-        name: "base_position_sol",
-        group: "position_sizing",
-        kind: SOL,
-        unit: "SOL",
-        default: Some("0.1"),
-        minimum: Some("0"),
-        above_minimum: true,
-        description: "size of a position before the score scales it",
-        ..BLANK
-    },
-    Parameter {
-        name: "max_position_sol",
-        group: "position_sizing",
-        kind: SOL,
-        unit: "SOL",
-        default: Some("0.5"),
-        minimum: Some("0"),
-        above_minimum: true,
-        description: "largest size of a scaled position",
-        ..BLANK
-    },
-    Parameter {
-        name: "scale_with_confidence",
-        group: "position_sizing",
-        kind: Kind::Boolean,
-        unit: "true or false",
-        default: Some("true"),
-        description: "whether the score scales the size of a position",
-        ..BLANK
-    },
-    Parameter {
-        name: "confidence_multiplier",
-        group: "position_sizing",
-        kind: Kind::Decimal(9, 4),
-        unit: "factor",
-        default: Some("1.5"),
-        minimum: Some("1"),
-        description: "factor on base position × score/100",
-        ..BLANK
-    },
-    Parameter {
-        name: "exit_strategy",
-        group: "exit_strategy",
-        kind: Kind::Choice(&STRATEGIES),
-        unit: "name",
-        default: Some("trailing_stop"),
-        description: "which exit rules are armed; the stop loss and the time limit always are",
-        ..BLANK
-    },
-    Parameter {
-        name: "stop_loss_percent",
-        group: "exit_strategy",
-        kind: PERCENT,
-        unit: "percent",
-        default: Some("15"),
-        minimum: Some("1"),
-        maximum: Some("50"),
-        description: "fall below the entry price that ends a trade",
-        ..BLANK
-    },
-    Parameter {
-        name: "take_profit_percent",
-        group: "exit_strategy",
-        kind: PERCENT,
-        unit: "percent",
-        default: Some("50"),
-        minimum: Some("5"),
-        maximum: Some("500"),
-        description: "rise above the entry price that ends a trade",
-        ..BLANK
-    },
-    Parameter {
-        name: "trailing_stop_percent",
-        group: "exit_strategy",
-        kind: PERCENT,
-        unit: "percent",
-        default: Some("10"),
-        minimum: Some("1"),
-        maximum: Some("30"),
-        description: "fall below the peak that ends a trade once it has risen",
-        ..BLANK
-    },
-    Parameter {
-        name: "max_hold_minutes",
-        group: "exit_strategy",
-        kind: Kind::Integer,
-        unit: "minutes",
-        default: Some("60"),
-        minimum: Some("5"),
-        maximum: Some("1440"),
-        description: "time after the signal at which a trade ends",
-        ..BLANK
-    },
-    Parameter {
-        name: "slippage_percent",
-        group: "simulation",
-        kind: PERCENT,
-        unit: "percent",
-        default: Some("1.0"),
-        minimum: Some("0"),
-        maximum: Some("10"),
-        description: "cost of slippage, of the position's size",
-        ..BLANK
-    },
-    Parameter {
-        name: "include_gas_costs",
-        group: "simulation",
-        kind: Kind::Boolean,
-        unit: "true or false",
-        default: Some("true"),
-        description: "whether each trade pays for gas",
-        ..BLANK
-    },
-    Parameter {
-        name: "gas_cost_sol",
-        group: "simulation",
-        kind: SOL,
-        unit: "SOL",
-        default: Some("0.0001"),
-        minimum: Some("0"),
-        description: "cost of gas of a trade",
-        ..BLANK
-    },
-    Parameter {
-        name: "fill_model",
-        group: "simulation",
-        kind: Kind::Choice(&FILL_MODELS),
-        unit: "name",
-        default: Some("level"),
-        description: "price a crossed level fills at: the level, the observed price, or the worse",
-        ..BLANK
-    },
-    Parameter {
-        name: "max_entry_delay_minutes",
-        group: "simulation",
-        kind: PERCENT,
-        unit: "minutes",
-        minimum: Some("0"),
-        description: "latest first price after the signal to enter at; by default any",
-        ..BLANK
-    },
-];
+/// Percentages have four fractional digits.
+const HUNDRED_PERCENT: i128 = 1_000_000;
 
 /// The way out of an error: its own, or where the range of the parameter is that it is about.
 pub fn hint(error: &Error) -> Option<String> {
@@ -288,98 +70,20 @@ pub fn position(name: &str) -> Option<usize> {
     PARAMETERS.iter().position(|p| p.name == name)
 }
 
-/// The values a parameter may have, as text; `None` where there is no bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
-    pub minimum: Option<Cow<'static, str>>,
-    pub maximum: Option<Cow<'static, str>>,
-}
-
-/// How far the range of a parameter can be widened: where the rules still mean something.
-const WIDEST: [(&str, &str, &str); 6] = [
-    ("stop_loss_percent", "0.0001", "99.9999"),
-    ("take_profit_percent", "0.0001", "99999"),
-    ("trailing_stop_percent", "0.0001", "99.9999"),
-    ("max_hold_minutes", "1", "525600"),
-    ("slippage_percent", "0", "100"),
-    ("confidence_multiplier", "0", "99999"),
-];
-
-/// The ranges that a configuration has widened, in the order of [`PARAMETERS`].
-static WIDENED: OnceLock<Vec<Option<Range>>> = OnceLock::new();
-
-/// Widens ranges for the rest of the process; the first configuration stays in force.
-pub fn widen(ranges: Vec<(usize, Range)>) {
-    let mut widened = vec![None; PARAMETERS.len()];
-    for (position, range) in ranges {
-        widened[position] = Some(range);
-    }
-    WIDENED.get_or_init(|| widened);
-}
-
-impl Range {
-    /// The range of a parameter with other bounds, or what is wrong with them.
-    pub fn widened(
-        position: usize,
-        minimum: Option<String>,
-        maximum: Option<String>,
-    ) -> std::result::Result<Self, String> {
-        let parameter = &PARAMETERS[position];
-        let name = parameter.name;
-        let Some((_, least, most)) = WIDEST.iter().find(|(widest, _, _)| *widest == name) else {
-            return Err(format!("widens {name}, which has no range to widen"));
-        };
-        let number = |text: &str| {
-            let (mantissa, digits) = decimal::parse(text)?;
-            decimal::rescale_exact(mantissa, digits, 9)
-        };
-        let is_before = |a: &str, b: &str| number(a).zip(number(b)).is_some_and(|(a, b)| a < b);
-        let own = [parameter.minimum, parameter.maximum].map(|bound| bound.map(Cow::Borrowed));
-        let [own_minimum, own_maximum] = own;
-        let minimum = minimum.map(Cow::Owned).or(own_minimum.clone());
-        let maximum = maximum.map(Cow::Owned).or(own_maximum.clone());
-        let narrows =
-            |own: &Option<Cow<'_, str>>, new: &Option<Cow<'_, str>>, is_least: bool| match (
-                own, new,
-            ) {
-                (Some(own), Some(new)) if is_least => is_before(own, new),
-                (Some(own), Some(new)) => is_before(new, own),
-                (None, Some(_)) => true,
-                _ => false,
-            };
-        if narrows(&own_minimum, &minimum, true) || narrows(&own_maximum, &maximum, false) {
-            let problem = parameter.expectation_in(parameter.minimum, parameter.maximum);
-            return Err(format!("narrows {name}, which is {problem}"));
-        }
-        let is_past = minimum
-            .as_ref()
-            .is_some_and(|minimum| is_before(minimum, least))
-            || maximum
-                .as_ref()
-                .is_some_and(|maximum| is_before(most, maximum));
-        match is_past {
-            true => Err(format!("widens {name} past {least} to {most}")),
-            false => Ok(Self { minimum, maximum }),
-        }
-    }
-}
-
 impl Parameter {
-    fn range(&self) -> Option<&'static Range> {
-        let widened = WIDENED.get()?;
-        widened.get(position(self.name)?)?.as_ref()
+    /// Whether none is a value, as it is where nothing is limited or armed unless somebody says so.
+    pub fn is_optional(&self) -> bool {
+        self.default.is_none() && self.kind != Kind::Date
     }
 
     /// The least value in force.
     pub fn minimum(&self) -> Option<&'static str> {
-        self.range()
-            .map_or(self.minimum, |range| range.minimum.as_deref())
+        range::in_force(self).map_or(self.minimum, |range| range.minimum.as_deref())
     }
 
     /// The greatest value in force.
     pub fn maximum(&self) -> Option<&'static str> {
-        self.range()
-            .map_or(self.maximum, |range| range.maximum.as_deref())
+        range::in_force(self).map_or(self.maximum, |range| range.maximum.as_deref())
     }
 
     /// The type of its column.
@@ -389,7 +93,7 @@ impl Parameter {
             Kind::Decimal(precision, scale) => DataType::Decimal128(precision, scale),
             Kind::Integer => DataType::Int64,
             Kind::Boolean => DataType::Boolean,
-            Kind::Choice(_) => DataType::Utf8,
+            Kind::Choice(_) | Kind::Ladder => DataType::Utf8,
         }
     }
 
@@ -400,7 +104,7 @@ impl Parameter {
             Kind::Decimal(precision, scale) => format!("numeric({precision},{scale})"),
             Kind::Integer => "bigint".into(),
             Kind::Boolean => "boolean".into(),
-            Kind::Choice(_) => "text".into(),
+            Kind::Choice(_) | Kind::Ladder => "text".into(),
         }
     }
 
@@ -410,17 +114,24 @@ impl Parameter {
     }
 
     fn expectation_in(&self, minimum: Option<&str>, maximum: Option<&str>) -> String {
-        match (self.kind, minimum, maximum) {
+        let number = match self.kind {
+            Kind::Integer => "a whole number ",
+            _ => "",
+        };
+        let expected = match (self.kind, minimum, maximum) {
             (Kind::Date, _, _) => "a date such as 2024-01-31".into(),
             (Kind::Boolean, _, _) => "true or false".into(),
             (Kind::Choice(words), _, _) => format!("one of {}", words.join(", ")),
-            (Kind::Integer, Some(least), Some(most)) => {
-                format!("a whole number between {least} and {most}")
-            }
-            (_, Some(least), Some(most)) => format!("between {least} and {most}"),
-            (_, Some(least), None) if self.above_minimum => format!("above {least}"),
+            (Kind::Ladder, _, _) => ladder::EXPECTED.into(),
+            (_, Some(least), Some(most)) => format!("{number}between {least} and {most}"),
+            (_, Some(least), None) if self.above_minimum => format!("{number}above {least}"),
+            (Kind::Integer, Some(least), None) => format!("a whole number of {least} or more"),
             (_, Some(least), None) => format!("{least} or more"),
             (_, None, _) => "a number".into(),
+        };
+        match self.is_optional() {
+            true => format!("{expected}, or none"),
+            false => expected,
         }
     }
 
@@ -446,6 +157,9 @@ impl Parameter {
             Ok(ScalarValue::Utf8(Some(text))) => text.trim().to_string(),
             _ => return Err(refuse(self.expectation())),
         };
+        if self.is_optional() && text == "none" {
+            return self.default_value();
+        }
         match self.kind {
             Kind::Date => value
                 .cast_to(&DataType::Date32)
@@ -458,6 +172,10 @@ impl Parameter {
                 true => Ok(ScalarValue::Utf8(Some(text))),
                 false => Err(refuse(self.expectation())),
             },
+            Kind::Ladder => match text.parse::<Ladder>() {
+                Ok(ladder) => Ok(ScalarValue::Utf8(Some(ladder.to_string()))),
+                Err(expected) => Err(refuse(format!("{expected}, or none"))),
+            },
             Kind::Integer => match self.number(&text, 0) {
                 Ok(number) => match i64::try_from(number) {
                     Ok(number) => Ok(ScalarValue::Int64(Some(number))),
@@ -465,7 +183,6 @@ impl Parameter {
                 },
                 Err(expected) => Err(refuse(expected)),
             },
-            Kind::Decimal(_, _) if self.default.is_none() && text == "none" => self.default_value(),
             Kind::Decimal(precision, scale) => match self.number(&text, scale) {
                 Ok(number) if number < decimal::pow10(precision.into()) => {
                     Ok(ScalarValue::Decimal128(Some(number), precision, scale))
@@ -528,6 +245,7 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         text("default"),
         text("minimum"),
         text("maximum"),
+        text("step"),
         text("description"),
     ]))
 });
@@ -545,13 +263,15 @@ pub fn table() -> Result<RecordBatch> {
         column(|p| p.default.map(Into::into)),
         column(|p| p.minimum().map(Into::into)),
         column(|p| p.maximum().map(Into::into)),
+        column(|p| p.step.map(Into::into)),
         column(|p| Some(p.description.into())),
     ];
     Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
         .map_err(datafusion::error::DataFusionError::from)?)
 }
 
-/// The weights sum to 1 within 0.01, and the range does not end before it starts.
+/// The weights sum to 1 within 0.01, the range does not end before it starts, and no more of a
+/// position is sold than there is.
 pub fn check_together(values: &[ScalarValue]) -> Result<()> {
     let weight_sum: i128 = PARAMETERS
         .iter()
@@ -582,7 +302,35 @@ pub fn check_together(values: &[ScalarValue]) -> Result<()> {
             found: values[1].to_string(),
         });
     }
-    Ok(())
+    check_shares(values)
+}
+
+/// The steps of a ladder are of what the moonbag leaves.
+fn check_shares(values: &[ScalarValue]) -> Result<()> {
+    let value = |name| position(name).and_then(|position| values.get(position));
+    let (Some(ScalarValue::Utf8(Some(text))), Some(ScalarValue::Decimal128(Some(moonbag), _, _))) =
+        (value("take_profit_ladder"), value("moonbag_percent"))
+    else {
+        return Ok(());
+    };
+    let sold = text.parse::<Ladder>().map_or(0, |ladder| ladder.shares());
+    let left = HUNDRED_PERCENT - moonbag;
+    match sold > left {
+        true => Err(Error::Parameter {
+            parameter: "take_profit_ladder".into(),
+            expected: match left {
+                0 => "none beside a moonbag_percent of 100".into(),
+                left => format!(
+                    "of shares that sum to at most {}, beside a moonbag_percent of {}, such as {}@100",
+                    decimal::format(left, 4),
+                    decimal::format(*moonbag, 4),
+                    decimal::format(left, 4),
+                ),
+            },
+            found: format!("'{text}'"),
+        }),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -609,6 +357,68 @@ mod tests {
     }
 
     #[test]
+    fn none_is_a_value_of_what_is_optional() {
+        for parameter in &PARAMETERS {
+            let none = parameter.value(&"none".into());
+            match parameter.is_optional() {
+                true => assert!(none.unwrap().is_null(), "{}", parameter.name),
+                false => assert!(none.is_err(), "{}", parameter.name),
+            }
+        }
+    }
+
+    #[test]
+    fn steps_lead_from_the_least_to_the_greatest_value() {
+        let number = |text: &str| {
+            let (mantissa, scale) = decimal::parse(text).unwrap();
+            decimal::rescale_exact(mantissa, scale, 9).unwrap()
+        };
+        for parameter in &PARAMETERS {
+            let name = parameter.name;
+            let is_number = matches!(parameter.kind, Kind::Decimal(_, _) | Kind::Integer);
+            assert_eq!(parameter.step.is_some(), is_number, "{name}");
+            let (Some(step), Some(least)) = (parameter.step, parameter.minimum) else {
+                continue;
+            };
+            for bound in [parameter.maximum, parameter.default].into_iter().flatten() {
+                assert_eq!((number(bound) - number(least)) % number(step), 0, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ladder_and_a_moonbag_are_one_position_at_most() {
+        let together = |ladder: &str, moonbag: &str| {
+            let mut values: Vec<_> = PARAMETERS
+                .iter()
+                .map(|parameter| parameter.default_value().unwrap())
+                .collect();
+            for (name, text) in [("take_profit_ladder", ladder), ("moonbag_percent", moonbag)] {
+                let position = position(name).unwrap();
+                values[position] = PARAMETERS[position].value(&text.into()).unwrap();
+            }
+            check_together(&values).map_err(|error| error.to_string())
+        };
+        assert_eq!(together("60@10, 30@20", "10"), Ok(()));
+        assert_eq!(together("60@10, 30@20", "none"), Ok(()));
+        assert_eq!(
+            together("60@10, 30@20", "10.5"),
+            Err(
+                "take_profit_ladder must be of shares that sum to at most 89.5, beside a \
+                 moonbag_percent of 10.5, such as 89.5@100, found '60@10, 30@20'"
+                    .into()
+            )
+        );
+        assert_eq!(
+            together("0.5@10", "100"),
+            Err(
+                "take_profit_ladder must be none beside a moonbag_percent of 100, found '0.5@10'"
+                    .into()
+            )
+        );
+    }
+
+    #[test]
     fn a_refusal_names_parameter_value_and_range() {
         assert_eq!(
             refusal("stop_loss_percent", 60_i64.into()),
@@ -626,6 +436,37 @@ mod tests {
             refusal("base_position_sol", 0_i64.into()),
             "base_position_sol must be above 0, found 0"
         );
+        for (name, value, expected) in [
+            (
+                "max_open_positions",
+                "0",
+                "a whole number of 1 or more, or none, found 0",
+            ),
+            (
+                "stagnation_minutes",
+                "0",
+                "a whole number between 1 and 1440, or none, found 0",
+            ),
+            ("max_daily_loss_sol", "0", "above 0, or none, found 0"),
+            (
+                "token_cooldown_minutes",
+                "-1",
+                "a whole number of 0 or more, or none, found -1",
+            ),
+            (
+                "moonbag_percent",
+                "100.5",
+                "between 0 and 100, or none, found 100.5",
+            ),
+            (
+                "platform_fee_percent",
+                "none",
+                "between 0 and 10, found 'none'",
+            ),
+        ] {
+            let expected = format!("{name} must be {expected}");
+            assert_eq!(refusal(name, value.into()), expected);
+        }
         assert_eq!(
             refusal("exit_strategy", "moon".into()),
             "exit_strategy must be one of trailing_stop, fixed_targets, time_based, hybrid, found \
