@@ -1,6 +1,6 @@
 //! Who executes a statement: what plans find in the session that runs them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::execution::TaskContext;
 use tokio::sync::mpsc::UnboundedSender;
@@ -12,6 +12,9 @@ use crate::records::roles::Role;
 use crate::records::scenarios::{Change, Scenarios};
 use crate::store::Store;
 
+/// The SQLSTATE of a remark on what a statement asks for: no error, and more than how far it is.
+pub const REMARK: &str = "01000";
+
 /// A session as the statements under way see it.
 pub struct Client {
     pub user: String,
@@ -20,6 +23,8 @@ pub struct Client {
     pub runs: Arc<Runs>,
     pub(crate) transaction: Transaction,
     notices: Mutex<Option<UnboundedSender<Notice>>>,
+    /// What the statement under way has been told once.
+    said: Mutex<Vec<String>>,
 }
 
 /// A remark beside the rows of a statement.
@@ -46,6 +51,7 @@ impl Client {
             runs,
             transaction: Transaction::default(),
             notices: Mutex::new(None),
+            said: Mutex::default(),
         }
     }
 
@@ -99,6 +105,24 @@ impl Client {
     /// Where remarks go from now on.
     pub fn listen(&self, notices: Option<UnboundedSender<Notice>>) {
         *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// Forgets what was said of the last statement.
+    pub fn begin_statement(&self) {
+        self.said().clear();
+    }
+
+    /// Makes a remark on what a statement asks for, once however often it asks.
+    pub fn remark_once(&self, message: String) {
+        let mut said = self.said();
+        if !said.contains(&message) {
+            self.notice(Severity::Notice, REMARK, message.clone());
+            said.push(message);
+        }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Vec<String>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a remark, which is lost where nobody listens.

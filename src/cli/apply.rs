@@ -4,8 +4,8 @@ use clap::Args;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use hindsight::Engine;
 use hindsight::records::settings::Group;
+use hindsight::{Engine, Error};
 
 use super::changes::{self, Change};
 use super::consent::ask;
@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::ids::{self, Of};
 use super::output::OutputArgs;
 use super::settings::quoted;
-use super::terminal::{aside, remark};
+use super::terminal::{aside, remark, warn};
 use super::workspace::Workspace;
 
 /// Make the settings of a stored backtest those of the live system
@@ -25,6 +25,7 @@ use super::workspace::Workspace;
     after_help = "Examples:\n  \
                   hindsight apply 0198 --dry-run\n  \
                   hindsight apply 0198 --only exit_strategy,score_threshold\n  \
+                  hindsight apply 0198 --without take_profit_ladder,max_open_positions\n  \
                   hindsight apply 0198 --yes"
 )]
 pub struct ApplyArgs {
@@ -33,6 +34,9 @@ pub struct ApplyArgs {
     /// Apply these groups alone: scoring_weights, score_threshold, position_sizing, exit_strategy
     #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
     only: Vec<Group>,
+    /// Apply the rest of a backtest that was run with these parameters, which the live system does not know
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    without: Vec<String>,
     /// Apply without asking
     #[arg(long, short)]
     yes: bool,
@@ -64,6 +68,7 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
     let preview = engine
         .sql(&format!("select * from preview_settings({})", quoted(&id)))
         .await?;
+    let unknown = unknown(&preview);
     let changes = changes(&preview, &groups);
     if changes.is_empty() {
         remark("The live settings are these already; nothing is changed.");
@@ -74,6 +79,7 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
         count => format!("Apply these {count} changes to the live system?"),
     };
     changes::print(changes, "proposed", &arguments.output).await?;
+    check_left_out(&id, &unknown, &arguments.without, arguments.dry_run)?;
     if arguments.dry_run {
         remark("Nothing was changed.");
         return Ok(());
@@ -85,10 +91,60 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
         &engine,
         &id,
         &groups,
+        &arguments.without,
         &text(&preview, "settings_version", 0),
         arguments.create_settings,
     )
     .await
+}
+
+/// What the backtest was run with that the live system does not know: name and value.
+fn unknown(preview: &[RecordBatch]) -> Vec<(String, String)> {
+    let mut unknown = Vec::new();
+    for batch in preview {
+        let groups = batch.column_by_name("setting_group");
+        for row in 0..batch.num_rows() {
+            if groups.is_some_and(|groups| groups.is_null(row)) {
+                let batch = std::slice::from_ref(batch);
+                unknown.push((text(batch, "setting", row), text(batch, "proposed", row)));
+            }
+        }
+    }
+    unknown
+}
+
+/// Says what will be missing, and refuses where it is not said that it may be.
+fn check_left_out(
+    id: &str,
+    unknown: &[(String, String)],
+    without: &[String],
+    is_dry: bool,
+) -> Result<(), Failure> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let values: Vec<String> = unknown
+        .iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let values = values.join(", ");
+    if is_dry || unknown.iter().all(|(name, _)| without.contains(name)) {
+        warn(format_args!(
+            "the live system does not know {values}, and will not trade as the backtest did"
+        ));
+        return Ok(());
+    }
+    let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+    let error = Error::Argument {
+        function: "apply".into(),
+        problem: format!(
+            "backtest {id} was run with {values}, which the live system does not know"
+        ),
+    };
+    Err(Failure::from(error).with_hint(format!(
+        "--without {} applies the rest, which will not trade as the backtest did",
+        names.join(",")
+    )))
 }
 
 /// What would change in these groups.
@@ -116,6 +172,7 @@ async fn apply(
     engine: &Engine,
     id: &str,
     groups: &[Group],
+    without: &[String],
     version: &str,
     create_settings: bool,
 ) -> Result<(), Failure> {
@@ -125,9 +182,10 @@ async fn apply(
         .collect();
     let done = engine
         .sql(&format!(
-            "select * from apply_settings({}, confirm => true, settings_version => {}, \
+            "select * from apply_settings({}, confirm => true, without => {}, settings_version => {}, \
              create_settings => {create_settings}{})",
             quoted(id),
+            quoted(&without.join(", ")),
             quoted(version),
             left_out.concat()
         ))

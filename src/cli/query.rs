@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use super::statements;
 use super::variables::{self, Variables};
-use super::workspace::Workspace;
+use super::workspace::{Workspace, begin_statement};
 
 /// Run SQL statements and print their results
 #[derive(Debug, Args)]
@@ -65,6 +65,7 @@ async fn run_script(
     let statements = statements::split(&script).map_err(|error| explained(error.into()))?;
     for (position, statement) in statements.iter().enumerate() {
         let is_last = position + 1 == statements.len();
+        begin_statement();
         let result = async {
             if let Some(copy) = copy::read(statement.sql)? {
                 return copy::execute(engine, &copy).await;

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use hindsight::caller::client::REMARK;
 use hindsight::store::Store;
-use hindsight::{Engine, Error, Result, Role, Severity};
-use tokio::sync::mpsc;
+use hindsight::{Engine, Error, Notice, Result, Role, Severity};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::failure::Failure;
-use super::terminal::warn;
+use super::terminal::{remark, warn};
 
 /// The options that every command has; also the path of the workspace.
 #[derive(Debug, Args)]
@@ -82,16 +84,53 @@ impl Workspace {
         let engine = engine.of_user(&user(), Role::Operator).await?;
         let (sender, mut notices) = mpsc::unbounded_channel();
         engine.listen(sender);
-        tokio::spawn(async move {
-            while let Some(notice) = notices.recv().await {
-                // How far a run is, a progress bar shows.
-                if notice.severity == Severity::Warning {
-                    warn(notice.message);
+        let (close, mut closed) = oneshot::channel();
+        let printer = tokio::spawn(async move {
+            loop {
+                let notice = tokio::select! {
+                    biased;
+                    notice = notices.recv() => notice,
+                    _ = &mut closed => None,
+                };
+                match notice {
+                    Some(notice) => print(&notice),
+                    None => break,
                 }
             }
         });
+        let mut printers = PRINTERS.lock().unwrap_or_else(PoisonError::into_inner);
+        printers.push((close, printer));
+        drop(printers);
         Ok(engine)
     }
+}
+
+/// What prints the remarks of an engine, until it is told that there are no more.
+type Printer = (oneshot::Sender<()>, JoinHandle<()>);
+
+static PRINTERS: Mutex<Vec<Printer>> = Mutex::new(Vec::new());
+/// The remarks on what the command or the statement asks for that are printed.
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// How far a run is, a progress bar shows; other remarks are printed, once even where a command
+/// makes several statements of what it is asked.
+fn print(notice: &Notice) {
+    match notice.severity {
+        Severity::Warning => warn(&notice.message),
+        Severity::Notice if notice.sqlstate == REMARK => {
+            let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+            if !said.contains(&notice.message) {
+                remark(&notice.message);
+                said.push(notice.message.clone());
+            }
+        }
+        Severity::Notice => {}
+    }
+}
+
+/// What is said of the next statement, is said whatever was said before.
+pub fn begin_statement() {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// The state of what this process has opened.
@@ -99,6 +138,11 @@ static OPENED: Mutex<Vec<Arc<Store>>> = Mutex::new(Vec::new());
 
 /// Closes the state of every workspace that is open.
 pub async fn close() {
+    let printers = std::mem::take(&mut *PRINTERS.lock().unwrap_or_else(PoisonError::into_inner));
+    for (close, printer) in printers {
+        let _ = close.send(());
+        let _ = printer.await;
+    }
     let opened = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
     for store in opened {
         store.close().await;

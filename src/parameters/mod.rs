@@ -1,5 +1,6 @@
 //! The one table of parameters: named arguments, validation, columns and help all read it.
 
+pub mod effect;
 mod ladder;
 mod range;
 mod rows;
@@ -268,6 +269,14 @@ pub fn table() -> Result<RecordBatch> {
     ];
     Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
         .map_err(datafusion::error::DataFusionError::from)?)
+}
+
+/// Whether [`check_together`] looks at the parameter at this position.
+pub fn is_checked_with_others(position: usize) -> bool {
+    let parameter = &PARAMETERS[position];
+    parameter.kind == Kind::Date
+        || parameter.group == "scoring_weights"
+        || matches!(parameter.name, "take_profit_ladder" | "moonbag_percent")
 }
 
 /// The weights sum to 1 within 0.01, the range does not end before it starts, and no more of a

@@ -268,6 +268,7 @@ impl Session {
 
     /// Executes a prepared statement, on the newest generation as it is now.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
+        self.client.begin_statement();
         let performing = Box::pin(self.perform(prepared, values));
         let outcome = guard::run(self.under_way.begin(), performing).await;
         let outcome = outcome

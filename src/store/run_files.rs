@@ -1,13 +1,13 @@
 //! The rows of stored runs: Parquet files under `runs/` of the workspace, written once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::ProjectionMask;
@@ -228,13 +228,22 @@ pub struct RunRows {
     path: PathBuf,
     id: String,
     reader: ParquetRecordBatchReader,
-    /// The columns that are wanted, of which 0 is the id.
-    columns: Vec<usize>,
+    /// Of the columns that are wanted.
+    origins: Vec<Origin>,
     schema: SchemaRef,
 }
 
+/// Where a column comes from.
+enum Origin {
+    Id,
+    /// The position among the columns that are read.
+    File(usize),
+    /// The version that stored the run did not have it.
+    Nowhere,
+}
+
 impl RunRows {
-    /// Opens a file; only the columns wanted are read. `schema` is theirs.
+    /// Opens a file; only the columns wanted are read, of which 0 is the id. `schema` is theirs.
     pub fn open(
         workspace: &Path,
         id: &str,
@@ -247,19 +256,35 @@ impl RunRows {
         let open = || {
             let file = File::open(&path)?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-            let stored = columns.iter().filter_map(|column| column.checked_sub(1));
-            let mask = ProjectionMask::roots(builder.parquet_schema(), stored);
-            builder
+            // By name: a run of an earlier version has fewer columns, and may have them elsewhere.
+            let in_file = |name: &str| builder.schema().index_of(name).ok();
+            let names = columns.iter().zip(schema.fields());
+            let places = names.map(|(column, field)| match column {
+                0 => (true, None),
+                _ => (false, in_file(field.name())),
+            });
+            let places: Vec<(bool, Option<usize>)> = places.collect();
+            // The reader keeps the order of the file, whatever order is wanted.
+            let read: BTreeSet<usize> = places.iter().filter_map(|(_, place)| *place).collect();
+            let origins = places.iter().map(|(is_id, place)| match (is_id, place) {
+                (true, _) => Origin::Id,
+                (false, Some(place)) => Origin::File(read.range(..*place).count()),
+                (false, None) => Origin::Nowhere,
+            });
+            let origins: Vec<Origin> = origins.collect();
+            let mask = ProjectionMask::roots(builder.parquet_schema(), read);
+            let reader = builder
                 .with_projection(mask)
                 .with_batch_size(batch_size)
-                .build()
+                .build()?;
+            Ok::<_, ParquetError>((reader, origins))
         };
         match open() {
-            Ok(reader) => Ok(Self {
+            Ok((reader, origins)) => Ok(Self {
                 path,
                 id: id.to_owned(),
                 reader,
-                columns: columns.to_vec(),
+                origins,
                 schema: Arc::clone(schema),
             }),
             Err(error) => Err(unreadable(&path, error)),
@@ -273,16 +298,16 @@ impl RunRows {
         };
         let batch = batch.map_err(|error| unreadable(&self.path, error))?;
         let rows = batch.num_rows();
-        // The reader keeps the order of the file, whatever order is wanted.
-        let mut stored: Vec<usize> = self.columns.iter().copied().filter(|c| *c > 0).collect();
-        stored.sort_unstable();
-        let columns = self.columns.iter().map(|column| match column {
-            0 => Arc::new(StringArray::from(vec![self.id.as_str(); rows])) as _,
-            column => {
-                let position = stored.iter().position(|known| known == column);
-                Arc::clone(batch.column(position.unwrap_or(0)))
-            }
-        });
+        let fields = self.schema.fields().iter();
+        let columns = self
+            .origins
+            .iter()
+            .zip(fields)
+            .map(|(origin, field)| match origin {
+                Origin::Id => Arc::new(StringArray::from(vec![self.id.as_str(); rows])) as _,
+                Origin::File(position) => Arc::clone(batch.column(*position)),
+                Origin::Nowhere => new_null_array(field.data_type(), rows),
+            });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(
             Arc::clone(&self.schema),

@@ -3,8 +3,9 @@
 //! Its input is a single row with a column for each argument given, and where a scenario is named,
 //! the table of scenarios beside it. What is not given takes the scenario's value, and its default
 //! where that is null or there is no scenario; an array stands for each of its values in turn, the
-//! scenario changing slowest and the last parameter fastest. Every value is checked when the rows
-//! are made, before anything is simulated.
+//! scenario changing slowest and the last parameter fastest, or with `zip => true` all arrays step
+//! by step together. All values, and all combinations of them, are checked before the first row is
+//! made, and so before anything is simulated.
 
 use std::sync::Arc;
 
@@ -18,9 +19,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::table_functions::{SCENARIO, is_list};
+use super::table_functions::{SCENARIO, ZIP, is_list};
+use crate::caller::client::Client;
 use crate::error::Error;
-use crate::parameters::{PARAMETERS, check_together};
+use crate::parameters::effect::{self, Taken};
+use crate::parameters::{PARAMETERS, check_together, is_checked_with_others};
 use crate::whatif::estimate;
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
@@ -29,6 +32,8 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Days of the default range.
 const RANGE_DAYS: i32 = 30;
 const ROWS_PER_BATCH: usize = 1024;
+/// Combinations that are checked before others may go on.
+const CHECKED_TOGETHER: usize = 4096;
 
 /// The plan that multiplies the row of arguments.
 pub fn plan(
@@ -77,6 +82,7 @@ impl Operator for ParameterRows {
         _: &SchemaRef,
         context: Arc<TaskContext>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let client = Client::of(&context).ok();
         let inputs = inputs.iter();
         let inputs = inputs.map(|input| input.execute(0, Arc::clone(&context)));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
@@ -92,9 +98,13 @@ impl Operator for ParameterRows {
             };
             let scenarios = tables.get(1).map_or(&[] as &[_], Vec::as_slice);
             let combinations = Combinations::new(function, arguments, scenarios, last_day)?;
+            if let (Some(remark), Some(client)) = (combinations.remark(), client) {
+                client.remark_once(remark);
+            }
             if let Some(signals) = grid_signals {
                 estimate::check(function, combinations.count(), signals)?;
             }
+            combinations.check().await?;
             Ok(stream::iter(combinations.batches()))
         };
         Ok(stream::once(rows).try_flatten().boxed())
@@ -105,6 +115,8 @@ impl Operator for ParameterRows {
 struct Combinations {
     sets: Vec<Values>,
     last_day: Option<i32>,
+    /// How many steps all arrays take together, where they are not crossed.
+    steps: Option<usize>,
 }
 
 /// The values of each parameter with one scenario, or with none.
@@ -133,6 +145,7 @@ impl Combinations {
         Ok(Self {
             sets: sets.collect::<Result<_>>()?,
             last_day,
+            steps: steps(function, arguments)?,
         })
     }
 
@@ -143,21 +156,74 @@ impl Combinations {
     }
 
     fn count(&self) -> usize {
-        self.count_of_each().saturating_mul(self.sets.len())
+        let crossed = self.count_of_each().saturating_mul(self.sets.len());
+        self.steps.unwrap_or(crossed)
+    }
+
+    /// Every combination of what is checked together. A grid is of far more combinations than of
+    /// these few parameters.
+    async fn check(&self) -> Result<()> {
+        if self.count() == 0 {
+            return Ok(());
+        }
+        if let Some(steps) = self.steps {
+            for step in 0..steps {
+                give_way(step).await;
+                check_together(&self.row(step).1)?;
+            }
+            return Ok(());
+        }
+        for set in &self.sets {
+            let mut turning: Vec<usize> = (0..set.values.len()).collect();
+            turning.retain(|at| set.values[*at].len() > 1 && is_checked_with_others(*at));
+            let first = set.values.iter().map(|values| values[0].clone());
+            let mut row: Vec<ScalarValue> = first.collect();
+            let counts = turning.iter().map(|at| set.values[*at].len());
+            let count: usize = counts.fold(1, usize::saturating_mul);
+            for combination in 0..count {
+                give_way(combination).await;
+                let mut rest = combination;
+                for at in turning.iter().rev() {
+                    let values = &set.values[*at];
+                    row[*at] = values[rest % values.len()].clone();
+                    rest /= values.len();
+                }
+                let mut dated = row.clone();
+                self.fill_dates(&mut dated);
+                check_together(&dated)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is set and has no effect.
+    fn remark(&self) -> Option<String> {
+        let taken: Vec<Taken<'_>> = self.sets.iter().map(|set| Taken(&set.values)).collect();
+        effect::remark(&taken)
     }
 
     /// The scenario and the values of one combination, the last parameter changing fastest.
-    fn row(&self, combination: usize) -> Result<(Option<String>, Vec<ScalarValue>)> {
+    fn row(&self, combination: usize) -> (Option<String>, Vec<ScalarValue>) {
         let each = self.count_of_each();
-        let set = &self.sets[combination / each];
-        let mut rest = combination % each;
+        let (set, mut rest) = match self.steps {
+            Some(_) => (&self.sets[combination % self.sets.len()], combination),
+            None => (&self.sets[combination / each], combination % each),
+        };
         let mut row: Vec<ScalarValue> = Vec::with_capacity(set.values.len());
         for values in set.values.iter().rev() {
             row.push(values[rest % values.len()].clone());
-            rest /= values.len();
+            if self.steps.is_none() {
+                rest /= values.len();
+            }
         }
         row.reverse();
-        if let [start, end, ..] = row.as_mut_slice() {
+        self.fill_dates(&mut row);
+        (set.scenario.clone(), row)
+    }
+
+    /// Where none are given, the last days that there are signals of.
+    fn fill_dates(&self, row: &mut [ScalarValue]) {
+        if let [start, end, ..] = row {
             if end.is_null() {
                 *end = ScalarValue::Date32(self.last_day);
             }
@@ -165,8 +231,6 @@ impl Combinations {
                 *start = ScalarValue::Date32(Some(end.saturating_sub(RANGE_DAYS - 1)));
             }
         }
-        check_together(&row)?;
-        Ok((set.scenario.clone(), row))
     }
 
     fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
@@ -181,7 +245,7 @@ impl Combinations {
         let schema: SchemaRef = Arc::clone(&RUN_PARAMETERS_SCHEMA);
         let mut columns: Vec<Vec<ScalarValue>> = vec![Vec::new(); schema.fields().len()];
         for combination in combinations {
-            let (scenario, row) = self.row(combination)?;
+            let (scenario, row) = self.row(combination);
             let midnight = |date: &ScalarValue, days: i64| match date {
                 ScalarValue::Date32(Some(day)) => {
                     Some((i64::from(*day) + days).saturating_mul(DAY_MICROS))
@@ -229,6 +293,54 @@ impl Values {
         }
         Ok(Self { scenario, values })
     }
+}
+
+/// Lets others go on, and the statement be cancelled, from time to time.
+async fn give_way(checked: usize) {
+    if checked % CHECKED_TOGETHER == CHECKED_TOGETHER - 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How many steps the arrays of a call take together; `None` where they are crossed.
+fn steps(function: &str, arguments: &RecordBatch) -> Result<Option<usize>> {
+    let refuse = |problem: String| Error::Argument {
+        function: function.into(),
+        problem,
+    };
+    let zip = arguments.column_by_name(ZIP);
+    match zip
+        .map(|column| ScalarValue::try_from_array(column, 0))
+        .transpose()?
+    {
+        Some(ScalarValue::Boolean(Some(true))) => {}
+        None | Some(ScalarValue::Boolean(_) | ScalarValue::Null) => return Ok(None),
+        Some(other) => {
+            return Err(refuse(format!(
+                "zip is true or false, as in zip => true; found {other}"
+            ))
+            .into());
+        }
+    }
+    let mut found: Option<(String, usize)> = None;
+    for (field, column) in arguments.schema().fields().iter().zip(arguments.columns()) {
+        if !is_list(field.data_type()) {
+            continue;
+        }
+        let length = elements(column)?.len();
+        match &found {
+            Some((name, expected)) if *expected != length => {
+                return Err(refuse(format!(
+                    "zip => true pairs arrays of one length, and {name} has {expected} values, {} {length}",
+                    field.name()
+                ))
+                .into());
+            }
+            Some(_) => {}
+            None => found = Some((field.name().clone(), length)),
+        }
+    }
+    Ok(Some(found.map_or(1, |(_, length)| length)))
 }
 
 /// The scenarios that a call names, `None` for none of them.

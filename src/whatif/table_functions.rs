@@ -26,6 +26,9 @@ use super::pipeline::Pipeline;
 use crate::error::Error;
 use crate::parameters::{PARAMETERS, Parameter, position};
 
+/// The argument that pairs arrays in place of crossing them.
+pub const ZIP: &str = "zip";
+
 /// How alike two words are at least, of 1, where one is the other with a slip.
 const ALIKE: f64 = 0.9;
 
@@ -238,6 +241,7 @@ pub fn arguments(
             (Some(position), _) => (PARAMETERS[position].name, PARAMETERS[position].data_type()),
             (None, Some(own)) => (*own, DataType::Utf8),
             (None, None) if name == SCENARIO => (SCENARIO, DataType::Utf8),
+            (None, None) if name == ZIP && function.sweeps => (ZIP, DataType::Boolean),
             (None, None) => {
                 return Err(Error::UnknownArgument {
                     function: function.name.into(),
@@ -285,24 +289,24 @@ pub fn is_list(data_type: &DataType) -> bool {
 /// A hint with the parameter whose name is most like this one: that has most words of it, and fewest
 /// others.
 fn nearest(name: &str) -> String {
-    let words = |text: &str| text.split('_').map(str::to_string).collect::<Vec<_>>();
-    let typed = words(name);
-    let likeness = |parameter: &Parameter| {
-        let known = words(parameter.name);
-        let alike = |word: &&String| known.iter().any(|known| are_alike(word, known));
-        let count = typed.iter().filter(alike).count();
-        (count, Reverse(known.len().abs_diff(typed.len())))
-    };
+    let typed: Vec<&str> = name.split('_').collect();
     // Of equals, the first.
-    match PARAMETERS.iter().rev().max_by_key(|p| likeness(p)) {
-        Some(parameter) if likeness(parameter).0 > 0 => {
-            format!(
-                "did you mean {}? The table parameters lists all",
-                parameter.name
-            )
-        }
-        _ => "the table parameters lists all".into(),
+    let nearest = PARAMETERS.iter().rev().max_by_key(|p| likeness(&typed, p));
+    match nearest.filter(|parameter| likeness(&typed, parameter).0 > 0) {
+        Some(parameter) => format!(
+            "did you mean {}? The table parameters lists all",
+            parameter.name
+        ),
+        None => "the table parameters lists all".into(),
     }
+}
+
+/// How many of these words a parameter's name has, and how few others.
+fn likeness(typed: &[&str], parameter: &Parameter) -> (usize, Reverse<usize>) {
+    let known: Vec<&str> = parameter.name.split('_').collect();
+    let alike = |word: &&&str| known.iter().any(|known| are_alike(word, known));
+    let count = typed.iter().filter(alike).count();
+    (count, Reverse(known.len().abs_diff(typed.len())))
 }
 
 /// Whether one word is the beginning of the other, or the other with a slip.

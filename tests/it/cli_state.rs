@@ -167,6 +167,50 @@ fn cli_runs_are_stored_compared_and_applied() -> Outcome {
     };
     assert_eq!(code, Some(1));
     assert!(errors.contains("is rolled back already"), "{errors}");
+
+    // What the live system does not know is left out only if it is said.
+    let ladder = [
+        "run",
+        "--set",
+        "take_profit_ladder=50@100, 25@300",
+        "--set",
+        "take_profit_percent=40",
+        "--set",
+        "stop_loss_percent=9",
+    ];
+    let (_, said) = done(&workspace, &ladder)?;
+    let without = "without effect: take_profit_percent, since exit_strategy trailing_stop arms no take \
+                   profit; take_profit_ladder, since exit_strategy trailing_stop arms no take profit\n";
+    assert_eq!(said.matches(without).count(), 1, "{said}");
+    let (_, said) = done(&workspace, &[&ladder[..], &["--no-store"]].concat())?;
+    assert_eq!(said.matches(without).count(), 1, "{said}");
+    let of_ladder = "select id from backtests where take_profit_ladder is not null";
+    let of_ladder = ndjson(&workspace, &["query", of_ladder])?;
+    let of_ladder = of_ladder[0]["id"].as_str().unwrap_or_default();
+    let unknown = "take_profit_ladder 50@100, 25@300";
+    let output = run(&workspace, &["apply", of_ladder, "--yes"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains(&format!(
+            "was run with {unknown}, which the live system does not know\nhint: --without \
+             take_profit_ladder applies the rest"
+        )),
+        "{errors}"
+    );
+    assert_eq!(setting("stop_loss_percent")?, "\"15\"");
+    let without = ["apply", of_ladder, "--without", "take_profit_ladder"];
+    let (_, said) = done(&workspace, &[&without[..], &["--dry-run"]].concat())?;
+    assert!(
+        said.contains(&format!("warning: the live system does not know {unknown}")),
+        "{said}"
+    );
+    let (_, said) = done(&workspace, &[&without[..], &["--yes"]].concat())?;
+    assert!(said.contains("Applied, as ann.\n"), "{said}");
+    assert_eq!(setting("stop_loss_percent")?, "\"9\"");
+    let applied = &ndjson(&workspace, &["settings", "history"])?[0]["id"];
+    let applied = applied.as_str().unwrap_or_default().to_owned();
+    done(&workspace, &["rollback", &applied, "--yes"])?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ mod properties;
 mod random;
 mod reference;
 mod reference_rows;
+mod remarks;
 mod routines;
 mod rows;
 mod runs;

@@ -27,7 +27,7 @@ use super::statements;
 use super::terminal::{aside, remark, say, seconds};
 use super::values::{Form, write_value};
 use super::variables::Variables;
-use super::workspace::Workspace;
+use super::workspace::{Workspace, begin_statement};
 use commands::Asked;
 use editor::{Names, is_complete};
 
@@ -279,6 +279,7 @@ impl Shell<'_> {
     /// Runs statements, until they are done or Ctrl-C.
     async fn run(&self, script: &str) -> Result<(), Failure> {
         for statement in statements::split(script)? {
+            begin_statement();
             let started = Instant::now();
             let output = match &self.file {
                 Some(file) => Arc::clone(file),

@@ -86,11 +86,15 @@ pub struct Period {
 /// How much further than signals prices are read, for the trades that the last signals make: as long
 /// as a trade may be held, and a day more to find the price of its exit.
 fn beyond_until_micros() -> i64 {
-    let longest = parameters::position("max_hold_minutes")
-        .and_then(|position| PARAMETERS[position].maximum())
-        .and_then(|minutes| minutes.parse().ok())
-        .unwrap_or(1440_i64);
+    let longest = ["max_hold_minutes", "moonbag_max_hold_minutes"].map(|name| {
+        parameters::position(name)
+            .and_then(|position| PARAMETERS[position].maximum())
+            .and_then(|minutes| minutes.parse().ok())
+            .unwrap_or(0_i64)
+    });
     longest
+        .into_iter()
+        .fold(0, i64::max)
         .saturating_mul(60_000_000)
         .saturating_add(clock::DAY_MICROS)
 }

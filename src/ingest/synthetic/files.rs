@@ -167,12 +167,12 @@ pub fn write_signals(path: &Path, calls: &[Call], cast: &Cast) -> Result<()> {
 }
 
 pub fn write_outcomes(path: &Path, outcomes: &[Outcome], cast: &Cast) -> Result<()> {
-    // One row for each exit, and one without an exit for a position still open.
+    // One row for each exit, and one without an exit for what is still held.
     let rows: Vec<_> = outcomes
         .iter()
         .flat_map(|outcome| {
             let exits = outcome.trade.exits.iter().map(Some);
-            let open = outcome.trade.exits.is_empty().then_some(None);
+            let open = outcome.trade.is_open.then_some(None);
             exits.chain(open).map(move |exit| (outcome, exit))
         })
         .collect();

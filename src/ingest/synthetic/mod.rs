@@ -216,7 +216,7 @@ impl Cast {
     }
 }
 
-/// The trades that the live system was up for and could pay, by entry.
+/// The trades that the live system was up for and that its limits left it, by entry.
 fn outcomes(calls: Vec<Call>, outages: &[Range<i64>]) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = calls
         .into_iter()
@@ -233,7 +233,7 @@ fn outcomes(calls: Vec<Call>, outages: &[Range<i64>]) -> Vec<Outcome> {
     outcomes.retain(|outcome| {
         let entry = outcome.trade.entry_timestamp;
         let down = outages.iter().any(|outage| outage.contains(&entry));
-        !down && wallet.takes(&outcome.trade)
+        !down && wallet.takes(outcome.token, &outcome.trade)
     });
     outcomes
 }
@@ -354,6 +354,12 @@ mod tests {
                 .as_string::<i32>()
                 .iter()
                 .all(|id| ids.contains(&id))
+        );
+        let signals = outcomes.column(0).as_string::<i32>();
+        let traded: HashSet<_> = signals.iter().collect();
+        assert!(
+            traded.len() * 10 < signals.len() * 9,
+            "few are sold in parts"
         );
         assert_eq!(
             outcomes.column(4).null_count(),

@@ -4,6 +4,7 @@
 //! A group is read and written as it is found: keys that we do not know stay as they are, and a
 //! number that is written as text is written as text again.
 
+pub mod beyond;
 pub mod json;
 
 use std::collections::BTreeMap;

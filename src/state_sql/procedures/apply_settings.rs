@@ -1,5 +1,6 @@
 //! `apply_settings(backtest_id => '…', confirm => true, …)`: makes the settings of a completed run
-//! those of the live system.
+//! those of the live system. A run with what that does not know, such as a ladder, is applied only
+//! where the call says so: `without => 'take_profit_ladder'`.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::records::roles::Role;
 use crate::records::runs::{Run, Status};
 use crate::records::settings::Group;
+use crate::records::settings::beyond::{beyond, named};
 use crate::schema;
 use crate::state_sql::settings_tables::{group_lists, text_list};
 use crate::store::Application;
@@ -50,16 +52,40 @@ pub async fn apply_settings(client: Arc<Client>, arguments: Arguments) -> Result
         });
     }
     let version = arguments.text("settings_version")?;
+    let without = named(arguments.text("without")?.as_deref().unwrap_or_default())?;
+    let beyond = beyond(&run.parameters);
+    let needed: Vec<&str> = beyond.iter().map(|(parameter, _)| parameter.name).collect();
+    let are_left_out = needed.iter().all(|name| without.contains(name));
+    let needed = needed.join(", ");
     if arguments.boolean("confirm")? != Some(true) {
         let version = client.store.live_settings().await?.version();
-        let message = "nothing was changed: confirm => true applies these settings";
+        let message = match are_left_out {
+            true => "nothing was changed: confirm => true applies these settings".into(),
+            false => format!(
+                "nothing was changed: confirm => true, without => '{needed}' applies these settings, \
+                 which will not trade as the backtest did"
+            ),
+        };
         return row(&Done {
             applied: false,
-            message: message.into(),
+            message,
             history: None,
             backtest_id: id,
             groups: Vec::new(),
             version,
+        });
+    }
+    if !are_left_out {
+        let values = beyond.iter();
+        let values = values.map(|(parameter, value)| format!("{} {value}", parameter.name));
+        let values: Vec<String> = values.collect();
+        return Err(Error::Argument {
+            function: "apply_settings".into(),
+            problem: format!(
+                "backtest {id} was run with {}, which the live system does not know; without => \
+                 '{needed}' applies the rest, which will not trade as the backtest did",
+                values.join(", ")
+            ),
         });
     }
     let (applied, version) = client
@@ -76,7 +102,10 @@ pub async fn apply_settings(client: Arc<Client>, arguments: Arguments) -> Result
     let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
     row(&Done {
         applied: true,
-        message: format!("applied {}", names.join(", ")),
+        message: match needed.is_empty() {
+            true => format!("applied {}", names.join(", ")),
+            false => format!("applied {} without {needed}", names.join(", ")),
+        },
         history: Some((applied.id, applied.applied_at, applied.applied_by)),
         backtest_id: id,
         groups,

@@ -95,6 +95,7 @@ pub static PROCEDURES: [Procedure; 4] = [
             switch("score_threshold"),
             switch("position_sizing"),
             switch("exit_strategy"),
+            optional("without"),
             optional("settings_version"),
             switch("create_settings"),
         ],

@@ -1,4 +1,5 @@
-//! `preview_settings(backtest_id => '…')`: what applying a run would change.
+//! `preview_settings(backtest_id => '…')`: what applying a run would change, and what it was run
+//! with that the live system does not know, in no group.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::apply_settings::completed;
 use super::{Arguments, batch};
 use crate::caller::client::Client;
 use crate::error::Result;
+use crate::records::settings::beyond::beyond;
 use crate::records::settings::{Group, proposed};
 
 pub fn columns() -> Vec<(&'static str, DataType)> {
@@ -32,12 +34,19 @@ pub async fn preview_settings(client: Arc<Client>, arguments: Arguments) -> Resu
         for parameter in group.parameters() {
             let now = live.value(group, parameter)?;
             let then = proposed(parameter, &run.parameters)?;
-            groups.push(group.name());
+            groups.push(Some(group.name()));
             settings.push(parameter.name);
             changed.push(now.as_ref() != Some(&then));
             current.push(now);
             wanted.push(then);
         }
+    }
+    for (parameter, value) in beyond(&run.parameters) {
+        groups.push(None);
+        settings.push(parameter.name);
+        changed.push(true);
+        current.push(None);
+        wanted.push(value);
     }
     let versions = vec![version; groups.len()];
     let columns: Vec<ArrayRef> = vec![

@@ -31,11 +31,11 @@ impl ExitStrategy {
         ("hybrid", Self::Hybrid),
     ];
 
-    fn arms_take_profit(self) -> bool {
+    pub fn arms_take_profit(self) -> bool {
         matches!(self, Self::FixedTargets | Self::Hybrid)
     }
 
-    fn arms_trailing_stop(self) -> bool {
+    pub fn arms_trailing_stop(self) -> bool {
         matches!(self, Self::TrailingStop | Self::Hybrid)
     }
 }
