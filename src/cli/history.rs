@@ -11,6 +11,7 @@ use super::ids::{self, Of};
 use super::numbers::whole;
 use super::output::OutputArgs;
 use super::terminal::{remark, warn};
+use super::values::{Form, write_value};
 use super::workspace::Workspace;
 
 /// Rows of a table, unless told otherwise.
@@ -32,8 +33,8 @@ pub struct HistoryArgs {
     /// Delete without asking
     #[arg(long, short, requires = "delete")]
     yes: bool,
-    /// Delete it though its settings were applied: the settings history forgets that too, so that it
-    /// cannot be rolled back any more
+    /// Delete it though its settings were applied: the settings history forgets that too, after it was
+    /// printed, so that it cannot be rolled back any more
     #[arg(long, requires = "delete")]
     force: bool,
     /// In all formats but table, every column of backtests
@@ -69,6 +70,26 @@ pub async fn execute(workspace: &Workspace, arguments: HistoryArgs) -> Result<()
     output.write(engine.run(&sql).await?, true).await
 }
 
+/// What the settings history loses with a backtest, a sentence for each row.
+async fn lost(engine: &Engine, id: &str) -> Result<Vec<String>, Failure> {
+    // An id that was found has no quotes.
+    let sql = format!(
+        "select concat('the settings history loses ', id, ', applied at ', applied_at, ' by ', \
+         applied_by, case when rolled_back_at is null then ', which can then not be rolled back \
+         any more' else concat(', rolled back at ', rolled_back_at) end, '; before it: ', \
+         previous_values) from settings_history where backtest_id = '{id}' order by applied_at"
+    );
+    let mut lost = Vec::new();
+    for batch in engine.sql(&sql).await? {
+        for row in 0..batch.num_rows() {
+            let mut text = String::new();
+            write_value(&mut text, batch.column(0), row, Form::Text)?;
+            lost.push(text);
+        }
+    }
+    Ok(lost)
+}
+
 async fn delete(
     engine: &Engine,
     workspace: &Workspace,
@@ -86,6 +107,11 @@ async fn delete(
         run.status,
         label.unwrap_or_default()
     );
+    if arguments.force {
+        for row in lost(engine, &id).await? {
+            warn(row);
+        }
+    }
     if !ask(&question, arguments.yes).await? {
         return Ok(());
     }

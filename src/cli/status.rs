@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hindsight::dataset::{Dataset, Verified};
-use hindsight::store::run_files;
+use hindsight::store::{Place, run_files};
 use hindsight::{Engine, Error};
 
 use super::failure::Failure;
@@ -26,8 +26,8 @@ use super::workspace::Workspace;
                   hindsight status --verify\n  \
                   hindsight status --format json | jq .fingerprint")]
 pub struct StatusArgs {
-    /// Read everything back: every byte of the dataset, its fingerprint, and the rows of stored
-    /// runs; what is not as it was written is named, and the exit code is 3
+    /// Read everything back: every byte of the dataset, its fingerprint, the state, and the rows of
+    /// stored runs; what is not as it was written is named, and the exit code is 3
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -47,6 +47,7 @@ pub async fn execute(
     }
     let engine = workspace.open().await?;
     if arguments.verify {
+        verify_state(workspace, &engine).await?;
         verify_runs(workspace, &engine).await?;
     }
     let sql = query(workspace, &engine);
@@ -158,6 +159,44 @@ async fn verify_dataset(workspace: &Path, interrupt: &Interrupt) -> Result<(), F
         seconds(started.elapsed())
     ));
     Ok(())
+}
+
+/// Reads the state back, and names what in it does not fit together.
+async fn verify_state(workspace: &Path, engine: &Engine) -> Result<(), Failure> {
+    const PROBLEM: &str = "holds the rows of a run that the state does not know";
+    let store = engine.store();
+    let mut problems = store.verify().await?;
+    if let Some(problem) = problems.pop() {
+        let state = store.place();
+        for problem in problems {
+            say(format_args!("{state}: {problem}"));
+        }
+        let error = Error::Database {
+            database: state.to_string(),
+            problem,
+            hint: "it is damaged: restore the workspace from a backup".into(),
+        };
+        return Err(error.into());
+    }
+    // At a server are the runs of other workspaces too.
+    if !matches!(store.place(), Place::Workspace(_)) {
+        return Ok(());
+    }
+    let mut unknown = run_files::unknown(workspace, &store.run_ids().await?);
+    let Some(last) = unknown.pop() else {
+        return Ok(());
+    };
+    for path in unknown {
+        say(format_args!("{}: {PROBLEM}", path.display()));
+    }
+    let error = Error::Workspace {
+        path: last,
+        problem: PROBLEM.into(),
+    };
+    Err(Failure::from(error).with_hint(
+        "the state is older than its runs: restore it from a backup that has them, or name with \
+         --state where they are kept; of a run that was deleted, remove the folder",
+    ))
 }
 
 /// Reads the files of stored runs back, and names each that is not as it was written.

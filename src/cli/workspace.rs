@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use hindsight::caller::client::REMARK;
-use hindsight::store::Store;
-use hindsight::{Engine, Error, Notice, Result, Role, Severity};
+use hindsight::dataset::Dataset;
+use hindsight::store::{Store, run_files};
+use hindsight::{Engine, Error, Notice, Result, Role, Severity, configuration};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -38,6 +39,10 @@ pub struct Workspace {
     state: Option<Url>,
 }
 
+/// The way out where there is no workspace.
+const MAKES_ONE: &str = "hindsight demo makes one to try, hindsight load one of your history; \
+                         --data DIR or HINDSIGHT_DATA names another";
+
 impl Workspace {
     /// The URL of its state; `None` where that is in the workspace.
     pub fn state(&self) -> Option<&str> {
@@ -63,10 +68,19 @@ impl Workspace {
                 path: self.data.clone(),
                 problem: problem.into(),
             };
-            return Err(Failure::from(error).with_hint(
-                "hindsight demo makes one to try, hindsight load one of your history; --data DIR or \
-                 HINDSIGHT_DATA names another",
-            ));
+            return Err(Failure::from(error).with_hint(MAKES_ONE));
+        }
+        // A folder of something else would be an empty history.
+        let is_ours = Dataset::is_in(self)
+            || Store::is_in(self)
+            || run_files::are_in(self)
+            || self.data.join(configuration::FILE).is_file();
+        if !is_ours {
+            let error = Error::Workspace {
+                path: self.data.clone(),
+                problem: "holds nothing of hindsight's yet".into(),
+            };
+            return Err(Failure::from(error).with_hint(MAKES_ONE));
         }
         self.open_unchecked().await
     }

@@ -127,7 +127,7 @@ pub(super) async fn version(database: &Database) -> Result<i64> {
         }
     };
     let version = known(database, version.await)?;
-    database.commit(transaction).await?;
+    database.end(transaction).await?;
     Ok(version)
 }
 

@@ -11,6 +11,7 @@
 
 mod client;
 mod live;
+mod log;
 mod migrations;
 mod open;
 pub mod run_files;
@@ -208,6 +209,40 @@ impl Store {
         }
     }
 
+    /// Reads all of it, and says what is not as it was written; a server sees to its own.
+    pub async fn verify(&self) -> Result<Vec<String>> {
+        if !matches!(self.place, Place::Workspace(_)) || !self.is_made() {
+            return Ok(Vec::new());
+        }
+        let database = self.reading().await?;
+        let mut problems = Vec::new();
+        let pages =
+            "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'";
+        let keys = "select 'a row of ' || \"table\" || ' refers to one of ' || parent || ' that is not \
+                    there' from pragma_foreign_key_check";
+        for check in [pages, keys] {
+            for row in database.rows(Statement::new(check)).await? {
+                let problem = row.get::<String>(0);
+                problems.push(problem.map_err(|error| database.failed(error))?);
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Whether a workspace has a state of its own.
+    pub fn is_in(workspace: &Path) -> bool {
+        workspace.join(STATE_FILE).exists()
+    }
+
+    /// The ids of all runs.
+    pub async fn run_ids(&self) -> Result<Vec<String>> {
+        let database = self.reading().await?;
+        let select = Statement::new("select id from hindsight.backtest_results");
+        let rows = database.rows(select).await?;
+        let ids: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.get(0)).collect();
+        ids.map_err(|error| database.failed(error))
+    }
+
     /// Closes its connections, so that SQLite leaves one file with everything in it.
     pub async fn close(&self) {
         let mut opened = self.opened.lock().await;
@@ -221,7 +256,7 @@ impl Store {
     fn is_made(&self) -> bool {
         match &self.place {
             Place::Memory => false,
-            Place::Workspace(workspace) => workspace.join(STATE_FILE).exists(),
+            Place::Workspace(workspace) => Self::is_in(workspace),
             Place::Postgres { .. } => true,
         }
     }
@@ -288,9 +323,17 @@ impl Database {
         begun.map_err(|error| self.failed(error))
     }
 
-    async fn commit(&self, transaction: Transaction) -> Result<()> {
-        let committed = transaction.commit().await;
-        committed.map_err(|error| self.failed(error))
+    /// Ends a transaction that has written.
+    async fn commit(&self, mut transaction: Transaction) -> Result<()> {
+        let counted = log::count_commit(&mut transaction).await;
+        counted.map_err(|error| self.failed(error))?;
+        self.end(transaction).await
+    }
+
+    /// Ends a transaction that has only read.
+    async fn end(&self, transaction: Transaction) -> Result<()> {
+        let ended = transaction.commit().await;
+        ended.map_err(|error| self.failed(error))
     }
 
     /// Runs one statement that writes; the number of rows that it changed.
@@ -307,7 +350,7 @@ impl Database {
         let mut transaction = self.snapshot().await?;
         let rows = statement.rows(&mut transaction).await;
         let rows = rows.map_err(|error| self.failed(error))?;
-        self.commit(transaction).await?;
+        self.end(transaction).await?;
         Ok(rows)
     }
 
@@ -321,6 +364,7 @@ impl Database {
             sqlx::Error::Database(said) if said.message().contains("locked") => {
                 "another process is writing to it; try again"
             }
+            sqlx::Error::Database(said) => open::damage_hint(said.message()),
             _ => "",
         };
         let problem = match &error {

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use super::client::Statement;
-use super::{Access, Database, Opened, Place, Pool, STATE_FILE, Server, migrations};
+use super::{Access, Database, Opened, Place, Pool, STATE_FILE, Server, log, migrations};
 use crate::error::{Error, Result};
 
 /// How long a writer waits for another, and anyone for a connection.
@@ -71,6 +71,7 @@ pub(super) async fn or_make(place: &Place) -> Result<Opened> {
         .and_then(|()| try_to_write(workspace))
         .and_then(|()| make_state(workspace))
         .map_err(|error| unwritable(format!("cannot be written: {error}")))?;
+    log::check(workspace).await?;
     let url = sqlite_url(workspace, "mode=rwc")?;
     let database = connect(&url, SQLITE_SETTINGS, place, CONNECTIONS_MAX).await?;
     refuse_others(&database, workspace).await?;
@@ -146,6 +147,7 @@ async fn read_only(place: &Place, workspace: &Path) -> Result<Opened> {
         (Ok(log), Err(_)) if log.len() > 0 => ("mode=ro&vfs=unix-none", SQLITE_ALONE_SETTINGS),
         _ => ("mode=ro&immutable=true", SQLITE_SETTINGS),
     };
+    log::check(workspace).await?;
     let url = sqlite_url(workspace, options)?;
     let database = connect(&url, settings, place, CONNECTIONS_MAX).await?;
     migrations::check(&database).await?;
@@ -255,6 +257,17 @@ fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
     Ok(format!("sqlite://{encoded}?{options}"))
 }
 
+/// The way out where the file is not what SQLite has written.
+pub(super) fn damage_hint(problem: &str) -> &'static str {
+    match problem.contains("malformed") || problem.contains("not a database") {
+        true => {
+            "it is damaged: restore it from a backup; without it, what was loaded is still there, and \
+             hindsight status --verify says what else is"
+        }
+        false => "",
+    }
+}
+
 async fn connect(
     url: &str,
     settings: &'static str,
@@ -269,8 +282,8 @@ async fn connect(
         };
         Error::Database {
             database: name.clone(),
+            hint: damage_hint(&problem).to_owned(),
             problem: format!("cannot be opened: {problem}"),
-            hint: String::new(),
         }
     };
     let options: SqliteConnectOptions = url.parse().map_err(unreachable)?;

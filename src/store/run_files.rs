@@ -144,6 +144,36 @@ pub fn verify(workspace: &Path, id: &str) -> Vec<(PathBuf, String)> {
     damage
 }
 
+/// The folders of completed runs with rows for which there is no run among these.
+pub fn unknown(workspace: &Path, ids: &[String]) -> Vec<PathBuf> {
+    let Ok(folders) = fs::read_dir(workspace.join("runs")) else {
+        return Vec::new();
+    };
+    let folders = folders.filter_map(|folder| {
+        let path = folder.ok()?.path();
+        let id = path.file_name()?.to_str()?;
+        let is_run = uuid::Uuid::parse_str(id).is_ok() && path.join(DIGESTS_FILE).is_file();
+        (is_run && !ids.iter().any(|known| known == id)).then_some(path)
+    });
+    let mut folders: Vec<_> = folders.collect();
+    folders.sort();
+    folders
+}
+
+/// Whether runs have left rows in a workspace.
+pub fn are_in(workspace: &Path) -> bool {
+    let folders = fs::read_dir(workspace.join("runs"));
+    folders.is_ok_and(|mut folders| {
+        folders.any(|folder| {
+            folder.is_ok_and(|folder| {
+                let name = folder.file_name();
+                name.to_str()
+                    .is_some_and(|name| uuid::Uuid::parse_str(name).is_ok())
+            })
+        })
+    })
+}
+
 /// Notes what was written of each file of a run.
 fn note_digests(workspace: &Path, id: &str) -> Result<()> {
     let notes = directory(workspace, id).join(DIGESTS_FILE);

@@ -20,7 +20,7 @@ impl Store {
         let database = self.reading().await?;
         let mut snapshot = database.snapshot().await?;
         let scenarios = read_all(&database, &mut snapshot).await?;
-        database.commit(snapshot).await?;
+        database.end(snapshot).await?;
         Ok(scenarios)
     }
 

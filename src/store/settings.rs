@@ -52,7 +52,7 @@ impl Store {
             Some(live) => live.read(&mut snapshot).await?,
             None => Stored::default(),
         };
-        database.commit(snapshot).await?;
+        database.end(snapshot).await?;
         Ok(stored)
     }
 

@@ -29,6 +29,13 @@ pub fn hindsight(workspace: &Path) -> Command {
     command
 }
 
+/// A workspace in which nothing was loaded: what its operator has decided makes it one.
+fn workspace() -> std::io::Result<tempfile::TempDir> {
+    let workspace = tempfile::tempdir()?;
+    std::fs::write(workspace.path().join("hindsight.json"), "{}")?;
+    Ok(workspace)
+}
+
 pub fn run(workspace: &Path, arguments: &[&str]) -> std::io::Result<Output> {
     hindsight(workspace).args(arguments).output()
 }

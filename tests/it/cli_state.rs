@@ -322,7 +322,14 @@ fn cli_a_run_is_deleted_with_its_rows_and_nothing_else() -> Outcome {
         "{errors}"
     );
     assert_eq!(ndjson(&workspace, &["history"])?.len(), 1);
-    done(&workspace, &[&delete[..], &["--force"]].concat())?;
+    let (_, said) = done(&workspace, &[&delete[..], &["--force"]].concat())?;
+    // What is lost is said, so that it can be put back by hand.
+    assert!(
+        said.starts_with("warning: the settings history loses ")
+            && said.contains("which can then not be rolled back any more; before it: {")
+            && said.contains("\"score_threshold\""),
+        "{said}"
+    );
     assert_eq!(ndjson(&workspace, &["history"])?.len(), 0);
     assert_eq!(ndjson(&workspace, &["settings", "history"])?.len(), 0);
     let settings = ndjson(&workspace, &["settings"])?;

@@ -133,3 +133,142 @@ fn status_verifies_every_file() {
         "{said}"
     );
 }
+
+/// A workspace with a stored run and some scenarios, closed.
+fn with_a_run(workspace: &Path) -> String {
+    load_tiny(workspace);
+    let call = "select backtest_id from run_backtest()";
+    let output = run(workspace, &["query", call, "--format", "csv"]).unwrap();
+    for name in ["one", "two", "three"] {
+        let insert = format!("insert into scenarios (name) values ('{name}')");
+        assert!(
+            run(workspace, &["query", &insert])
+                .unwrap()
+                .status
+                .success()
+        );
+    }
+    text(&output.stdout).lines().nth(1).unwrap().to_owned()
+}
+
+/// The log of what is written while a reader keeps SQLite from moving it to the database.
+fn log_of(workspace: &Path, statement: &str) -> (Vec<u8>, Vec<u8>) {
+    let engine = crate::engine::block_on(hindsight::Engine::open(workspace)).unwrap();
+    crate::engine::block_on(engine.sql(statement)).unwrap();
+    let state = std::fs::read(workspace.join("state.sqlite")).unwrap();
+    let log = std::fs::read(workspace.join("state.sqlite-wal")).unwrap();
+    crate::engine::block_on(engine.store().close());
+    assert!(!log.is_empty());
+    (state, log)
+}
+
+#[test]
+fn status_and_all_others_refuse_a_log_of_another_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let [workspace, other] = ["w", "other"].map(|name| directory.path().join(name));
+    with_a_run(&workspace);
+    load_tiny(&other);
+    let insert = "insert into scenarios (name) values ('late')";
+    let (_, of_other) = log_of(&other, insert);
+    let (before, old) = log_of(&workspace, insert);
+    let now = std::fs::read(workspace.join("state.sqlite")).unwrap();
+    let delete = "delete from scenarios where name = 'late'";
+    assert!(
+        run(&workspace, &["query", delete])
+            .unwrap()
+            .status
+            .success()
+    );
+    let newer = std::fs::read(workspace.join("state.sqlite")).unwrap();
+    let (_, next) = log_of(&workspace, insert);
+
+    let names = ["query", "select count(*) from scenarios", "--format", "csv"];
+    let tried = |state: &[u8], log: &[u8]| {
+        std::fs::write(workspace.join("state.sqlite"), state).unwrap();
+        std::fs::write(workspace.join("state.sqlite-wal"), log).unwrap();
+        let output = run(&workspace, &names).unwrap();
+        let said = text(&output.stderr);
+        if output.status.code() == Some(3) {
+            // It was not touched, and without it all goes on.
+            assert!(std::fs::read(workspace.join("state.sqlite-wal")).unwrap() == log);
+            assert!(std::fs::read(workspace.join("state.sqlite")).unwrap() == state);
+            assert!(said.contains("hint: move it away"), "{said}");
+            assert_eq!(status(&workspace, &["--verify"]).0, 3);
+            std::fs::remove_file(workspace.join("state.sqlite-wal")).unwrap();
+            assert!(run(&workspace, &names).unwrap().status.success());
+        }
+        (output.status.code(), said)
+    };
+    for (state, log, expected) in [
+        (&newer, &of_other, "is the log of another database"),
+        (&newer, &old, "is older than the database beside it"),
+        (&before, &next, "is newer than the database beside it"),
+    ] {
+        let (code, said) = tried(state, log);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(
+            said.contains(&format!("state.sqlite-wal: {expected}")),
+            "{said}"
+        );
+    }
+    // Its own is applied, whether or not the database has it already, and half of one is none.
+    for (state, log) in [
+        (&before, &old[..]),
+        (&now, &old[..]),
+        (&newer, &next[..]),
+        (&newer, &next[..next.len() / 2]),
+        (&newer, &[]),
+        (&newer, b"no log"),
+    ] {
+        let (code, said) = tried(state, log);
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn status_finds_a_state_that_is_damaged_or_lacks_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let workspace = directory.path().join("w");
+    load_tiny(&workspace);
+    let insert = "insert into scenarios (name) values ('kept')";
+    assert!(
+        run(&workspace, &["query", insert])
+            .unwrap()
+            .status
+            .success()
+    );
+    let state = workspace.join("state.sqlite");
+    let before = std::fs::read(&state).unwrap();
+    let id = with_a_run(&workspace);
+    let after = std::fs::read(&state).unwrap();
+    let (code, _, said) = status(&workspace, &["--verify"]);
+    assert_eq!(code, 0, "{said}");
+
+    // An older copy does not know the run.
+    std::fs::write(&state, &before).unwrap();
+    let (code, _, said) = status(&workspace, &["--verify"]);
+    assert_eq!(code, 3, "{said}");
+    let expected = format!("{id}: holds the rows of a run that the state does not know");
+    assert!(said.contains(&expected), "{said}");
+
+    // Every page, damaged in its head and in its middle; what is free holds nothing.
+    let page = 4096;
+    let mut found = 0;
+    for at in (0..after.len() / page).flat_map(|at| [at * page, at * page + page - 8]) {
+        let mut damaged = after.clone();
+        damaged[at..at + 8].fill(0x5a);
+        std::fs::write(&state, &damaged).unwrap();
+        let (code, out, said) = status(&workspace, &["--verify"]);
+        match code {
+            0 => {}
+            code => {
+                assert_eq!((code, out.as_str()), (3, ""), "{said}");
+                assert!(said.contains("state.sqlite"), "{said}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= after.len() / page / 2, "{found}");
+    std::fs::write(&state, &after).unwrap();
+    assert_eq!(status(&workspace, &["--verify"]).0, 0);
+}

@@ -4,7 +4,7 @@ use super::{Outcome, failure, hindsight, stdout, text};
 
 #[test]
 fn cli_state_is_where_it_is_said_to_be() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let database = crate::postgres::Postgres::shared().database("cli");
     let url = database.url();
     let names = ["query", "select name from scenarios", "--format", "csv"];

@@ -6,7 +6,7 @@ use super::{Outcome, failure, stdout};
 
 #[test]
 fn cli_copy_writes_a_file_whole_or_not_at_all() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let files = tempfile::tempdir()?;
     let copy = |source: &str, file: &str| {
         let path = files.path().join(file);
@@ -45,7 +45,7 @@ fn cli_copy_writes_a_file_whole_or_not_at_all() -> Outcome {
 fn cli_copy_writes_into_a_named_pipe() -> Outcome {
     use std::os::unix::fs::FileTypeExt;
 
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let pipe = workspace.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status()?.success());
     let reader = std::thread::spawn({

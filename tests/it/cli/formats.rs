@@ -11,7 +11,7 @@ const VALUES: &str = "select * from (values \
 
 #[test]
 fn cli_formats_are_exact() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let shown = |format: &str| stdout(workspace.path(), &["query", VALUES, "--format", format]);
     assert_eq!(
         shown("csv")?,
@@ -48,7 +48,7 @@ fn cli_formats_are_exact() -> Outcome {
 
 #[test]
 fn cli_tables_are_aligned_and_wide_rows_stand_upright() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let sql = "select * from (values (1, 10.500, 'a'), (200, 0.250, null)) as t (n, sol, word)";
     let output = run(workspace.path(), &["query", sql])?;
     assert_eq!(
@@ -67,7 +67,7 @@ fn cli_tables_are_aligned_and_wide_rows_stand_upright() -> Outcome {
 
 #[test]
 fn cli_empty_results_are_still_results() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let shown = |format: &str| {
         let sql = "select signal_id from trade_outcomes";
         stdout(workspace.path(), &["query", sql, "--format", format])
@@ -84,7 +84,7 @@ fn cli_empty_results_are_still_results() -> Outcome {
 fn cli_binary_formats_can_be_read_back() -> Outcome {
     use datafusion::arrow::ipc::reader::StreamReader;
     use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let bytes = |format| run(workspace.path(), &["query", VALUES, "--format", format]);
 
     let file = workspace.path().join("result.parquet");
@@ -115,8 +115,106 @@ fn cli_binary_formats_can_be_read_back() -> Outcome {
 }
 
 #[test]
+fn cli_binary_formats_have_types_that_others_read() -> Outcome {
+    use datafusion::arrow::array::{AsArray, RecordBatch};
+    use datafusion::arrow::datatypes::{DataType, Decimal128Type};
+    use datafusion::arrow::ipc::reader::StreamReader;
+    use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    let workspace = super::workspace()?;
+    let rows =
+        "(values (1, 3, interval '1 day 02:00:00'), (-2, 3, null), (null, 1, null)) t (a, b, i)";
+    let read = |sql: &str, format: &str| -> Result<RecordBatch, Box<dyn std::error::Error>> {
+        let file = workspace.path().join("result");
+        let bytes = run(workspace.path(), &["query", sql, "--format", format])?;
+        assert!(bytes.status.success(), "{}", text(&bytes.stderr));
+        std::fs::write(&file, bytes.stdout)?;
+        let file = std::fs::File::open(&file)?;
+        let batch = match format {
+            "parquet" => ParquetRecordBatchReaderBuilder::try_new(file)?
+                .build()?
+                .next(),
+            _ => StreamReader::try_new(file, None)?.next(),
+        };
+        Ok(batch.ok_or("no rows")??)
+    };
+    for format in ["parquet", "arrow"] {
+        // What would have 256 bits has 128 where its values fit them, all digits kept.
+        for (sql, expected) in [
+            ("a::numeric(50, 30) / 4", [Some("0.25"), Some("-0.5"), None]),
+            (
+                "(a * 1e20::numeric(60, 20))::numeric(60, 20)",
+                [
+                    Some("100000000000000000000"),
+                    Some("-200000000000000000000"),
+                    None,
+                ],
+            ),
+        ] {
+            let batch = read(&format!("select {sql} as x from {rows}"), format)?;
+            let DataType::Decimal128(38, scale) = batch.column(0).data_type() else {
+                panic!("{sql}: {}", batch.schema());
+            };
+            let column = batch.column(0).as_primitive::<Decimal128Type>();
+            let found: Vec<_> = column
+                .iter()
+                .map(|value| Some(Decimal128Type::format_decimal(value?, 38, *scale)))
+                .map(|text| {
+                    let text = text?;
+                    let short = text.trim_end_matches('0').trim_end_matches('.');
+                    Some(if text.contains('.') {
+                        short.to_owned()
+                    } else {
+                        text
+                    })
+                })
+                .collect();
+            assert_eq!(found, expected.map(|text| text.map(str::to_owned)), "{sql}");
+        }
+        let sql = "select 1e60::numeric(76, 10) as x";
+        let data_type = read(sql, format)?.column(0).data_type().clone();
+        assert!(
+            matches!(data_type, DataType::Decimal256(76, _)),
+            "{data_type}"
+        );
+    }
+    let batch = read(&format!("select i from {rows} where a = 1"), "parquet")?;
+    assert_eq!(
+        batch.column(0).as_string::<i32>().value(0),
+        "1 day 02:00:00"
+    );
+    Ok(())
+}
+
+#[test]
+fn cli_load_tells_programs_what_it_did() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("w");
+    let prices = directory.path().join("prices.csv");
+    let rows = "T,2025-01-01T00:00:00Z,1\nT,2025-01-01T00:01:00Z,2\n";
+    std::fs::write(&prices, format!("token_address,timestamp,price\n{rows}"))?;
+    let prices = prices.display().to_string();
+    let load = ["load", "--prices", &prices, "--format", "csv"];
+    let head = "table_name,rows_read,rows_added,rows_contradicting,rows_total,generation,is_new,fingerprint\n";
+    let first = stdout(&workspace, &load)?;
+    let again = stdout(&workspace, &load)?;
+    let fingerprint = first.trim_end().rsplit(',').next().unwrap_or_default();
+    let expected = |added, is_new| {
+        format!(
+            "{head}signals,0,0,0,0,1,{is_new},{fingerprint}\ntoken_prices,2,{added},0,2,1,{is_new},\
+             {fingerprint}\ntrade_outcomes,0,0,0,0,1,{is_new},{fingerprint}\n"
+        )
+    };
+    assert_eq!(first, expected(2, true));
+    assert_eq!(again, expected(0, false));
+    assert_eq!(fingerprint.len(), 32);
+    // Without being asked for, nothing is printed as a result.
+    assert_eq!(stdout(&workspace, &load[..3])?, "");
+    Ok(())
+}
+
+#[test]
 fn cli_json_is_json_whatever_the_values() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let shown = |sql: &str, format: &str| {
         let shown = stdout(workspace.path(), &["query", sql, "--format", format])?;
         Ok::<_, Box<dyn std::error::Error>>(shown.trim_end().to_owned())
@@ -150,7 +248,7 @@ fn cli_json_is_json_whatever_the_values() -> Outcome {
 #[test]
 fn cli_parquet_has_no_name_twice() -> Outcome {
     use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let file = workspace.path().join("twice.parquet");
     let path = file.to_string_lossy();
     stdout(
@@ -167,7 +265,7 @@ fn cli_parquet_has_no_name_twice() -> Outcome {
 
 #[test]
 fn cli_intervals_are_as_postgresql_shows_them() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     for (sql, expected) in [
         ("select interval '90 minutes' as a", "01:30:00"),
         (

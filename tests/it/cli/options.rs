@@ -7,7 +7,7 @@ use super::{Outcome, failure, hindsight, run, stdout, text};
 
 #[test]
 fn cli_a_configuration_widens_what_a_parameter_may_be() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let path = workspace.path();
     let backtest = [
         "query",
@@ -195,7 +195,7 @@ fn cli_quiet_says_nothing_but_results() -> Outcome {
 
 #[test]
 fn cli_says_what_it_is() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let path = workspace.path();
     let version = stdout(path, &["--version"])?;
     let expected = format!("hindsight {} (", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,7 @@ use super::{Outcome, failure, hindsight, run, stdout, text};
 
 #[test]
 fn cli_scripts_run_in_order_and_stop_at_an_error() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let script = workspace.path().join("script.sql");
     let sql = "-- first; not yet\nselect ';' as a;\n\n/* second */\nselect nothing\nfrom signals;\nselect 3;\n";
     std::fs::write(&script, sql)?;
@@ -57,7 +57,7 @@ fn piped(
 
 #[test]
 fn cli_variables_are_put_in_as_psql_does() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let path = workspace.path();
     let script = "select :n + 1 as a, :'who' as b, :n::text as c, ':n' as d, 3 as :\"who\" -- :n";
     let variables = ["-v", "n=41", "-v", "who=O'Neil", "--format", "csv"];
@@ -80,7 +80,11 @@ fn cli_variables_are_put_in_as_psql_does() -> Outcome {
 #[test]
 fn cli_a_workspace_that_is_not_there_is_said_to_be() -> Outcome {
     let directory = tempfile::tempdir()?;
-    let nowhere = directory.path().join("nowhere");
+    let [nowhere, empty, others] =
+        ["nowhere", "empty", "others"].map(|name| directory.path().join(name));
+    std::fs::create_dir(&empty)?;
+    std::fs::create_dir_all(others.join("dataset"))?;
+    std::fs::write(others.join("prices.csv"), "theirs")?;
     let id = "0198";
     for arguments in [
         &["query", "select 1"] as &[&str],
@@ -103,21 +107,26 @@ fn cli_a_workspace_that_is_not_there_is_said_to_be() -> Outcome {
         &["user", "list"],
         &["user", "remove", "ann"],
     ] {
-        let (code, errors) = failure(&nowhere, arguments)?;
-        assert_eq!(code, Some(3), "{arguments:?}: {errors}");
-        let expected = format!(
-            "error: workspace {}: is not there\nhint: ",
-            nowhere.display()
-        );
-        assert!(errors.starts_with(&expected), "{arguments:?}: {errors}");
+        for (folder, problem) in [
+            (&nowhere, "is not there"),
+            (&empty, "holds nothing of hindsight's yet"),
+            (&others, "holds nothing of hindsight's yet"),
+        ] {
+            let (code, errors) = failure(folder, arguments)?;
+            assert_eq!(code, Some(3), "{arguments:?}: {errors}");
+            let expected = format!("error: workspace {}: {problem}\nhint: ", folder.display());
+            assert!(errors.starts_with(&expected), "{arguments:?}: {errors}");
+        }
         assert!(!nowhere.exists(), "{arguments:?}");
+        assert_eq!(std::fs::read_dir(&empty)?.count(), 0, "{arguments:?}");
+        assert_eq!(std::fs::read_dir(&others)?.count(), 2, "{arguments:?}");
     }
     Ok(())
 }
 
 #[test]
 fn cli_exit_codes_tell_what_was_wrong() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let directory = workspace.path();
     for (arguments, code, error) in [
         (&["query", "selec 1"] as &[&str], 1, "error: "),
@@ -174,7 +183,7 @@ fn cli_exit_codes_tell_what_was_wrong() -> Outcome {
 
 #[test]
 fn cli_a_closed_pipe_is_no_failure() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     for format in ["csv", "ndjson", "json", "markdown", "table", "arrow"] {
         let mut child = hindsight(workspace.path())
             .args([

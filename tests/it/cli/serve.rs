@@ -8,7 +8,7 @@ use super::{Outcome, failure, hindsight};
 
 #[test]
 fn cli_serve_listens_on_both_loopbacks_for_localhost() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let mut child = hindsight(workspace.path())
         .args(["--quiet", "serve", "--trust", "--listen", "localhost:0"])
         .stderr(Stdio::piped())
@@ -33,7 +33,7 @@ fn cli_serve_listens_on_both_loopbacks_for_localhost() -> Outcome {
 
 #[test]
 fn cli_serve_says_how_it_may_listen() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     for (listen, expected) in [
         (
             "moon:5433",
