@@ -28,6 +28,7 @@ pub use format::Format;
 use super::failure::Failure;
 use super::numbers::grouped;
 use super::terminal::{self, aside};
+use binary::{Binary, BinaryWriter};
 use file::FileTarget;
 use rows::Layout;
 
@@ -331,7 +332,7 @@ fn writer(
             target,
         )),
         Format::Markdown => Box::new(TextWriter::new(text::Markdown, schema, is_first, target)),
-        Format::Parquet => Box::new(binary::ParquetWriter::new(schema, target)?),
-        Format::Arrow => Box::new(binary::ArrowWriter::new(schema, target)?),
+        Format::Parquet => Box::new(BinaryWriter::new(Binary::Parquet, schema, target)?),
+        Format::Arrow => Box::new(BinaryWriter::new(Binary::Arrow, schema, target)?),
     })
 }
