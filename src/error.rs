@@ -16,7 +16,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value of an input file does not fit its declared column.
-    #[error("{file}: row {row}, column {column}: found {found}, expected {expected}")]
+    #[error(
+        "{file}: row {row}{}: found {found}, expected {expected}",
+        column_message(column)
+    )]
     InputValue {
         file: String,
         row: InputRow,
@@ -114,6 +117,14 @@ pub enum Error {
         path: String,
         source: std::io::Error,
     },
+}
+
+/// The place in a row; a row that is wrong as a whole has none.
+fn column_message(column: &str) -> String {
+    match column {
+        "" => String::new(),
+        column => format!(", column {column}"),
+    }
 }
 
 /// A row of an input file, counted from 1, the header of a CSV file not counted.

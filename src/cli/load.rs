@@ -2,9 +2,12 @@
 //! about it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::error::DataFusionError;
 use hindsight::ingest::{
     self, ColumnName, DatabaseRequest, Delimiter, Finding, InputFormat, LoadRequest, LoadSummary,
     OnConflict, Period, ReadOptions, RowCounts, Severity,
@@ -13,6 +16,7 @@ use hindsight::ingest::{
 use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::numbers::grouped;
+use super::output::OutputArgs;
 use super::progress::LoadProgress;
 use super::table::{Cell, Column, Table};
 use super::terminal::{CAUTION, DIM, aside, remark, seconds};
@@ -48,6 +52,7 @@ use super::workspace::Url;
                   hindsight load --prices candles.csv --column price=close --column timestamp=time\n  \
                   zcat prices.csv.gz | hindsight load --prices - --input-format csv\n  \
                   hindsight load --from postgres://reader@db.example/trading --since 2025-01-01\n  \
+                  hindsight load --prices prices-today.ndjson --format json | jq '.[].rows_added'\n  \
                   hindsight load --from 'postgres:///?service=trading' --query \
                   \"prices=select mint as token_address, at as timestamp, close as price from candles\"\n\n\
                   A password is taken from the URL, percent-encoded, from PGPASSWORD, a service or \
@@ -56,6 +61,9 @@ use super::workspace::Url;
                   as for psql."
 )]
 pub struct LoadArgs {
+    /// Files that nobody has said the table of
+    #[arg(value_name = "FILE", hide = true)]
+    of_no_table: Vec<String>,
     /// Files, directories or glob patterns of signals; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     signals: Vec<String>,
@@ -79,7 +87,7 @@ pub struct LoadArgs {
         value_parser = |text: &str| Delimiter::parse(text))]
     delimiter: Option<Delimiter>,
     /// Round prices to the digits that there is room for, however far that moves them
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long)]
     round_prices: bool,
     /// A live PostgreSQL to read the three tables from, as postgres://user@host:5432/database
     #[arg(long, value_name = "URL", conflicts_with_all = ["signals", "prices", "trades"])]
@@ -116,6 +124,9 @@ pub struct LoadArgs {
         value_parser = OnConflict::NAMES
     )]
     on_conflict: String,
+    /// What was read and added of each table, as rows for programs
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn execute(
@@ -123,6 +134,12 @@ pub async fn execute(
     arguments: LoadArgs,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    if let Some(file) = arguments.of_no_table.first() {
+        return Err(Failure::usage(
+            format!("{file}: nobody says whether it holds signals, prices or trades"),
+            format!("hindsight load --prices {file}, or --signals or --trades"),
+        ));
+    }
     let on_conflict = OnConflict::named(&arguments.on_conflict).unwrap_or_default();
     if let Some(Url(url)) = arguments.from {
         let request = DatabaseRequest {
@@ -132,10 +149,14 @@ pub async fn execute(
             only: arguments.only,
             queries: DatabaseRequest::read_queries(&arguments.query)?,
             on_conflict,
+            round_prices: arguments.round_prices,
         };
-        return load(workspace, interrupt, move |workspace, progress| {
-            ingest::load_database(workspace, &request, progress)
-        })
+        return load(
+            workspace,
+            arguments.output,
+            interrupt,
+            move |workspace, progress| ingest::load_database(workspace, &request, progress),
+        )
         .await;
     }
     let request = LoadRequest {
@@ -158,9 +179,12 @@ pub async fn execute(
              synthetic history",
         ));
     }
-    load(workspace, interrupt, move |workspace, progress| {
-        ingest::load(workspace, &request, progress)
-    })
+    load(
+        workspace,
+        arguments.output,
+        interrupt,
+        move |workspace, progress| ingest::load(workspace, &request, progress),
+    )
     .await
 }
 
@@ -185,14 +209,19 @@ fn keep_memory() {}
 /// Loads, and says what came of it.
 async fn load(
     workspace: &Path,
+    rows: OutputArgs,
     interrupt: &Interrupt,
     work: impl FnOnce(&Path, &LoadProgress) -> hindsight::Result<LoadSummary> + Send + 'static,
 ) -> Result<(), Failure> {
     keep_memory();
+    let mut output = rows.is_given().then(|| rows.open()).transpose()?;
     let started = Instant::now();
     let progress = LoadProgress::new(interrupt);
     let directory = workspace.to_owned();
     let summary = interrupt.write(move || work(&directory, &progress)).await?;
+    if let Some(output) = &mut output {
+        output.write_batch(as_rows(&summary)?).await?;
+    }
     print_summary(&summary);
     let (place, took) = (workspace.display(), seconds(started.elapsed()));
     let fingerprint = short_fingerprint(&summary.fingerprint);
@@ -208,9 +237,51 @@ async fn load(
     Ok(())
 }
 
+fn rows_counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".into(),
+        rows => format!("{} rows", grouped(rows)),
+    }
+}
+
 /// Enough of a fingerprint to tell two datasets apart by eye.
 pub fn short_fingerprint(fingerprint: &str) -> &str {
     fingerprint.get(..12).unwrap_or(fingerprint)
+}
+
+/// A row for each table.
+fn as_rows(summary: &LoadSummary) -> Result<RecordBatch, Failure> {
+    let rows = summary.rows();
+    let counts = |count: fn(&RowCounts) -> u64| {
+        let counts = rows.iter().map(|(_, rows)| count(rows) as i64);
+        Arc::new(Int64Array::from_iter_values(counts)) as ArrayRef
+    };
+    let names = rows.iter().map(|(name, _)| *name);
+    let columns = [
+        (
+            "table_name",
+            Arc::new(StringArray::from_iter_values(names)) as ArrayRef,
+        ),
+        ("rows_read", counts(|rows| rows.read)),
+        ("rows_added", counts(|rows| rows.added)),
+        ("rows_contradicting", counts(|rows| rows.contradicting)),
+        ("rows_total", counts(|rows| rows.total)),
+        ("generation", counts_of(summary.generation as i64)),
+        (
+            "is_new",
+            Arc::new(BooleanArray::from(vec![summary.is_new; 3])),
+        ),
+        (
+            "fingerprint",
+            Arc::new(StringArray::from_iter_values([&summary.fingerprint; 3])),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns);
+    Ok(batch.map_err(DataFusionError::from)?)
+}
+
+fn counts_of(number: i64) -> ArrayRef {
+    Arc::new(Int64Array::from(vec![number; 3]))
 }
 
 /// Rows by table, then the findings.
@@ -221,11 +292,7 @@ fn print_summary(summary: &LoadSummary) {
         Column::right("added"),
         Column::right("total"),
     ]);
-    let rows: [(&str, RowCounts); 3] = [
-        ("signals", summary.signals),
-        ("token_prices", summary.prices),
-        ("trade_outcomes", summary.trade_outcomes),
-    ];
+    let rows = summary.rows();
     for (name, count) in rows {
         let number = |count: u64| Cell::plain(grouped(count));
         tables.push(vec![
@@ -239,8 +306,8 @@ fn print_summary(summary: &LoadSummary) {
     for (name, count) in rows {
         if count.contradicting > 0 {
             aside(format_args!(
-                "{} rows of {name} contradicted others: data_quality says which holds",
-                grouped(count.contradicting)
+                "{} of {name} contradicted others: data_quality says which holds",
+                rows_counted(count.contradicting)
             ));
         }
     }

@@ -52,6 +52,11 @@ impl ChunkBuilder {
         self.passed.pass_header(self.rows as u64);
     }
 
+    /// Says in which line of the file the next row begins.
+    pub(super) fn begin_row(&mut self, line: u64) {
+        self.passed.begin_row(self.rows as u64, line);
+    }
+
     /// Notes a key of a JSON object that is no column of ours.
     #[cold]
     pub(super) fn note_unused(&mut self, key: &str, near: Option<&'static str>) {

@@ -114,6 +114,9 @@ pub(super) struct Passed {
     pub(super) lines: u64,
     /// How many of them repeat the header.
     pub(super) headers: u64,
+    /// The lines in which rows begin that have not one each: from a row on the line of the file, and
+    /// how many lines further each next row begins.
+    runs: Vec<(u64, u64, u64)>,
 }
 
 impl Passed {
@@ -137,6 +140,31 @@ impl Passed {
     pub(super) fn pass_header(&mut self, row: u64) {
         self.headers += 1;
         self.pass(row, 1);
+    }
+
+    /// Notes in which line of the file the next row begins.
+    pub(super) fn begin_row(&mut self, row: u64, line: u64) {
+        let is_known = self.runs.len() <= Self::SHIFTS_MAX;
+        match self.runs.last_mut() {
+            Some((first, from, step)) if *from + *step * (row - *first) == line => {}
+            // The second row of a run says how far apart they are.
+            Some((first, from, step)) if row - *first == 1 && line >= *from => *step = line - *from,
+            _ if is_known => self.runs.push((row, line, 0)),
+            _ => {}
+        }
+    }
+
+    /// The line of the file in which a row begins, where [`Self::begin_row`] told it; 0 where there
+    /// were too many to remember.
+    pub(super) fn line_of(&self, row: u64) -> Option<u64> {
+        let later = self.runs.partition_point(|(first, ..)| *first <= row);
+        let (first, from, step) = self.runs.get(later.checked_sub(1)?)?;
+        let is_known = later < self.runs.len() || self.runs.len() <= Self::SHIFTS_MAX;
+        Some(if is_known {
+            from + step * (row - first)
+        } else {
+            0
+        })
     }
 
     /// How many lines there are before a row that are no rows.
@@ -165,7 +193,7 @@ impl Mismatch {
     pub(super) fn of_row(row: u64, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
             row,
-            column: "(the whole row)".into(),
+            column: "".into(),
             found: found.into(),
             expected: expected.into(),
             hint: None,

@@ -133,7 +133,13 @@ impl Header {
     }
 
     /// Adds to what was found which row it is of.
-    fn name_row(&self, mut mismatch: Mismatch, cells: &[Cell<'_>]) -> Mismatch {
+    fn name_row(&self, mut mismatch: Mismatch, table: &Table, cells: &[Cell<'_>]) -> Mismatch {
+        if self.has_lines && names::is_column(table, &mismatch.found) {
+            return mismatch.with_hint(
+                "the row seems to be a header with other columns: files that are put together have \
+                 the same ones, or are loaded each by itself",
+            );
+        }
         let keys = self.keys.iter().filter_map(|(slot, name)| {
             let cell = cells.get(*slot)?;
             (*name != mismatch.column).then(|| format!("{name} is {}", cell.found()))
@@ -221,6 +227,14 @@ fn explain(
             .with_hint(format!("--delimiter {flag} reads them so"));
         }
     }
+    let first = block.split(|byte| *byte == b'\n').next().unwrap_or(block);
+    if memchr::memchr(b'\r', first.trim_ascii_end()).is_some() {
+        return BadHeader::new("lines that end in a carriage return alone", "line feeds")
+            .with_hint("tr '\\r' '\\n' < FILE > NEW converts it");
+    }
+    if block.trim_ascii_start().starts_with(b"#") {
+        return bad.with_hint("the names of the columns come first, without lines before them");
+    }
     let is_value = |name: &String| {
         timestamp::from_text(name).is_some() || Decimal::parse(name.as_bytes()).is_some()
     };
@@ -278,7 +292,7 @@ pub(super) fn append_records(
             return Err(header.fields_expected(chunk.rows(), count));
         }
         let appended = chunk.append(&cells);
-        appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
+        appended.map_err(|mismatch| header.name_row(mismatch, table, &cells))?;
     }
     Ok(())
 }
@@ -320,7 +334,7 @@ fn append_quoted(
             }
         }
         let appended = chunk.append(&cells);
-        appended.map_err(|mismatch| header.name_row(mismatch, &cells))?;
+        appended.map_err(|mismatch| header.name_row(mismatch, table, &cells))?;
         let lines = lines_of(record);
         if lines > 1 {
             chunk.pass_lines(lines - 1);

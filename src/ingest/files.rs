@@ -378,6 +378,11 @@ fn file_of(path: &Path, options: &Arc<ReadOptions>) -> Result<InputFile> {
 /// Why data of another format cannot be read; `None` of what is none.
 fn refused(path: &Path) -> Option<Error> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    // What an archive holds is not a text, however it is compressed.
+    let inner = [".gz", ".zst", ".zstd"];
+    let inner = inner.iter().find_map(|end| name.strip_suffix(end));
+    let ends_in_archive = inner.is_some_and(|name| name.ends_with(".tar"));
+    let name = inner.filter(|_| ends_in_archive).unwrap_or(&name);
     let (_, end) = name.rsplit_once('.')?;
     let (_, found, hint) = NOT_READ.iter().find(|(ends, ..)| ends.contains(&end))?;
     let error = Error::InputFile {

@@ -33,7 +33,7 @@ impl Input {
     pub(super) fn rounding(&self) -> Rounding {
         match self {
             Self::File(file) => file.shape.options.rounding(),
-            Self::Query(_) => Rounding::Slight,
+            Self::Query(query) => query.rounding,
         }
     }
 }

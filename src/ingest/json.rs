@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::builder::ChunkBuilder;
@@ -13,11 +13,13 @@ use super::chunk::{Cell, Mismatch};
 use super::columns::{SCORE_FACTORS, Table};
 use super::files::Shape;
 use super::names::{self, Unused};
+use super::values::numbered;
 use crate::schema::FACTORS;
 
 /// Appends the rows of a block of newline-delimited objects.
 pub(super) fn append_lines(
     block: &[u8],
+    is_numbered: bool,
     table: &'static Table,
     shape: &Shape,
     chunk: &mut ChunkBuilder,
@@ -37,11 +39,16 @@ pub(super) fn append_lines(
             break Ok(());
         }
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = rest[..end].trim_ascii();
+        let mut line = rest[..end].trim_ascii();
         rest = rest.get(end + 1..).unwrap_or_default();
         if line.is_empty() {
             chunk.pass_lines(1);
             continue;
+        }
+        if is_numbered {
+            let (number, value) = numbered(line);
+            chunk.begin_row(number);
+            line = value;
         }
         cells.clear();
         cells.resize(table.slots(), Cell::Null);
@@ -49,9 +56,10 @@ pub(super) fn append_lines(
             cells[*slot] = Cell::Text(Cow::Borrowed(value));
         }
         keys.next = 0;
-        let read = read_object(line, |key| keys.slot(key), &mut cells);
+        let name = |slot| names::column_name(table, slot);
+        let read = read_object(line, |key| keys.slot(key), name, &mut cells);
         let appended = read
-            .map_err(|error| broken(chunk.rows() as u64, line, &error))
+            .map_err(|error| broken(chunk.rows() as u64, line, is_numbered, &error))
             .and_then(|()| {
                 chunk
                     .append(&cells)
@@ -71,13 +79,25 @@ pub(super) fn append_lines(
     appended
 }
 
-fn broken(row: u64, line: &[u8], error: &serde_json::Error) -> Mismatch {
+fn broken(row: u64, line: &[u8], is_joined: bool, error: &serde_json::Error) -> Mismatch {
+    const EXPECTED: &str = "a JSON object for each row";
+    let said = error.to_string();
+    // Where it is in this line of ours, not of the file.
+    let said = said.split(" at line ").next().unwrap_or_default();
     let found = match line.first() {
-        Some(b'{') => format!("broken JSON: {error}"),
-        Some(b'[') => "an array".into(),
+        Some(b'{') if error.is_data() => return Mismatch::of_row(row, said, "every key once"),
+        Some(b'{') if is_joined => format!("broken JSON: {said}"),
+        Some(b'{') => format!("broken JSON: {said} at character {}", error.column()),
+        Some(b'[') => {
+            let mismatch = Mismatch::of_row(row, "an array", EXPECTED);
+            return mismatch.with_hint(
+                "jq names the elements, as in jq -c '.[] | {timestamp: .[0], price: .[4], \
+                 token_address: \"…\"}'",
+            );
+        }
         _ => Cell::Other(String::from_utf8_lossy(line)).found(),
     };
-    let mismatch = Mismatch::of_row(row, found, "a JSON object for each row");
+    let mismatch = Mismatch::of_row(row, found, EXPECTED);
     let text = String::from_utf8_lossy(line);
     match ["NaN", "Infinity"]
         .into_iter()
@@ -98,7 +118,16 @@ fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch
         None
     };
     let is_lacking = mismatch.found == "nothing" && mismatch.hint.is_none();
-    if !is_lacking || read_object(line, note, &mut []).is_err() {
+    if !is_lacking || read_object(line, note, |_| "", &mut []).is_err() {
+        return mismatch;
+    }
+    // A key that is there and holds nothing.
+    let is_same = |key: &String| names::slot_of_key(table, &[], key).is_some();
+    if found
+        .iter()
+        .filter(|key| is_same(key))
+        .any(|key| names::plain(key) == names::plain(&mismatch.column))
+    {
         return mismatch;
     }
     let column = table
@@ -175,7 +204,8 @@ pub(super) fn factors<'a>(
         }
         factor
     };
-    read_object(text.as_bytes(), slot, &mut cells)
+    let name = |slot: usize| FACTORS.get(slot).copied().unwrap_or_default();
+    read_object(text.as_bytes(), slot, name, &mut cells)
         .map_err(|_| (SCORE_FACTORS.into(), cell.found(), EXPECTED))?;
     Ok(cells)
 }
@@ -183,20 +213,27 @@ pub(super) fn factors<'a>(
 fn read_object<'a>(
     text: &'a [u8],
     slot: impl FnMut(&str) -> Option<usize>,
+    name: impl Fn(usize) -> &'static str,
     cells: &mut [Cell<'a>],
 ) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let object = Object { slot, cells };
+    let object = Object { slot, name, cells };
     reader.deserialize_map(object)?;
     reader.end()
 }
 
-struct Object<'c, 'a, S> {
+struct Object<'c, 'a, S, N> {
     slot: S,
+    /// What a slot is called, for errors.
+    name: N,
     cells: &'c mut [Cell<'a>],
 }
 
-impl<'de, S: FnMut(&str) -> Option<usize>> Visitor<'de> for Object<'_, 'de, S> {
+impl<'de, S, N> Visitor<'de> for Object<'_, 'de, S, N>
+where
+    S: FnMut(&str) -> Option<usize>,
+    N: Fn(usize) -> &'static str,
+{
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,9 +241,18 @@ impl<'de, S: FnMut(&str) -> Option<usize>> Visitor<'de> for Object<'_, 'de, S> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = 0_u64;
         while let Some(slot) = map.next_key_seed(Key(&mut self.slot))? {
-            match slot.and_then(|slot| self.cells.get_mut(slot)) {
-                Some(cell) => *cell = cell_of(map.next_value::<&RawValue>()?.get()),
+            let cell = slot.and_then(|slot| Some((slot, self.cells.get_mut(slot)?)));
+            match cell {
+                Some((slot, cell)) => {
+                    if seen >> slot & 1 == 1 {
+                        let name = (self.name)(slot);
+                        return Err(A::Error::custom(format!("two keys for {name}")));
+                    }
+                    seen |= 1 << slot;
+                    *cell = cell_of(map.next_value::<&RawValue>()?.get());
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }

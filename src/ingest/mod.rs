@@ -36,6 +36,7 @@ mod queue;
 mod read;
 mod rows;
 mod signals;
+mod sources;
 mod spill;
 mod text;
 mod timestamp;
@@ -91,6 +92,17 @@ pub struct LoadSummary {
     pub unread: u64,
     /// Which days of a database were read, where not all were.
     pub windows: Vec<Window>,
+}
+
+impl LoadSummary {
+    /// The rows of each table, by its name.
+    pub fn rows(&self) -> [(&'static str, RowCounts); 3] {
+        [
+            (columns::SIGNALS.name, self.signals),
+            (columns::TOKEN_PRICES.name, self.prices),
+            (columns::TRADE_OUTCOMES.name, self.trade_outcomes),
+        ]
+    }
 }
 
 /// Rows of one table.
@@ -194,6 +206,7 @@ fn load_within(
     write(
         generation,
         &inputs,
+        Vec::new(),
         on_conflict,
         progress,
         prices_memory_bytes,
@@ -213,6 +226,7 @@ pub fn load_database(
     let summary = write(
         generation,
         &selected.inputs,
+        database.findings(),
         request.on_conflict,
         progress,
         PRICES_MEMORY_BYTES,
@@ -228,6 +242,7 @@ pub fn load_database(
 fn write(
     generation: GenerationWriter,
     inputs: &Inputs,
+    of_source: Vec<Finding>,
     on_conflict: OnConflict,
     progress: &dyn Progress,
     prices_memory_bytes: usize,
@@ -280,7 +295,8 @@ fn write(
         Err(MergeError::Other(error)) => return Err(error),
     };
 
-    let mut findings = signals.findings;
+    let mut findings = of_source;
+    findings.extend(signals.findings);
     findings.extend(quality::check_signals(
         &signals.table,
         &prices.last_timestamps,
@@ -294,7 +310,7 @@ fn write(
     findings.extend(outcomes.findings);
     findings.extend(quality::check_outcomes(&outcomes.table, &signals.table));
     for (table_name, paths) in &inputs.not_read {
-        findings.push(quality::not_read(table_name, paths));
+        findings.push(sources::not_read(table_name, paths));
     }
     // Where others say their zone, those that do not are easily hours off.
     if zones.iter().any(|zones| zones.given) {

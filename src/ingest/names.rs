@@ -5,7 +5,7 @@
 
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 
-use super::columns::{SCORE_FACTORS, Table};
+use super::columns::{SCORE_FACTORS, SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
 use crate::error::{Error, Result};
 use crate::schema::FACTORS;
 
@@ -176,10 +176,32 @@ pub(super) fn resolve(
             Some(format!("--column {near}={}", quoted(&unused.name)))
         });
     let meant: Vec<_> = meant.collect();
+    if let Some((other, option)) = other_table(table, names) {
+        return Err(bad.with_hint(format!(
+            "it has the columns of {other}: --{option} loads them"
+        )));
+    }
     Err(match meant.is_empty() {
         true => bad.with_hint("--column NAME=THEIRS says what a file calls a column"),
         false => bad.with_hint(format!("{} if that is what it is called", meant.join(" "))),
     })
+}
+
+/// The table whose columns these names have in the place of this one's, with the option of its files.
+fn other_table(table: &Table, names: &[String]) -> Option<(&'static str, &'static str)> {
+    let tables = [
+        (&SIGNALS, "signals"),
+        (&TOKEN_PRICES, "prices"),
+        (&TRADE_OUTCOMES, "trades"),
+    ];
+    let others = tables
+        .into_iter()
+        .filter(|(other, _)| other.name != table.name);
+    let mut fitting = others.filter(|(other, _)| {
+        let has = |slot: usize| names.iter().any(|name| slot_of(other, name) == Some(slot));
+        other.missing(has).is_empty()
+    });
+    fitting.next().map(|(other, option)| (other.name, option))
 }
 
 /// The slot that a key of a JSON object means.
@@ -196,6 +218,11 @@ pub(super) fn slot_of_key(table: &Table, renamed: &[ColumnName], key: &str) -> O
     // What --column says of one table is called so in all its rows.
     let renamed = slots().any(|(rename, slot)| slot == plain && rename.table.is_some());
     (!renamed).then_some(plain)
+}
+
+/// Whether a value is the name of a column, as in a header.
+pub(super) fn is_column(table: &Table, value: &str) -> bool {
+    slot_of(table, value).is_some()
 }
 
 /// The names without a slot.
@@ -262,7 +289,7 @@ fn slot_of(table: &Table, name: &str) -> Option<usize> {
     })
 }
 
-fn column_name(table: &Table, slot: usize) -> &'static str {
+pub(super) fn column_name(table: &Table, slot: usize) -> &'static str {
     table
         .columns
         .get(slot)
@@ -270,7 +297,7 @@ fn column_name(table: &Table, slot: usize) -> &'static str {
 }
 
 /// A name without case, blanks and marks.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let letters = name.chars().filter(|letter| letter.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }

@@ -1,7 +1,6 @@
 //! Findings: what is odd in the merged history but usable, as rows of `data_quality`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
@@ -149,9 +148,13 @@ impl PriceChecks {
                 self.leaps.note(|| {
                     let times = (now / before.max(1)).max(before / now.max(1));
                     let word = if now > before { "up" } else { "down" };
+                    let later = match rows {
+                        1 => "with the next price".to_owned(),
+                        rows => format!("{rows} prices later"),
+                    };
                     format!(
-                        "token {address} leaps {times} times {word} at {} and back {rows} prices \
-                         later: the price looks wrong",
+                        "token {address} leaps {times} times {word} at {} and back {later}: the \
+                         price looks wrong",
                         at(row)
                     )
                 });
@@ -345,7 +348,14 @@ fn bare(name: &str) -> String {
                 .collect()
         }
         false => {
-            let kept = name.chars().filter(|c| !c.is_whitespace());
+            // Marks without width hide at the ends of what was copied from a page.
+            let hidden = |c: &char| {
+                matches!(
+                    c,
+                    '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+                )
+            };
+            let kept = name.chars().filter(|c| !c.is_whitespace() && !hidden(c));
             kept.flat_map(char::to_lowercase).collect()
         }
     };
@@ -412,34 +422,6 @@ fn one_trade(outcomes: &RecordBatch) -> Option<Finding> {
             optional(Some(profit), 9)
         ),
     })
-}
-
-/// What lies in directories and was not read.
-pub(super) fn not_read(table_name: &'static str, paths: &[PathBuf]) -> Finding {
-    const SHOWN: usize = 10;
-    let is_mark = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        name.starts_with(b".") || name.starts_with(b"_")
-    };
-    let shown = paths
-        .iter()
-        .take(SHOWN)
-        .map(|path| path.display().to_string());
-    let shown: Vec<_> = shown.collect();
-    let more = match paths.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Finding {
-        table_name,
-        check_name: "files_not_read",
-        severity: match paths.iter().all(is_mark) {
-            true => Severity::Info,
-            false => Severity::Warning,
-        },
-        row_count: paths.len() as u64,
-        example: format!("{}{more}", shown.join(", ")),
-    }
 }
 
 /// The table `data_quality`.

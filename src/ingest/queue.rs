@@ -29,7 +29,8 @@ pub(super) enum Work {
     Ndjson {
         block: Vec<u8>,
         shape: Arc<Shape>,
-        has_lines: bool,
+        /// Whether each line begins with the number that it has in the file.
+        is_numbered: bool,
     },
     RowGroup {
         file: ParquetFile,
@@ -63,7 +64,8 @@ enum OpenInput<'p> {
     Ndjson {
         blocks: Blocks<Text<'p>>,
         shape: Arc<Shape>,
-        has_lines: bool,
+        /// Whether each line begins with the number that it has in the file.
+        is_numbered: bool,
     },
 }
 
@@ -132,7 +134,7 @@ impl<'p> Queue<'p> {
         }
         let OpenText {
             text,
-            has_lines,
+            is_numbered,
             shape,
         } = text::open(input, self.table, self.progress)?;
         Ok(match input.format {
@@ -145,7 +147,7 @@ impl<'p> Queue<'p> {
             _ => OpenInput::Ndjson {
                 blocks: Blocks::new(text, None),
                 shape,
-                has_lines,
+                is_numbered,
             },
         })
     }
@@ -184,6 +186,7 @@ impl OpenInput<'_> {
                         match query {
                             Some(query) => {
                                 read.describe(table, &query.floats, query.keys);
+                                read.rounding = query.rounding;
                                 note_unused(&query.unused);
                             }
                             None => note_unused(&read.unused),
@@ -203,13 +206,13 @@ impl OpenInput<'_> {
             Self::Ndjson {
                 blocks,
                 shape,
-                has_lines,
+                is_numbered,
             } => {
                 let block = blocks.next_block().map_err(unreadable)?;
                 Ok(block.map(|block| Work::Ndjson {
                     block,
                     shape: Arc::clone(shape),
-                    has_lines: *has_lines,
+                    is_numbered: *is_numbered,
                 }))
             }
         }
@@ -250,6 +253,12 @@ impl Units {
         }
     }
 
+    /// How many rows an input had, by its position.
+    pub(super) fn rows_of(&self, input: usize) -> u64 {
+        let units = self.0.iter().filter(|unit| unit.file == input);
+        units.map(|unit| unit.rows).sum()
+    }
+
     /// The position of the file among the inputs.
     pub(super) fn input(&self, place: Place) -> usize {
         self.0.get(place.unit as usize).map_or(0, |unit| unit.file)
@@ -268,10 +277,15 @@ impl Units {
         let passed = |unit: &&Unit| Some(unit.passed.as_ref()?.lines);
         let passed_before: Option<u64> = before.iter().map(passed).sum();
         let here = self.0.get(place.unit as usize);
-        let here = here.and_then(|unit| unit.passed.as_ref()?.before(place.row));
-        let line = passed_before
-            .zip(here)
-            .map(|(before, here)| row + before + here);
+        let here = here.and_then(|unit| unit.passed.as_ref());
+        let line = match here.and_then(|passed| passed.line_of(place.row)) {
+            Some(line) => Some(line).filter(|line| *line > 0),
+            None => {
+                let here = here.and_then(|passed| passed.before(place.row));
+                let lines = passed_before.zip(here);
+                lines.map(|(before, here)| row + before + here)
+            }
+        };
         (self.file(names, place), InputRow { row, line })
     }
 }

@@ -14,7 +14,7 @@ use super::input::Input;
 use super::names::{BadHeader, Unused};
 use super::notes::{self, Notes};
 use super::queue::{Queue, Units, Work};
-use super::{Finding, Phase, Progress, csv, json};
+use super::{Finding, Phase, Progress, csv, json, sources};
 use crate::error::{Error, InputRow, Result};
 
 /// Takes the checked rows of one thread.
@@ -178,7 +178,13 @@ pub(super) fn read<S: Sink>(
         }
     }
     let zones = notes.zones();
-    let findings = notes.findings(|place| units.locate(&names, place));
+    let mut findings = notes.findings(|place| units.locate(&names, place));
+    // A query finds nothing new on most days, a file is there for its rows.
+    let empty = inputs.iter().enumerate().filter(|(position, input)| {
+        matches!(input, Input::File(_)) && units.rows_of(*position) == 0
+    });
+    let empty: Vec<_> = empty.map(|(_, input)| input.name()).collect();
+    findings.extend(sources::empty_files(table, &empty, inputs.len()));
     Ok(Reading {
         rows: outputs
             .iter()
@@ -320,11 +326,11 @@ impl<S: Sink> Worker<S> {
             Work::Ndjson {
                 block,
                 shape,
-                has_lines,
+                is_numbered,
             } => {
                 let mut chunk = ChunkBuilder::new(self.table, shape.options.rounding());
-                let done = json::append_lines(&block, self.table, &shape, &mut chunk);
-                self.take_built(chunk, done, has_lines, place)
+                let done = json::append_lines(&block, is_numbered, self.table, &shape, &mut chunk);
+                self.take_built(chunk, done, true, place)
             }
             Work::RowGroup { file, row_group } => {
                 for batch in file.read(row_group).map_err(Failure::of_header)? {

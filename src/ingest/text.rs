@@ -23,8 +23,8 @@ const HEAD_BYTES: usize = 1 << 16;
 /// Text as it will be read.
 pub(super) struct OpenText<'p> {
     pub(super) text: Text<'p>,
-    /// Whether a line of it is a line of the file.
-    pub(super) has_lines: bool,
+    /// Whether its lines are not those of the file, and begin with their number there.
+    pub(super) is_numbered: bool,
     pub(super) shape: Arc<Shape>,
 }
 
@@ -70,12 +70,12 @@ pub(super) fn open<'p>(
     Ok(match one_a_line {
         true => OpenText {
             text: Box::new(text),
-            has_lines: true,
+            is_numbered: false,
             shape,
         },
         false => OpenText {
             text: Box::new(OneALine::new(text)),
-            has_lines: false,
+            is_numbered: true,
             shape,
         },
     })
@@ -117,16 +117,47 @@ fn refuse_other(head: &[u8]) -> Result<(), Failure> {
             "the name of a Parquet file ends in .parquet",
         ),
         _ if head.contains(&0) => refuse("bytes that are no text", ""),
+        _ if is_web_page(head) => refuse(
+            "a web page",
+            "it seems to say why there are no data: open it in a browser, and download them again",
+        ),
         _ => Ok(()),
     }
 }
 
+/// Whether a text begins as a page for browsers does, such as a service gives in the place of data.
+fn is_web_page(head: &[u8]) -> bool {
+    let begin = head.trim_ascii_start();
+    ["<!doctype html", "<html"].iter().any(|mark| {
+        begin
+            .get(..mark.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(mark.as_bytes()))
+    })
+}
+
 /// A database says itself what is wrong, inside the error of the text that it sends.
 pub(super) fn unreadable(error: io::Error) -> Failure {
-    match error.downcast::<Error>() {
-        Ok(error) => Failure::Other(error),
-        Err(error) => Failure::file(error.to_string(), "a file that can be read"),
-    }
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return Failure::Other(error),
+        Err(error) => error,
+    };
+    let said = error.to_string();
+    let hint = match said.as_str() {
+        "invalid gzip header" => Some("it is not compressed by gzip, whatever its name says"),
+        "Unknown frame descriptor" => Some("it is not compressed by zstd, whatever its name says"),
+        "incomplete deflate stream" | "incomplete frame" => {
+            Some("it is cut short: download or write it again")
+        }
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Some("it is cut short: download or write it again")
+        }
+        _ => None,
+    };
+    Failure::File(
+        said,
+        "a file that can be read".into(),
+        hint.map(str::to_owned),
+    )
 }
 
 /// Tells how much of a file has been read.

@@ -5,9 +5,14 @@ use std::io::{self, Read};
 use super::columns::Table;
 use super::names::{self, BadHeader, ColumnName};
 
-/// Gives each value, or element of an array, a line of its own.
+/// Gives each value, or element of an array, a line of its own, after the number of the line of the
+/// file in which it begins.
 pub(super) struct OneALine<R> {
     input: R,
+    /// The line of the file that is read, and that in which the value began.
+    line: u64,
+    begun: u64,
+    in_value: bool,
     /// Objects and arrays that are open within a value.
     depth: u64,
     in_array: bool,
@@ -24,6 +29,9 @@ impl<R: Read> OneALine<R> {
     pub(super) fn new(input: R) -> Self {
         Self {
             input,
+            line: 1,
+            begun: 0,
+            in_value: false,
             depth: 0,
             in_array: false,
             in_scalar: false,
@@ -36,6 +44,7 @@ impl<R: Read> OneALine<R> {
     }
 
     fn take(&mut self, byte: u8) -> io::Result<()> {
+        self.line += u64::from(byte == b'\n');
         if self.in_text {
             self.output.push(byte);
             match byte {
@@ -49,11 +58,13 @@ impl<R: Read> OneALine<R> {
         let within = self.depth > 0;
         match byte {
             b'"' => {
+                self.begin_value();
                 self.in_text = true;
                 self.in_scalar |= !within;
                 self.output.push(byte);
             }
             b'{' | b'[' if within || byte == b'{' || self.in_array => {
+                self.begin_value();
                 self.depth += 1;
                 self.output.push(byte);
             }
@@ -62,20 +73,26 @@ impl<R: Read> OneALine<R> {
                 self.depth -= 1;
                 self.output.push(byte);
                 if self.depth == 0 {
-                    self.output.push(b'\n');
+                    self.end_value();
                 }
             }
             b']' if self.in_array => {
                 self.in_array = false;
                 self.end_scalar();
             }
-            b'}' | b']' => return Err(broken("a bracket that closes nothing")),
+            b'}' | b']' => {
+                let line = self.line;
+                return Err(broken(&format!(
+                    "a bracket that closes nothing in line {line}"
+                )));
+            }
             b',' if !within => self.end_scalar(),
             byte if byte.is_ascii_whitespace() => match within {
                 true => self.output.push(b' '),
                 false => self.end_scalar(),
             },
             byte => {
+                self.begin_value();
                 self.in_scalar |= !within;
                 self.output.push(byte);
             }
@@ -83,10 +100,25 @@ impl<R: Read> OneALine<R> {
         Ok(())
     }
 
+    fn begin_value(&mut self) {
+        if !self.in_value {
+            self.in_value = true;
+            self.begun = self.line;
+            let number = self.line.to_string();
+            self.output.extend_from_slice(number.as_bytes());
+            self.output.push(b' ');
+        }
+    }
+
+    fn end_value(&mut self) {
+        self.in_value = false;
+        self.output.push(b'\n');
+    }
+
     fn end_scalar(&mut self) {
         if self.in_scalar {
             self.in_scalar = false;
-            self.output.push(b'\n');
+            self.end_value();
         }
     }
 }
@@ -106,9 +138,15 @@ impl<R: Read> Read for OneALine<R> {
             }
             if read == 0 {
                 self.ended = true;
-                if self.depth > 0 || self.in_text || self.in_array {
-                    return Err(broken("JSON that ends in the middle of a value"));
+                if self.depth > 0 || self.in_text {
+                    let line = self.begun;
+                    let found = "JSON that ends in the middle of the value that begins in line";
+                    return Err(broken(&format!("{found} {line}")));
                 }
+                if self.in_array {
+                    return Err(broken("JSON that ends in the middle of an array"));
+                }
+                self.end_scalar();
             }
         }
         let rest = &self.output[self.taken..];
@@ -121,6 +159,16 @@ impl<R: Read> Read for OneALine<R> {
 
 fn broken(found: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, found)
+}
+
+/// The number at the beginning of a line of [`OneALine`], and what follows it.
+pub(super) fn numbered(line: &[u8]) -> (u64, &[u8]) {
+    let digits = line.iter().take_while(|byte| byte.is_ascii_digit());
+    let (number, rest) = line.split_at(digits.count());
+    let number = number
+        .iter()
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (number, rest.trim_ascii_start())
 }
 
 /// Whether the first line of a text is an object as a whole, so that there is one on each line.
@@ -269,15 +317,16 @@ mod tests {
             ("[]", ""),
             (
                 "[{\"a\":1},\n {\"a\": [1,2]}]\n",
-                "{\"a\":1}\n{\"a\": [1,2]}\n",
+                "1 {\"a\":1}\n2 {\"a\": [1,2]}\n",
             ),
             (
                 "{\n \"a\": 1\n}\n{\"b\":\"]},\\\"{\"}",
-                "{  \"a\": 1 }\n{\"b\":\"]},\\\"{\"}\n",
+                "1 {  \"a\": 1 }\n4 {\"b\":\"]},\\\"{\"}\n",
             ),
-            ("[{}] [{}]", "{}\n{}\n"),
-            ("[[1,2],[3]]", "[1,2]\n[3]\n"),
-            ("[1,\"x y\"]", "1\n\"x y\"\n"),
+            ("[{}] [{}]", "1 {}\n1 {}\n"),
+            ("[[1,2],\n\n[3]]", "1 [1,2]\n3 [3]\n"),
+            ("[1,\n\"x y\"]", "1 1\n2 \"x y\"\n"),
+            ("[{}]\n7", "1 {}\n2 7\n"),
         ] {
             assert_eq!(lines(text).unwrap(), expected, "{text}");
         }

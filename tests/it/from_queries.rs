@@ -61,10 +61,23 @@ fn from_postgres_hidden_rows_are_refused() {
         assert_eq!(Dataset::open(workspace).unwrap().fingerprint, before);
     }
     // Its owner sees all, and so does who has a policy for it, or bypasses them all.
-    load(workspace, &request(database.url())).unwrap();
+    let owner = load(workspace, &request(database.url())).unwrap();
+    assert!(
+        owner
+            .findings
+            .iter()
+            .all(|finding| finding.check_name != "row_level_security")
+    );
     database.execute("drop policy fewer on signals");
     let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(load(fresh.path(), &reader).unwrap().fingerprint, before);
+    let by_policy = load(fresh.path(), &reader).unwrap();
+    assert_eq!(by_policy.fingerprint, before);
+    let said_of = |summary: &LoadSummary| {
+        let findings = summary.findings.iter();
+        let found = findings.filter(|finding| finding.check_name == "row_level_security");
+        found.map(|finding| finding.table_name).collect::<Vec<_>>()
+    };
+    assert_eq!(said_of(&by_policy), ["signals"]);
     let again = load(fresh.path(), &reader).unwrap();
     assert!(again.unread > 0);
     // A view that looks with the reader's eyes is refused by PostgreSQL itself.
@@ -80,6 +93,35 @@ fn from_postgres_hidden_rows_are_refused() {
         "{}",
         said(&error)
     );
+}
+
+#[test]
+fn from_postgres_rounds_prices_on_request() -> Outcome {
+    let database = tiny("too_fine");
+    database.execute(
+        "insert into token_prices (token_address, timestamp, price) \
+         values ('Fine', '2025-01-01', 1e-25), ('Fine', '2025-01-02', 5.5)",
+    );
+    let directory = tempfile::tempdir()?;
+    let error = load(directory.path(), &request(database.url())).unwrap_err();
+    // What it says is the way out is one.
+    assert!(
+        said(&error).contains("--round-prices rounds it"),
+        "{}",
+        said(&error)
+    );
+    let rounded = DatabaseRequest {
+        round_prices: true,
+        ..request(database.url())
+    };
+    let summary = load(directory.path(), &rounded)?;
+    let findings = summary.findings.iter();
+    let rounded = findings.filter(|finding| finding.check_name == "rounded_values");
+    assert_eq!(
+        rounded.map(|finding| finding.row_count).collect::<Vec<_>>(),
+        [1]
+    );
+    Ok(())
 }
 
 #[test]

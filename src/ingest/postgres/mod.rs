@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
+use super::decimal::Rounding;
 use super::input::{Input, Inputs};
 use super::names::Unused;
-use super::{OnConflict, Phase, Progress, timestamp};
+use super::{Finding, OnConflict, Phase, Progress, sources, timestamp};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::parameters::{self, PARAMETERS};
@@ -38,6 +39,8 @@ pub struct DatabaseRequest {
     pub only: Vec<String>,
     /// What holds where rows contradict each other.
     pub on_conflict: OnConflict,
+    /// Whether prices are rounded to the digits that there is room for, however far that moves them.
+    pub round_prices: bool,
     /// Queries that stand for tables, by the names of the tables.
     pub queries: BTreeMap<&'static str, String>,
 }
@@ -148,6 +151,7 @@ pub(super) struct Query {
     pub(super) place: String,
     statement: String,
     by_policy: bool,
+    pub(super) rounding: Rounding,
     /// Columns of the database that are not read.
     pub(super) unused: Vec<Unused>,
     /// The columns of the table that are binary floats in the database.
@@ -173,6 +177,7 @@ pub(super) struct Database {
     outcomes: Option<SourceTable>,
     period: Period,
     full: bool,
+    rounding: Rounding,
 }
 
 /// What to read, the rows of the days that are left out, and what was looked at to tell.
@@ -214,7 +219,26 @@ impl Database {
             source: Arc::new(source),
             period: request.period,
             full: request.full,
+            rounding: match request.round_prices {
+                true => Rounding::Any,
+                false => Rounding::Slight,
+            },
         })
+    }
+
+    /// What is odd about how its tables can be read.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let tables = [
+            (&SIGNALS, &self.signals),
+            (&TOKEN_PRICES, &self.prices),
+            (&TRADE_OUTCOMES, &self.outcomes),
+        ];
+        let by_policy = tables
+            .iter()
+            .filter(|(_, found)| found.as_ref().is_some_and(|found| found.by_policy));
+        by_policy
+            .map(|(table, _)| sources::by_policy(table.name))
+            .collect()
     }
 
     /// What of it the workspace does not hold.
@@ -308,6 +332,7 @@ impl Database {
             place: table.place.clone(),
             statement,
             by_policy: table.by_policy,
+            rounding: self.rounding,
             unused: table.unused.clone(),
             floats: table.floats.clone(),
             keys: table.keys,

@@ -113,7 +113,7 @@ fn wrong_values_are_named() {
             "prices",
             PRICE_HEADER,
             "T,2025-01-01,1",
-            "column (the whole row): found 3 fields, expected 4, as in the header",
+            ": found 3 fields, expected 4, as in the header",
         ),
         (
             "outcomes",
@@ -142,7 +142,10 @@ fn wrong_values_are_named() {
         let found = bench.refusal(table, &format!("{header}{good}\n{row}\n"));
         assert_eq!(
             found,
-            format!("{table}.csv: row 2 (line 3), {expected}"),
+            format!(
+                "{table}.csv: row 2 (line 3){}{expected}",
+                if expected.starts_with(':') { "" } else { ", " }
+            ),
             "{row}"
         );
     }
@@ -171,11 +174,11 @@ fn wrong_files_are_named() {
         ("b.csv", "token_address,price\n", "b.csv: found no column timestamp among token_address, price, expected the columns token_address, timestamp, price".into()),
         ("c.csv", "token_address,timestamp,price,price\n", "c.csv: found column price twice, expected every column once".into()),
         ("d.txt", "", format!("d.txt: found a file of no known format, expected {text}")),
-        ("e.json", "[[1]]", "e.json: row 1, column (the whole row): found an array, expected a JSON object for each row".into()),
+        ("e.json", "[[1]]", "e.json: row 1: found an array, expected a JSON object for each row".into()),
         ("f.ndjson", "{\"token_address\": \"T\"}", "f.ndjson: row 1, column timestamp: found nothing, expected a timestamp such as 2025-01-31T12:00:00Z or an epoch number since 1973".into()),
         ("g.parquet", "PAR", "g.parquet: found".into()),
         ("h.csv.gz", "this is no gzip file at all", "h.csv.gz: found invalid gzip header, expected a file that can be read".into()),
-        ("i.csv", "token_address,timestamp,price\n\"T,1,2\n", "i.csv: row 1 (line 2), column (the whole row): found an unclosed quote, expected a closing quote".into()),
+        ("i.csv", "token_address,timestamp,price\n\"T,1,2\n", "i.csv: row 1 (line 2): found an unclosed quote, expected a closing quote".into()),
     ] {
         let file = bench.file(name, content);
         let found = bench.refusal_of("prices", &file);
@@ -185,7 +188,7 @@ fn wrong_files_are_named() {
     let file = bench.file("j.csv", bytes);
     assert_eq!(
         bench.refusal_of("prices", &file),
-        "j.csv: row 2 (line 3), column (the whole row): found bytes that are not UTF-8, expected text in UTF-8"
+        "j.csv: row 2 (line 3): found bytes that are not UTF-8, expected text in UTF-8"
     );
     let missing = bench.directory.path().join("no.csv");
     assert_eq!(

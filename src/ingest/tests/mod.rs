@@ -12,6 +12,7 @@ mod disk;
 mod errors;
 mod formats;
 mod merging;
+mod mistaken;
 mod odd;
 mod row_groups;
 
