@@ -50,6 +50,11 @@ fn workspace_1_opens_with_everything_in_it() {
         &engine,
         "select count(*) as runs from backtests as again \
          join backtests as before on again.simulated_total_pnl_sol = before.simulated_total_pnl_sol \
+          and again.simulated_max_drawdown_sol = before.simulated_max_drawdown_sol \
+          and again.simulated_total_trades = before.simulated_total_trades \
+          and again.simulated_pnl_conservative_sol = before.simulated_pnl_conservative_sol \
+          and again.actual_total_pnl_sol = before.actual_total_pnl_sol \
+          and again.trades_changed = before.trades_changed \
          where again.dataset = before.dataset and before.label = 'first' and again.label = 'again'",
     );
     assert!(same.contains("| 1    |"), "{same}");

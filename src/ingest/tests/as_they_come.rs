@@ -479,7 +479,7 @@ fn json_that_wraps_its_rows_is_refused_with_the_way_out() {
         ("[1]", "found 1, expected a JSON object for each row"),
         (
             "[{\"token_address\":\"T\"",
-            "found JSON that ends in the middle of a value",
+            "found JSON that ends in the middle of the value that begins in line 1",
         ),
         (
             "{\"token_address\":\"T\",\"timestamp\":1735689600,\"price\":NaN}",

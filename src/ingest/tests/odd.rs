@@ -195,7 +195,7 @@ fn findings_save_decisions() {
     said(
         "price_leaps",
         1,
-        "token T leaps 1000 times up at 2025-01-01T00:04:00Z and back 1 prices later",
+        "token T leaps 1000 times up at 2025-01-01T00:04:00Z and back with the next price",
     );
     said("one_trade_dominates", 1, "signal 101: 10 SOL of 13 SOL");
     said(

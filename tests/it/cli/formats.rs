@@ -117,7 +117,7 @@ fn cli_binary_formats_can_be_read_back() -> Outcome {
 #[test]
 fn cli_binary_formats_have_types_that_others_read() -> Outcome {
     use datafusion::arrow::array::{AsArray, RecordBatch};
-    use datafusion::arrow::datatypes::{DataType, Decimal128Type};
+    use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType};
     use datafusion::arrow::ipc::reader::StreamReader;
     use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     let workspace = super::workspace()?;

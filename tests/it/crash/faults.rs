@@ -243,8 +243,10 @@ fn one_fault(
     }
     let damage = Dataset::verify(&workspace, &|| false).unwrap().damage;
     assert_eq!(damage, [], "{what}");
-    // Only a sync that fails after the rename, or opening what is to be synced, leaves the new history and an error.
+    // Only a sync that fails after the rename, or opening what is to be synced, leaves the new history
+    // and an error.
     if output.status.code() == Some(3) && found == after {
+        assert!(["fsync", "open"].contains(&call), "{what}");
         assert!(said.contains("load again to make sure"), "{what}");
     }
     assert!(prepared.is_none() || foreign_is_there(&workspace), "{what}");
