@@ -108,9 +108,9 @@ fn assert_only(places: &[&str], words: &[&str], why: &str) {
 #[test]
 fn only_the_server_knows_pgwire() {
     assert_only(
-        &["src/server/"],
+        &["src/server/pg/"],
         &["pgwire", "datafusion_postgres", "datafusion_pg_catalog"],
-        "only src/server speaks the wire protocol",
+        "only src/server/pg speaks the wire protocol",
     );
 }
 
