@@ -29,7 +29,7 @@
 //! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
 //! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | 8 | [`session`] | one client's statements, settings, cursors, temporary tables and views |
-//! | 9 | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits |
+//! | 9 | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits; HTTP: the routes, who may ask, the live what-if, the files of the page |
 //! | 10 | `src/cli` `src/main.rs` | the command line |
 //!
 //! # Where a line belongs
@@ -44,6 +44,7 @@
 //! | client's oddity | its query in `tests/catalog` or `tests/clients`; then the catalog, or [`session`] if it is a statement |
 //! | PostgreSQL function over data | [`dialect`]`::functions` |
 //! | table of the state | `migrations/`, [`store`], and its relation in [`state_sql`] |
+//! | route | a row of the table in `server::http::routes`, and what it asks and answers in `openapi` |
 //! | column of an input file | [`schema`] and [`ingest`] |
 //!
 //! Beside the library: `udfs/` has the SQL functions and their kernels, the only arithmetic on

@@ -1,9 +1,10 @@
 //! Round trips: statements over a socket to a server in a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -13,11 +14,14 @@ use super::measure::{Taken, best};
 use super::row;
 
 const GOES: usize = 200;
+/// Positions of a drag.
+const POSITIONS: usize = 400;
 
 /// Asks a server for one number and for one backtest, again and again over one connection.
 pub fn round_trips(workspace: &Path) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_hindsight"))
-        .args(["serve", "--trust", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--trust", "--listen", "127.0.0.1:0"])
+        .args(["--http", "127.0.0.1:0", "--data"])
         .arg(workspace)
         .stderr(Stdio::piped())
         .spawn()
@@ -26,6 +30,7 @@ pub fn round_trips(workspace: &Path) {
     let mut said = BufReader::new(server.stderr.take().unwrap());
     let port = port(&mut said);
     let ready = started.elapsed();
+    let mut page = page(&mut said);
     // What it logs from here on must go somewhere.
     std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -59,8 +64,94 @@ pub fn round_trips(workspace: &Path) {
         runtime.block_on(async { connect().await.unwrap().close().await.unwrap() });
     });
     print("server: connect and leave", taken);
+    page.drag("live: a position of a drag", "");
+    page.drag(
+        "live: with the response of one parameter",
+        "\"stop_loss_percent\"",
+    );
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+/// The page of a server.
+struct Page {
+    stream: BufReader<TcpStream>,
+    address: String,
+    token: String,
+}
+
+/// The page that the server says it has.
+fn page(said: &mut impl BufRead) -> Page {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let link = line.strip_prefix("page on http://").unwrap();
+    let (address, token) = link
+        .split(',')
+        .next()
+        .unwrap()
+        .split_once("/#token=")
+        .unwrap();
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    Page {
+        stream: BufReader::new(stream),
+        address: address.to_owned(),
+        token: token.to_owned(),
+    }
+}
+
+impl Page {
+    /// Asks for every position of a drag of the threshold over its range, one after another.
+    fn drag(&mut self, what: &str, response: &str) {
+        let mut walls = Vec::with_capacity(POSITIONS);
+        let mut size = 0;
+        let first = RANGE.split('\'').nth(1).unwrap();
+        // The first reads what all need.
+        for position in 0..=POSITIONS {
+            let threshold = format!("{}.{:02}", position * 25 / 100, position * 25 % 100);
+            let body = format!(
+                "{{\"page\":\"{what}\",\"seq\":{position},\"width\":1500,\"response\":[{response}],\
+                 \"config\":{{\"start_date\":\"{first}\",\"score_threshold\":\"{threshold}\"}}}}"
+            );
+            let started = Instant::now();
+            size = self.ask(&body);
+            if position > 0 {
+                walls.push(started.elapsed());
+            }
+        }
+        walls.sort();
+        let taken = |wall: Duration| Taken {
+            wall,
+            processor: Duration::ZERO,
+            peak: None,
+        };
+        print(what, taken(walls[walls.len() / 2]));
+        print("  95 of 100 within", taken(walls[walls.len() * 95 / 100]));
+        println!("  {size} bytes each");
+    }
+
+    /// How long the answer is.
+    fn ask(&mut self, body: &str) -> usize {
+        let (address, token, length) = (&self.address, &self.token, body.len());
+        let request = format!(
+            "POST /api/v1/live HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let (mut length, mut line) = (0, String::new());
+        self.stream.read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            if let Some(said) = line.strip_prefix("content-length: ") {
+                length = said.trim().parse().unwrap();
+            }
+        }
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer).unwrap();
+        length
+    }
 }
 
 /// The port that the server says it listens on.

@@ -1,10 +1,12 @@
 //! Who executes a statement: what plans find in the session that runs them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use datafusion::execution::TaskContext;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::progress::Progress;
 use super::runs::Runs;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
@@ -25,6 +27,10 @@ pub struct Client {
     notices: Mutex<Option<UnboundedSender<Notice>>>,
     /// What the statement under way has been told once.
     said: Mutex<Vec<String>>,
+    /// Counts the combinations of backtests that are done.
+    pub combinations: Arc<AtomicU64>,
+    /// The run that it began last.
+    run: Mutex<Weak<Progress>>,
 }
 
 /// A remark beside the rows of a statement.
@@ -52,6 +58,8 @@ impl Client {
             transaction: Transaction::default(),
             notices: Mutex::new(None),
             said: Mutex::default(),
+            combinations: Arc::default(),
+            run: Mutex::default(),
         }
     }
 
@@ -100,6 +108,17 @@ impl Client {
             }
             false => self.store.change_scenarios(&changes).await,
         }
+    }
+
+    /// Says which run it has begun.
+    pub fn began(&self, run: &Arc<Progress>) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(run);
+    }
+
+    /// The run that it began last, for as long as that is under way.
+    pub fn run_under_way(&self) -> Option<Arc<Progress>> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.upgrade()
     }
 
     /// Where remarks go from now on.

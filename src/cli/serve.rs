@@ -1,11 +1,12 @@
-//! `hindsight serve`: the SQL surface over the PostgreSQL protocol, until it is told to stop.
+//! `hindsight serve`: the SQL surface over the PostgreSQL protocol, and the routes and the page over
+//! HTTP, until it is told to stop.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use hindsight::server::{self, Options, STACK, Server, TlsFiles};
+use hindsight::server::{self, Options, STACK, Server, TlsFiles, http};
 use hindsight::session::milliseconds;
 use hindsight::{Engine, Error, Role};
 use tokio_util::sync::CancellationToken;
@@ -18,18 +19,28 @@ use super::workspace::Workspace;
 /// How long statements may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Serve the workspace to psql, drivers and BI tools, as if it were PostgreSQL
+/// The port of HTTP where none is asked for.
+const HTTP: &str = "127.0.0.1:8433";
+
+/// Serve the workspace to psql, drivers and BI tools, as if it were PostgreSQL, and its page
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
                   hindsight serve --trust\n  \
                   hindsight user add ann --role analyst && hindsight serve\n  \
                   hindsight serve --listen 0.0.0.0:5433 --tls-cert server.crt --tls-key server.key\n\n\
-                  The database is hindsight. SIGTERM or Ctrl-C lets what runs finish; a second one \
+                  The database is hindsight. The page opens with the link that is printed; its token \
+                  is a reader's, or with --trust that role's. SIGTERM or Ctrl-C lets what runs finish; a second one \
                   ends it.")]
 pub struct ServeArgs {
     /// Address and port; port 0 picks a free one; localhost is 127.0.0.1 and ::1
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433", value_parser = address)]
     listen: Address,
+    /// Address and port of the page and its routes, or none [default: 127.0.0.1:8433, where it is free]
+    #[arg(long, value_name = "ADDRESS", value_parser = http_address)]
+    http: Option<Http>,
+    /// A name that the page is reached by, such as that of a proxy; several times for several
+    #[arg(long, value_name = "NAME")]
+    http_host: Vec<String>,
     /// Let everybody in without a password, in this role [default role: analyst]; on loopback only
     #[arg(long, value_name = "ROLE", num_args = 0..=1, default_missing_value = "analyst", value_parser = role)]
     trust: Option<Role>,
@@ -77,11 +88,28 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
     };
     let memory_limit = arguments.memory_limit.or_else(half_of_memory);
     let engine = workspace.open_limited(memory_limit).await?;
+    let asked = match arguments.http {
+        Some(Http::None) => None,
+        Some(Http::At(address)) => Some(address),
+        None => address(HTTP).ok(),
+    };
+    let http = asked.map(|address| http::Options {
+        of: Options {
+            listen: address.of,
+            both_loopbacks: address.is_localhost,
+            ..options.clone()
+        },
+        hosts: arguments.http_host,
+    });
     if arguments.check {
         server::check(&engine, &options).await?;
-        let address = options.listen;
+        let mut places = options.listen.to_string();
+        if let Some(http) = &http {
+            server::check(&engine, &http.of).await?;
+            places += &format!(" and {}", http.of.listen);
+        }
         say(format_args!(
-            "the configuration is right: it would listen on {address}"
+            "the configuration is right: it would listen on {places}"
         ));
         return Ok(());
     }
@@ -97,7 +125,14 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
             path: "threads".into(),
             source,
         })?;
-    let served = serve(engine, &options, &computing).await;
+    let is_asked = arguments.http.is_some();
+    let served = serve(
+        engine,
+        &options,
+        http.map(|http| (http, is_asked)),
+        &computing,
+    )
+    .await;
     // Statements that did not finish in time end with the process.
     computing.shutdown_background();
     served
@@ -106,9 +141,10 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
 async fn serve(
     engine: Engine,
     options: &Options,
+    http: Option<(http::Options, bool)>,
     computing: &tokio::runtime::Runtime,
 ) -> Result<(), Failure> {
-    let server = Server::bind(engine, options, computing.handle().clone()).await?;
+    let server = Server::bind(engine.clone(), options, computing.handle().clone()).await?;
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let mut signals = Signals::listen()?;
     let address = server.address()?;
@@ -124,11 +160,22 @@ async fn serve(
     say(format_args!(
         "listening on {place}, {mode}; database hindsight"
     ));
-    let mut serving = tokio::spawn(server.run(stop.clone(), end.clone()));
+    let page = match http {
+        Some((http, is_asked)) => page(engine, &http, is_asked, computing).await?,
+        None => None,
+    };
+    let (stop_page, end_page) = (stop.clone(), end.clone());
+    let page = async move {
+        if let Some(page) = page {
+            page.run(stop_page, end_page).await;
+        }
+    };
+    let serving = server.run(stop.clone(), end.clone());
+    let mut serving = tokio::spawn(async move { tokio::join!(serving, page) });
     loop {
         tokio::select! {
             joined = &mut serving => {
-                return joined.map_err(|error| Failure::crashed(&error));
+                return joined.map(|_| ()).map_err(|error| Failure::crashed(&error));
             }
             () = signals.next() => {
                 if stop.is_cancelled() {
@@ -139,6 +186,36 @@ async fn serve(
                 }
             }
         }
+    }
+}
+
+/// Listens for the page, and says with which link it opens.
+async fn page(
+    engine: Engine,
+    options: &http::Options,
+    is_asked: bool,
+    computing: &tokio::runtime::Runtime,
+) -> Result<Option<http::Server>, Failure> {
+    let bound = http::Server::bind(engine, options, computing.handle().clone()).await;
+    match bound {
+        Ok(page) => {
+            let mode = match options.of.trust {
+                Some(role) => format!("the link lets in as {}", role.name()),
+                None => "the link lets read, and a user with a password do more".to_owned(),
+            };
+            say(format_args!("page on {}, {mode}", page.link()?));
+            Ok(Some(page))
+        }
+        // Nobody has asked for it, and SQL is served all the same.
+        Err(Error::Io { source, .. })
+            if !is_asked && source.kind() == std::io::ErrorKind::AddrInUse =>
+        {
+            say(format_args!(
+                "no page: {HTTP} is taken; --http 127.0.0.1:0 picks another port"
+            ));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -195,6 +272,21 @@ struct Address {
     of: SocketAddr,
     /// It was asked for by the name that is both loopback addresses.
     is_localhost: bool,
+}
+
+/// Where to listen for HTTP.
+#[derive(Debug, Clone, Copy)]
+enum Http {
+    None,
+    At(Address),
+}
+
+/// An address with its port, or none.
+fn http_address(text: &str) -> Result<Http, String> {
+    match text {
+        "none" => Ok(Http::None),
+        text => address(text).map(Http::At),
+    }
 }
 
 /// An address with its port.

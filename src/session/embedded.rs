@@ -138,9 +138,9 @@ impl Engine {
         &self.served.dataset
     }
 
-    /// The combinations that backtests of that dataset have run so far.
+    /// The combinations that backtests of its own session have run so far.
     pub fn combinations_done(&self) -> u64 {
-        self.served.sweep_source().done()
+        self.session.combinations_done()
     }
 
     /// Begins to read what a backtest needs, while the first is being planned. Who needs it is told

@@ -28,6 +28,7 @@ mod zone;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
@@ -47,6 +48,7 @@ use crate::caller::activity::{Activity, Notification};
 use crate::caller::client::{Client, Notice};
 use crate::caller::give_way::{Stop, UnderWay};
 use crate::caller::guard;
+use crate::caller::progress::Progress;
 use crate::caller::transaction::TransactionStatus;
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
@@ -200,6 +202,26 @@ impl Session {
     /// The sessions of the process.
     pub fn activity(&self) -> &Activity {
         self.newest.activity()
+    }
+
+    /// The run that this session began last, for as long as that is under way.
+    pub fn run_under_way(&self) -> Option<Arc<Progress>> {
+        self.client.run_under_way()
+    }
+
+    /// The combinations that backtests of this session have run so far.
+    pub fn combinations_done(&self) -> u64 {
+        self.client.combinations.load(Ordering::Relaxed)
+    }
+
+    /// Goes over to the newest generation, and says which it is.
+    pub async fn generation(&self) -> Result<u64> {
+        self.refresh().await
+    }
+
+    /// The fingerprint of the generation that statements see.
+    pub fn fingerprint(&self) -> String {
+        self.served().dataset.fingerprint.clone()
     }
 
     /// What the user may do.

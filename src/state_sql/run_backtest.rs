@@ -190,6 +190,7 @@ async fn begin(
     ));
     let runs: Arc<Runs> = Arc::clone(&client.runs);
     let listed = runs.list(&progress);
+    client.began(&progress);
     let _cancel = CancelOnDrop(Arc::clone(&progress));
     let work = work.to_vec();
     // Stored as begun by the task that also stores how it ended, so that one is not without the other.

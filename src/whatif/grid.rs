@@ -21,6 +21,7 @@ use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
 use hindsight_udfs::decimal::multiply_divide_half_even;
 
+use crate::caller::client::Client;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::parameters::PARAMETERS;
@@ -37,7 +38,6 @@ const RATIO: DataType = DataType::Decimal128(38, 2);
 pub struct SweepSource {
     dataset: Dataset,
     history: OnceLock<std::result::Result<History, Arc<DataFusionError>>>,
-    done: Arc<AtomicU64>,
 }
 
 impl SweepSource {
@@ -45,13 +45,7 @@ impl SweepSource {
         Self {
             dataset,
             history: OnceLock::new(),
-            done: Arc::default(),
         }
-    }
-
-    /// The combinations that all calls together have run.
-    pub fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
     }
 
     /// The signals of the dataset.
@@ -168,13 +162,20 @@ impl Operator for BacktestGrid {
             return internal_err!("a grid has one input");
         };
         let pool = Arc::clone(context.memory_pool());
+        let done = Arc::clone(&Client::of(&context)?.combinations);
         let input = parameters.execute(0, context)?;
         let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
         // As many combinations together as memory allows: they share the more.
         let together = input.try_chunks(BATCHES_TOGETHER);
         let rows = together.map_err(|error| error.1).and_then(move |batches| {
             let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
-            run(source, schema, batches, Arc::clone(&pool))
+            run(
+                source,
+                schema,
+                batches,
+                Arc::clone(&pool),
+                Arc::clone(&done),
+            )
         });
         Ok(rows.boxed())
     }
@@ -187,10 +188,11 @@ async fn run(
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     pool: Arc<dyn MemoryPool>,
+    done: Arc<AtomicU64>,
 ) -> Result<RecordBatch> {
     let combinations = batches.iter().map(RecordBatch::num_rows).sum();
     let (cells, memory) = reserve(combinations, source.signal_count(), &pool)?;
-    let course = Arc::new(Course::new(Arc::clone(&source.done), cells));
+    let course = Arc::new(Course::new(done, cells));
     let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
         // Also when nobody waits any more, until it has stopped.

@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod formats;
 mod options;
+mod page;
 mod scripts;
 mod serve;
 mod shell;

@@ -28,6 +28,7 @@ mod from_postgres;
 mod from_queries;
 mod golden;
 mod histories;
+mod http;
 mod limits;
 mod pooler;
 mod postgres;

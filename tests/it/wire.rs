@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 /// The threads that statements of all test servers run on, as the product makes them.
-static COMPUTING: LazyLock<Runtime> = LazyLock::new(|| {
+pub static COMPUTING: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(16)
         .thread_stack_size(hindsight::server::STACK)
@@ -21,7 +21,7 @@ static COMPUTING: LazyLock<Runtime> = LazyLock::new(|| {
         .build()
         .unwrap()
 });
-static NETWORK: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static NETWORK: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// A server that is stopped when it is dropped.
 pub struct TestServer {

@@ -15,9 +15,9 @@ mod login;
 mod memory;
 mod report;
 mod run;
-mod scram;
+pub(super) mod scram;
 mod startup;
-mod tls;
+pub(super) mod tls;
 mod values;
 mod wire;
 
@@ -199,7 +199,7 @@ impl Server {
 }
 
 /// Listens on the same port of `::1`, on machines that have it.
-async fn second_loopback(first: &TcpListener) -> Result<Option<TcpListener>> {
+pub(super) async fn second_loopback(first: &TcpListener) -> Result<Option<TcpListener>> {
     let named = |address: String| {
         move |source| Error::Io {
             path: address,
@@ -258,15 +258,20 @@ async fn secret(engine: &Engine) -> Result<[u8; 32]> {
     }
 }
 
+/// Has the system look whether the client is still there: one whose machine or network is gone says
+/// no goodbye.
+pub(super) fn keep_alive(stream: &TcpStream) {
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_INTERVAL);
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+}
+
 /// Serves one connection.
 async fn connect(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     // Rows are sent in chunks, which need not wait for more.
     let _ = stream.set_nodelay(true);
-    // A client whose machine or network is gone says no goodbye.
-    let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(KEEP_ALIVE_AFTER)
-        .with_interval(KEEP_ALIVE_INTERVAL);
-    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    keep_alive(&stream);
     let Ok(login) = Arc::clone(&shared.logins).try_acquire_owned() else {
         tracing::warn!(%peer, "too many clients are logging in");
         return;

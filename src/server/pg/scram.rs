@@ -62,6 +62,14 @@ impl Verifier {
         keys.iter().all(|key| key.len() == KEY).then_some(verifier)
     }
 
+    /// Whether it is of this password, where the client has sent it.
+    pub fn is_of(&self, password: &str) -> bool {
+        let salted = gen_salted_password(password, &self.salt, self.iterations as usize);
+        let client_key = mac(&salted, b"Client Key");
+        let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
+        are_equal(stored_key.as_ref(), &self.stored_key)
+    }
+
     /// A verifier that no password fits, for a user who does not exist.
     pub fn of_nobody(name: &str, secret: &[u8]) -> Self {
         let derive = |what: &str| {
@@ -180,7 +188,7 @@ impl Exchange {
 }
 
 /// Compares keys in the same time wherever they differ, by their signatures under a third.
-fn are_equal(a: &[u8], b: &[u8]) -> bool {
+pub fn are_equal(a: &[u8], b: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"compared");
     hmac::verify(&key, a, hmac::sign(&key, b).as_ref()).is_ok()
 }
@@ -241,6 +249,7 @@ mod tests {
                 .unwrap()
                 .starts_with("v=")
         );
+        assert!(verifier.is_of("correct horse") && !verifier.is_of("wrong"));
         assert_eq!(login(verifier, "wrong").unwrap(), None);
         let nobody = Verifier::of_nobody("nobody", b"secret");
         assert_eq!(login(nobody, "").unwrap(), None);

@@ -1,0 +1,217 @@
+//! The default `BacktestConfig` over the last 30 days of data, and what is known of each parameter.
+
+use axum::body::Body;
+use axum::http::Response;
+use chrono::NaiveDate;
+use datafusion::common::ScalarValue;
+use hindsight_udfs::decimal;
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::config;
+use super::json::objects;
+use super::problem::Problem;
+use super::settings;
+use crate::parameters::{Kind, PARAMETERS, Parameter};
+use crate::records::runs::Texts;
+
+/// Days of the range that a backtest takes without one.
+const RANGE_DAYS: u64 = 30;
+/// Steps of a slider over its whole range, about.
+const STEPS: i128 = 100;
+
+pub async fn defaults(call: Call) -> Result<Response<Body>, Problem> {
+    let version = settings::version(&call).await?;
+    // The range that a backtest takes without one.
+    let last = "select cast(max(timestamp) as date) as last_day from signals";
+    let last = objects(&call.rows(last).await?)?.pop();
+    let last = last.and_then(|mut row| row.remove("last_day")?.as_str()?.parse().ok());
+    let mut values = Texts::new();
+    if let Some(last) = last {
+        let last: NaiveDate = last;
+        let first = last - chrono::Days::new(RANGE_DAYS - 1);
+        values.insert("start_date".into(), first.to_string());
+        values.insert("end_date".into(), last.to_string());
+    }
+    for parameter in &PARAMETERS {
+        if let Some(default) = parameter.default {
+            values.insert(parameter.name.into(), default.into());
+        }
+    }
+    let live = objects(
+        &call
+            .rows("select setting, value from live_settings")
+            .await?,
+    )?;
+    let live = |name: &str| {
+        let row = live
+            .iter()
+            .find(|row| row.get("setting") == Some(&Value::from(name)));
+        row.and_then(|row| row.get("value"))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut document = config::document(&values);
+    for name in ["scenario", "label"] {
+        document.insert(name.into(), Value::Null);
+    }
+    let parameters = PARAMETERS
+        .iter()
+        .map(|parameter| describe(parameter, live(parameter.name)));
+    document.insert("parameters".into(), parameters.collect());
+    document.insert("metrics".into(), metrics());
+    document.insert("settings_version".into(), version.into());
+    Ok(call.json(&Value::Object(document)))
+}
+
+/// What a page must know of a parameter.
+fn describe(parameter: &'static Parameter, live: Value) -> Value {
+    let kind = match parameter.kind {
+        Kind::Date => "date",
+        Kind::Decimal(_, _) => "decimal",
+        Kind::Integer => "integer",
+        Kind::Boolean => "boolean",
+        Kind::Choice(_) => "choice",
+        Kind::Ladder => "ladder",
+    };
+    let mut about = Map::new();
+    about.insert("name".into(), parameter.name.into());
+    about.insert("path".into(), config::path(parameter).into());
+    about.insert("group".into(), parameter.group.into());
+    about.insert("kind".into(), kind.into());
+    about.insert("type".into(), parameter.type_name().into());
+    about.insert("unit".into(), parameter.unit.into());
+    about.insert("description".into(), parameter.description.into());
+    let default = parameter.default.map(|text| config::value(parameter, text));
+    about.insert("default".into(), default.unwrap_or_default());
+    for (name, bound) in [
+        ("minimum", parameter.minimum()),
+        ("maximum", parameter.maximum()),
+    ] {
+        about.insert(name.into(), bound.map(config::plain).into());
+    }
+    about.insert("above_minimum".into(), parameter.above_minimum.into());
+    about.insert("step".into(), step(parameter).into());
+    if let Kind::Choice(words) = parameter.kind {
+        about.insert("choices".into(), json!(words));
+    }
+    about.insert("live".into(), live);
+    Value::Object(about)
+}
+
+/// The metrics that both sides of a result have.
+fn metrics() -> Value {
+    Value::Array(Vec::new())
+}
+
+/// The digits behind the point that a parameter has.
+fn scale(parameter: &Parameter) -> Option<i8> {
+    match parameter.kind {
+        Kind::Decimal(_, scale) => Some(scale),
+        Kind::Integer => Some(0),
+        _ => None,
+    }
+}
+
+/// A number in units of a parameter's last digit.
+fn units(text: &str, scale: i8) -> Option<i128> {
+    let (mantissa, digits) = decimal::parse(text)?;
+    decimal::rescale_exact(mantissa, digits, scale)
+}
+
+/// The least and greatest position of a slider, in units of the last digit. Where there is no
+/// greatest value, five times what is usual.
+fn span(parameter: &Parameter, current: Option<&str>) -> Option<(i128, i128, i8)> {
+    let scale = scale(parameter)?;
+    let of = |text: Option<&str>| text.and_then(|text| units(text, scale));
+    let least = of(parameter.minimum()).unwrap_or(0);
+    let usual = of(current)
+        .or(of(parameter.default))
+        .filter(|usual| *usual > 0);
+    let most = of(parameter.maximum()).or_else(|| usual?.checked_mul(5));
+    let most = most.or_else(|| decimal::rescale_exact(60, 0, scale))?;
+    (most > least).then_some((least, most, scale))
+}
+
+/// A step that people count in: 1, 2 or 5 with zeros, about a hundredth of the range.
+pub fn step(parameter: &Parameter) -> Option<String> {
+    let (least, most, scale) = span(parameter, None)?;
+    let wanted = ((most - least) / STEPS).max(1);
+    let mut step = 1_i128;
+    let mut factors = [2, 5, 10].into_iter().cycle();
+    let mut zeros = 1_i128;
+    while step < wanted {
+        let factor = factors.next().unwrap_or(10);
+        step = zeros * factor;
+        if factor == 10 {
+            zeros = step;
+        }
+    }
+    Some(decimal::format(step, scale))
+}
+
+/// At most so many values over a parameter's range, evenly, its ends and what it is now among them.
+pub fn positions(parameter: &'static Parameter, current: Option<&str>, most: usize) -> Vec<String> {
+    match parameter.kind {
+        Kind::Choice(words) => return words.iter().map(|word| (*word).to_owned()).collect(),
+        Kind::Boolean => return vec!["false".into(), "true".into()],
+        _ => {}
+    }
+    let Some((least, greatest, scale)) = span(parameter, current) else {
+        return Vec::new();
+    };
+    let current = current
+        .or(parameter.default)
+        .and_then(|text| units(text, scale));
+    let count = most.max(3) as i128 - 2;
+    let mut units: Vec<i128> = (0..=count)
+        .map(|place| least + (greatest - least) * place / count)
+        .chain(current.filter(|current| (least..=greatest).contains(current)))
+        .collect();
+    units.sort_unstable();
+    units.dedup();
+    let texts = units.into_iter().map(|units| decimal::format(units, scale));
+    let is_allowed = |text: &String| {
+        parameter
+            .value(&ScalarValue::Utf8(Some(text.clone())))
+            .is_ok()
+    };
+    texts.filter(is_allowed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_within_the_digits() {
+        for parameter in &PARAMETERS {
+            let Some(step) = step(parameter) else {
+                continue;
+            };
+            let digits: String = step.chars().filter(char::is_ascii_digit).collect();
+            let digits = digits.trim_matches('0');
+            assert!(
+                ["1", "2", "5"].contains(&digits),
+                "{}: {step}",
+                parameter.name
+            );
+        }
+    }
+
+    #[test]
+    fn positions_are_allowed_ascend_and_hold_the_ends() {
+        for parameter in &PARAMETERS {
+            let positions = positions(parameter, None, 40);
+            assert!(positions.len() <= 40, "{}", parameter.name);
+            if let Some(scale) = scale(parameter) {
+                let numbers: Vec<i128> = positions.iter().filter_map(|t| units(t, scale)).collect();
+                assert_eq!(numbers.len(), positions.len(), "{}", parameter.name);
+                assert!(numbers.is_sorted_by(|a, b| a < b), "{}", parameter.name);
+                if let Some(maximum) = parameter.maximum() {
+                    assert_eq!(numbers.last().copied(), units(maximum, scale));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,661 @@
+//! The description of the routes, as OpenAPI 3.1 has it.
+//!
+//! It is made out of the table of routes, the table of parameters and the columns of results, so that
+//! none can be forgotten in it; macros over types would know neither parameters nor columns. Tests
+//! send every request and answer through it.
+
+use axum::body::Body;
+use axum::http::Response;
+use datafusion::arrow::datatypes::{DataType, Field};
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::config;
+use super::live;
+use super::problem::{PROBLEM_JSON, Problem};
+use super::routes::{PREFIX, ROUTES, Route};
+use super::settings;
+use crate::parameters::{Kind, PARAMETERS, Parameter};
+use crate::records::settings::Group;
+use crate::whatif::grid;
+
+pub async fn answer(call: Call) -> Result<Response<Body>, Problem> {
+    Ok(call.json(&document()))
+}
+
+/// The whole description.
+pub fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        let path = paths.entry(format!("{PREFIX}{}", route.path));
+        let path = path.or_insert_with(|| json!({}));
+        path[route.method.as_str().to_lowercase()] = operation(route);
+    }
+    paths.insert(
+        "/healthz".into(),
+        json!({ "get": {
+            "summary": "Whether the server is there; anybody may ask",
+            "security": [],
+            "responses": { "200": { "description": "it is" } },
+        }}),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hindsight",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Had our settings been different, what would have happened? Amounts, prices \
+                and percentages are strings with all their digits, times are RFC 3339 in UTC, and \
+                unknown fields are refused.",
+        },
+        "security": [{ "token": [] }, { "password": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "password": { "type": "http", "scheme": "basic" },
+            },
+            "schemas": schemas(),
+        },
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn operation(route: &Route) -> Value {
+    let problem = |description: &str| {
+        json!({
+            "description": description,
+            "content": { PROBLEM_JSON: { "schema": reference("Problem") } },
+        })
+    };
+    let mut responses = json!({
+        "200": {
+            "description": "done",
+            "content": { route.content_type: { "schema": reference(route.answer) } },
+        },
+        "default": problem("what went wrong, by its status"),
+    });
+    if route.answer == "LiveBody" {
+        responses["204"] = json!({ "description": "a newer request has overtaken it" });
+    }
+    let in_path = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{'));
+    let in_path = in_path.map(|name| {
+        json!({
+            "name": name.trim_end_matches('}'),
+            "in": "path",
+            "required": true,
+            "schema": { "type": "string" },
+        })
+    });
+    let in_query = route.query.iter().map(|query| {
+        json!({
+            "name": query.name,
+            "in": "query",
+            "description": query.about,
+            "schema": { "type": if query.is_number { "integer" } else { "string" } },
+        })
+    });
+    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
+    if route.takes_columns {
+        parameters.push(json!({
+            "name": "column",
+            "in": "query",
+            "description": "any column of the rows, and the value that it has in those wanted",
+            "style": "form",
+            "explode": true,
+            "schema": { "type": "object", "additionalProperties": { "type": "string" } },
+        }));
+    }
+    let mut operation = json!({
+        "summary": route.about,
+        "description": format!("Needs the role {}.", route.role.name()),
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some(request) = route.request {
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": reference(request) } },
+        });
+    }
+    operation
+}
+
+/// The members of an object.
+type Members = Vec<(String, Value)>;
+
+fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
+    members
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .into()
+}
+
+/// An object of these members, all of which are there.
+fn object(members: Members) -> Value {
+    let names: Vec<String> = members.iter().map(|(name, _)| name.clone()).collect();
+    json!({
+        "type": "object",
+        "properties": members.into_iter().collect::<Map<String, Value>>(),
+        "required": names,
+        "additionalProperties": false,
+    })
+}
+
+/// An object of which all but these may be left out.
+fn asked(members: Members, required: &[&str]) -> Value {
+    let mut schema = object(members);
+    schema["required"] = json!(required);
+    schema
+}
+
+fn or_null(kind: &str) -> Value {
+    json!({ "type": [kind, "null"] })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn list(items: Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+fn decimal(can_be_null: bool) -> Value {
+    let kinds = if can_be_null {
+        json!(["string", "null"])
+    } else {
+        json!("string")
+    };
+    json!({ "type": kinds, "pattern": "^-?[0-9]+(\\.[0-9]+)?$" })
+}
+
+fn instant() -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time" })
+}
+
+/// A column of a result as JSON has it.
+fn column(field: &Field) -> Value {
+    match field.data_type() {
+        DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => decimal(true),
+        DataType::Boolean => or_null("boolean"),
+        DataType::Float64 => or_null("number"),
+        DataType::Date32 => json!({ "type": ["string", "null"], "format": "date" }),
+        DataType::Timestamp(_, _) => instant(),
+        data_type if data_type.is_integer() => or_null("integer"),
+        _ => or_null("string"),
+    }
+}
+
+/// A parameter as requests give it and answers have it.
+fn parameter(parameter: &Parameter) -> Value {
+    let mut schema = match parameter.kind {
+        Kind::Boolean => json!({ "type": ["boolean", "string", "null"] }),
+        Kind::Choice(words) => {
+            let words: Vec<Value> = words
+                .iter()
+                .map(|word| json!(word))
+                .chain([Value::Null])
+                .collect();
+            json!({ "enum": words })
+        }
+        Kind::Date => json!({ "type": ["string", "null"], "format": "date" }),
+        Kind::Integer => json!({ "type": ["integer", "string", "null"] }),
+        _ => json!({ "type": ["string", "number", "null"] }),
+    };
+    let range = match (parameter.minimum(), parameter.maximum()) {
+        (None, None) => String::new(),
+        _ => format!("; {}", parameter.expectation()),
+    };
+    schema["description"] = format!("{} ({}{range})", parameter.description, parameter.unit).into();
+    if let Some(default) = parameter.default {
+        schema["default"] = config::value(parameter, default);
+    }
+    schema
+}
+
+/// `BacktestConfig`, with what answers add to it.
+fn configuration() -> Members {
+    let of_group = |group: Option<&str>| -> Members {
+        let parameters = PARAMETERS.iter().filter(|p| config::group(p) == group);
+        parameters
+            .map(|p| (config::member(p).to_owned(), parameter(p)))
+            .collect()
+    };
+    let mut all = of_group(None);
+    for group in config::groups() {
+        let mut nested = of_group(Some(group));
+        if group == "scoring_weights" {
+            nested.extend(members([
+                (
+                    "total_weight",
+                    json!({ "type": "string", "readOnly": true }),
+                ),
+                ("is_valid", json!({ "type": "boolean", "readOnly": true })),
+            ]));
+        }
+        let mut nested = asked(nested, &[]);
+        nested["type"] = json!(["object", "null"]);
+        all.push((group.to_owned(), nested));
+    }
+    all.extend(members([
+        ("scenario", or_null("string")),
+        ("label", or_null("string")),
+        (
+            "date_range_days",
+            json!({ "type": ["integer", "null"], "readOnly": true }),
+        ),
+    ]));
+    all
+}
+
+/// What `GET backtest/defaults` says beside the configuration.
+fn defaults() -> Value {
+    let about = json!({ "type": "object", "required": ["name", "path", "group", "kind", "unit",
+        "default", "minimum", "maximum", "step", "description"] });
+    let mut all = configuration();
+    all.extend(members([
+        ("parameters", list(about)),
+        (
+            "metrics",
+            list(json!({ "type": "object", "required": ["name"] })),
+        ),
+        ("settings_version", text()),
+    ]));
+    asked(
+        all,
+        &[
+            "parameters",
+            "metrics",
+            "settings_version",
+            "start_date",
+            "end_date",
+        ],
+    )
+}
+
+/// The metrics of one side, and what the comparison has beside both.
+fn metrics() -> (Members, Members) {
+    let schema = grid::schema();
+    let of_both = |metric: &str| {
+        ["actual", "simulated"]
+            .iter()
+            .all(|side| schema.field_with_name(&format!("{side}_{metric}")).is_ok())
+    };
+    let (mut side, mut comparison) = (Members::new(), Members::new());
+    for field in schema.fields() {
+        let name = field.name();
+        let is_other = name == "scenario"
+            || crate::parameters::position(name).is_some()
+            || super::results::COUNTS
+                .iter()
+                .any(|(count, _)| count == name);
+        let of_side = name
+            .split_once('_')
+            .filter(|(side, metric)| matches!(*side, "actual" | "simulated") && of_both(metric));
+        match of_side {
+            Some(("actual", metric)) => side.push((metric.to_owned(), column(field))),
+            Some(_) => {}
+            None if is_other => {}
+            None => comparison.push((name.clone(), column(field))),
+        }
+    }
+    (side, comparison)
+}
+
+/// What is said of a run beside its configuration.
+fn run() -> Members {
+    members([
+        ("id", text()),
+        ("scenario", or_null("string")),
+        ("label", or_null("string")),
+        (
+            "status",
+            json!({ "enum": ["running", "completed", "failed", "cancelled", "interrupted"] }),
+        ),
+        ("started_at", instant()),
+        ("completed_at", instant()),
+        ("duration_seconds", or_null("integer")),
+        ("duration", decimal(true)),
+        ("error_message", or_null("string")),
+        ("dataset", or_null("string")),
+        ("engine_version", or_null("string")),
+        ("config", reference("BacktestConfig")),
+        (
+            "metrics_comparison",
+            json!({ "anyOf": [reference("MetricsComparison"), { "type": "null" }] }),
+        ),
+    ])
+}
+
+fn schemas() -> Value {
+    let rows = || list(json!({ "type": "object" }));
+    let (side, mut comparison) = metrics();
+    comparison.extend(members([
+        ("actual", reference("PerformanceMetrics")),
+        ("simulated", reference("PerformanceMetrics")),
+    ]));
+    let mut result = run();
+    result.extend(super::results::COUNTS.map(|(_, told)| (told.to_owned(), or_null("integer"))));
+    result.extend(members([
+        ("is_successful", json!({ "type": "boolean" })),
+        ("simulated_trades", rows()),
+        ("simulated_trades_count", json!({ "type": "integer" })),
+        ("trade_comparisons", rows()),
+        ("trade_comparisons_count", json!({ "type": "integer" })),
+        (
+            "links",
+            object(members([
+                ("trades", text()),
+                ("comparisons", text()),
+                ("equity", text()),
+            ])),
+        ),
+    ]));
+    let mut stored = run();
+    let of_backtest = grid::schema();
+    let of_backtest = of_backtest.fields().iter().filter(|field| {
+        field.name() != "scenario" && crate::parameters::position(field.name()).is_none()
+    });
+    stored.extend(of_backtest.map(|field| (field.name().clone(), column(field))));
+    let mut apply = members([
+        ("backtest_id", text()),
+        ("settings_version", text()),
+        (
+            "confirm_apply",
+            json!({ "type": "boolean", "default": false }),
+        ),
+        ("without", list(text())),
+        ("create_settings", json!({ "type": "boolean" })),
+    ]);
+    apply.extend(Group::ALL.map(|group| {
+        (
+            settings::member(group),
+            json!({ "type": "boolean", "default": true }),
+        )
+    }));
+    let change = object(members([
+        ("setting_group", or_null("string")),
+        ("setting", text()),
+        ("current", or_null("string")),
+        ("proposed", or_null("string")),
+        ("changed", json!({ "type": "boolean" })),
+    ]));
+    let last_changed = json!({ "type": ["object", "null"] });
+    let scenario = members([
+        ("description", or_null("string")),
+        (
+            "tags",
+            json!({ "type": ["array", "null"], "items": text() }),
+        ),
+        ("config", reference("BacktestConfig")),
+    ]);
+    let mut stored_scenario = scenario.clone();
+    stored_scenario.extend(members([
+        ("name", text()),
+        ("created_at", instant()),
+        ("updated_at", instant()),
+    ]));
+    let grid = json!({ "type": "object", "additionalProperties": list(json!({ "type": ["string", "number", "boolean"] })) });
+    let events = |about: &str| json!({ "type": "string", "description": about });
+    let cell = json!({ "type": "object", "required": ["name", "type"] });
+    let all: Members = members([
+        ("BacktestConfig", asked(configuration(), &[])),
+        ("Defaults", defaults()),
+        ("PerformanceMetrics", object(side)),
+        ("MetricsComparison", object(comparison)),
+        ("BacktestResult", object(result)),
+        (
+            "BacktestProgress",
+            object(members([
+                ("backtest_id", text()),
+                ("status", text()),
+                ("signals_processed", or_null("integer")),
+                ("total_signals", or_null("integer")),
+                ("current_phase", or_null("string")),
+                ("elapsed_seconds", or_null("integer")),
+                ("estimated_remaining_seconds", or_null("integer")),
+                ("progress_percent", decimal(true)),
+            ])),
+        ),
+        (
+            "RunEvents",
+            events(
+                "event: progress with a BacktestProgress, then complete with a BacktestResult, or error with a Problem",
+            ),
+        ),
+        (
+            "SweepLines",
+            events(
+                "each line an object: type progress with done, total, elapsed_seconds, estimated_remaining_seconds and best; rows with columns and rows; at last complete with combinations as well, or error with a problem",
+            ),
+        ),
+        (
+            "Cancelled",
+            object(members([("backtest_id", text()), ("status", text())])),
+        ),
+        (
+            "Deleted",
+            object(members([
+                ("id", text()),
+                ("deleted", json!({ "type": "boolean" })),
+            ])),
+        ),
+        (
+            "DeletedScenario",
+            object(members([
+                ("name", text()),
+                ("deleted", json!({ "type": "boolean" })),
+            ])),
+        ),
+        (
+            "Table",
+            object(members([
+                ("columns", list(cell)),
+                ("rows", list(list(json!({})))),
+                ("total", json!({ "type": "integer" })),
+                ("next", or_null("integer")),
+            ])),
+        ),
+        (
+            "History",
+            object(members([
+                ("backtests", list(object(stored))),
+                ("next", or_null("string")),
+            ])),
+        ),
+        (
+            "Preview",
+            object(members([
+                ("backtest_id", text()),
+                ("settings_version", text()),
+                ("changes", list(change)),
+                ("last_changed", last_changed.clone()),
+            ])),
+        ),
+        (
+            "ApplySettingsRequest",
+            asked(apply, &["backtest_id", "settings_version"]),
+        ),
+        (
+            "ApplySettingsResult",
+            object(members([
+                ("success", json!({ "type": "boolean" })),
+                ("backtest_id", text()),
+                ("applied_at", instant()),
+                ("applied_by", or_null("string")),
+                ("changes_applied", list(text())),
+                ("previous_values", json!({ "type": "object" })),
+                ("error_message", or_null("string")),
+                ("message", or_null("string")),
+                ("history_id", or_null("string")),
+                ("settings_version", text()),
+            ])),
+        ),
+        (
+            "CacheCleared",
+            object(members([
+                ("status", text()),
+                ("message", text()),
+                ("generation", json!({ "type": "integer" })),
+            ])),
+        ),
+        (
+            "Settings",
+            object(members([
+                ("settings", rows()),
+                ("settings_version", text()),
+                ("last_changed", last_changed),
+            ])),
+        ),
+        ("SettingsHistory", object(members([("history", rows())]))),
+        (
+            "RollbackRequest",
+            asked(
+                members([
+                    ("history_id", text()),
+                    ("confirm", json!({ "type": "boolean", "default": false })),
+                ]),
+                &["history_id"],
+            ),
+        ),
+        (
+            "RollbackResult",
+            json!({ "type": "object", "required": ["rolled_back", "message", "history_id", "settings_version"] }),
+        ),
+        ("ScenarioRequest", asked(scenario, &[])),
+        ("Scenario", object(stored_scenario)),
+        (
+            "Scenarios",
+            object(members([("scenarios", list(reference("Scenario")))])),
+        ),
+        (
+            "SweepRequest",
+            asked(
+                members([
+                    ("config", reference("BacktestConfig")),
+                    ("grid", grid.clone()),
+                ]),
+                &["grid"],
+            ),
+        ),
+        (
+            "LiveRequest",
+            asked(
+                members([
+                    (
+                        "page",
+                        json!({ "type": "string", "maxLength": live::PAGE_LIMIT }),
+                    ),
+                    ("seq", json!({ "type": "integer", "minimum": 0 })),
+                    (
+                        "width",
+                        json!({ "type": "integer", "minimum": 1, "maximum": live::WIDTH_MAX }),
+                    ),
+                    ("config", reference("BacktestConfig")),
+                    (
+                        "response",
+                        json!({ "type": "array", "items": text(), "maxItems": live::RESPONSES_MAX }),
+                    ),
+                ]),
+                &["seq", "width", "config"],
+            ),
+        ),
+        (
+            "LiveBody",
+            json!({ "type": "string", "format": "binary", "description": live::LAYOUT }),
+        ),
+        (
+            "TableRequest",
+            asked(
+                members([
+                    ("config", reference("BacktestConfig")),
+                    ("arguments", json!({ "type": "object" })),
+                    ("grid", grid),
+                    ("columns", list(text())),
+                    ("order", list(text())),
+                    ("filter", json!({ "type": "object" })),
+                    ("after", json!({ "type": "integer", "minimum": 0 })),
+                    ("limit", json!({ "type": "integer", "minimum": 0 })),
+                ]),
+                &[],
+            ),
+        ),
+        (
+            "Status",
+            json!({ "type": "object", "required": ["user", "role", "engine_version", "generation", "dataset", "signals", "prices", "trades"] }),
+        ),
+        (
+            "Description",
+            json!({ "type": "object", "required": ["openapi", "info", "paths"] }),
+        ),
+        (
+            "Problem",
+            asked(
+                members([
+                    ("type", text()),
+                    ("title", text()),
+                    ("status", json!({ "type": "integer" })),
+                    ("detail", text()),
+                    ("hint", text()),
+                    ("sqlstate", text()),
+                    ("parameter", text()),
+                    ("value", text()),
+                    ("range", text()),
+                    ("minimum", text()),
+                    ("maximum", text()),
+                ]),
+                &["type", "title", "status", "detail"],
+            ),
+        ),
+    ]);
+    Value::Object(all.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every name that the description refers to.
+    fn references(value: &Value, names: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(text) if name == "$ref" => names.push(text.clone()),
+                        member => references(member, names),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, names)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn all_that_is_referred_to_is_there() {
+        let document = document();
+        let mut names = Vec::new();
+        references(&document, &mut names);
+        assert!(names.len() > ROUTES.len());
+        for name in names {
+            let pointer = name.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_has_its_place() {
+        let document = document();
+        let config = &document["components"]["schemas"]["BacktestConfig"]["properties"];
+        for parameter in &PARAMETERS {
+            let place = config::path(parameter).replace('.', "/properties/");
+            assert!(config.pointer(&format!("/{place}")).is_some(), "{place}");
+        }
+    }
+}
