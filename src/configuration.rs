@@ -13,10 +13,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use hindsight_udfs::decimal;
-
 use crate::error::{Error, Result};
-use crate::parameters::{self, Range};
+use crate::parameters::value::number;
+use crate::parameters::{self, Ranges};
 
 /// The name of the file.
 pub const FILE: &str = "hindsight.json";
@@ -35,8 +34,8 @@ struct Bounds {
     maximum: Option<Box<RawValue>>,
 }
 
-/// Reads the file, if it is there, and puts it in force in this process.
-pub fn apply(workspace: &Path) -> Result<()> {
+/// The ranges of parameters in a workspace, as the file widens them if it is there.
+pub fn ranges(workspace: &Path) -> Result<Ranges> {
     let path = workspace.join(FILE);
     let problem = |problem: String| Error::Workspace {
         path: path.clone(),
@@ -44,19 +43,17 @@ pub fn apply(workspace: &Path) -> Result<()> {
     };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ranges::default()),
         Err(error) => return Err(problem(format!("cannot be read: {error}"))),
     };
-    let ranges = ranges(&text).map_err(problem)?;
-    parameters::widen(ranges);
-    Ok(())
+    read(&text).map_err(problem)
 }
 
 /// The ranges that a configuration gives.
-fn ranges(text: &str) -> std::result::Result<Vec<(usize, Range)>, String> {
+fn read(text: &str) -> std::result::Result<Ranges, String> {
     let configuration: Configuration =
         serde_json::from_str(text).map_err(|error| format!("is not understood: {error}"))?;
-    let mut ranges = Vec::new();
+    let mut ranges = Ranges::default();
     for (name, bounds) in configuration.parameters {
         let position = parameters::position(&name)
             .ok_or_else(|| format!("names the parameter {name}, which there is not"))?;
@@ -64,13 +61,13 @@ fn ranges(text: &str) -> std::result::Result<Vec<(usize, Range)>, String> {
             let Some(value) = value else {
                 return Ok(None);
             };
-            match decimal::parse(value.get()) {
-                Some(_) => Ok(Some(value.get().to_owned())),
+            match number(value.get()) {
+                Some(bound) => Ok(Some(bound)),
                 None => Err(format!("bounds {name} by {value}, which is no number")),
             }
         };
         let (minimum, maximum) = (bound(bounds.minimum)?, bound(bounds.maximum)?);
-        ranges.push((position, Range::widened(position, minimum, maximum)?));
+        ranges.widen(position, minimum, maximum)?;
     }
     Ok(ranges)
 }
@@ -80,7 +77,7 @@ mod tests {
     use super::*;
 
     fn refused(parameter: &str, bounds: &str) -> Option<String> {
-        ranges(&format!(r#"{{"parameters": {{"{parameter}": {bounds}}}}}"#)).err()
+        read(&format!(r#"{{"parameters": {{"{parameter}": {bounds}}}}}"#)).err()
     }
 
     #[test]
@@ -117,7 +114,7 @@ mod tests {
             r#"{"parameter": {}}"#,
             r#"{"parameters": {"x": {"max": 1}}}"#,
         ] {
-            let refused = ranges(text).err();
+            let refused = read(text).err();
             assert!(
                 refused.is_some_and(|e| e.starts_with("is not understood")),
                 "{text}"

@@ -14,13 +14,14 @@ use crate::caller::activity::Activity;
 use crate::caller::give_way::GiveWay;
 use crate::caller::runs::Runs;
 use crate::catalog::relations::functions::FunctionSet;
+use crate::configuration;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
 use crate::growing;
-use crate::parameters;
+use crate::parameters::{self, Ranges};
 use crate::state_sql::call::{ProcedurePlanner, RUN_BACKTEST};
 use crate::state_sql::procedures::PROCEDURES;
 use crate::state_sql::run_tables::{BacktestsTable, RunRowsTable, backtest_progress};
@@ -67,7 +68,13 @@ impl Newest {
         runtime: Arc<RuntimeEnv>,
     ) -> Result<Self> {
         let config = settings(config);
-        let served = Arc::new(Served::new(dataset, config.clone(), &runtime).await?);
+        let ranges = match &workspace {
+            Some(workspace) => configuration::ranges(workspace)?,
+            None => Ranges::default(),
+        };
+        let store = Arc::new(Store::new(state).with_ranges(ranges));
+        let served = Served::new(dataset, config.clone(), &runtime, store.ranges()).await?;
+        let served = Arc::new(served);
         Ok(Self {
             runs: Arc::new(Runs::new(workspace.clone())),
             workspace,
@@ -75,7 +82,7 @@ impl Newest {
             runtime,
             activity: Activity::default(),
             served: Mutex::new(served),
-            store: Arc::new(Store::new(state)),
+            store,
         })
     }
 
@@ -105,7 +112,8 @@ impl Newest {
             return Ok(served);
         }
         let dataset = Dataset::open(workspace)?;
-        let newer = Arc::new(Served::new(dataset, self.config.clone(), &self.runtime).await?);
+        let (config, ranges) = (self.config.clone(), self.store.ranges());
+        let newer = Arc::new(Served::new(dataset, config, &self.runtime, ranges).await?);
         let mut newest = lock();
         if newer.dataset.generation >= newest.dataset.generation {
             *newest = Arc::clone(&newer);
@@ -129,9 +137,11 @@ impl Served {
         dataset: Dataset,
         config: SessionConfig,
         runtime: &Arc<RuntimeEnv>,
+        ranges: &Ranges,
     ) -> Result<Self> {
-        let pipeline = Arc::new(Pipeline::new(context(&dataset, config.clone(), runtime)?)?);
-        let session = context(&dataset, config, runtime)?;
+        let of_pipeline = context(&dataset, config.clone(), runtime, ranges)?;
+        let pipeline = Arc::new(Pipeline::new(of_pipeline)?);
+        let session = context(&dataset, config, runtime, ranges)?;
         functions::register_intervals(&mut *session.state_ref().write())?;
         numbers::register(&mut *session.state_ref().write())?;
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
@@ -197,6 +207,7 @@ fn context(
     dataset: &Dataset,
     config: SessionConfig,
     runtime: &Arc<RuntimeEnv>,
+    ranges: &Ranges,
 ) -> Result<SessionContext> {
     let state = SessionStateBuilder::new()
         .with_config(config)
@@ -224,7 +235,7 @@ fn context(
         table(&dataset.trade_outcomes, &["signal_id"]),
     )?;
     context.register_table("data_quality", table(&dataset.data_quality, &[]))?;
-    context.register_table("parameters", table(&parameters::table()?, &[]))?;
+    context.register_table("parameters", table(&parameters::table(ranges)?, &[]))?;
     context.register_table("scenarios", Arc::new(ScenariosTable::default()))?;
     context.register_table("backtests", Arc::new(BacktestsTable))?;
     context.register_table("backtest_progress", Arc::new(backtest_progress()))?;

@@ -88,7 +88,7 @@ impl Client {
     pub async fn scenarios(&self) -> Result<Scenarios> {
         let mut scenarios = self.store.scenarios().await?;
         for change in self.transaction.changes() {
-            change.apply(&mut scenarios)?;
+            change.apply(&mut scenarios, self.store.ranges())?;
         }
         Ok(scenarios)
     }
@@ -101,7 +101,7 @@ impl Client {
             true => {
                 let mut scenarios = self.scenarios().await?;
                 for change in &changes {
-                    change.apply(&mut scenarios)?;
+                    change.apply(&mut scenarios, self.store.ranges())?;
                 }
                 self.transaction.add(changes);
                 Ok(())

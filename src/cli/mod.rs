@@ -257,7 +257,8 @@ async fn runs_ended() {
 async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Result<(), Failure> {
     let workspace = cli.workspace;
     if !matches!(cli.command, Command::Config(_)) {
-        configuration::apply(&workspace)?;
+        // A wrong one is refused whatever is asked for.
+        configuration::ranges(&workspace)?;
     }
     match cli.command {
         Command::Status(arguments) => status::execute(&workspace, arguments, &interrupt).await,

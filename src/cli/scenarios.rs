@@ -86,7 +86,12 @@ pub async fn execute(workspace: &Workspace, arguments: ScenariosArgs) -> Result<
         }
         Some(What::Import { file, replace }) => {
             let text = read(&file)?;
-            let changes = import(&text, &file.display().to_string(), replace)?;
+            let changes = import(
+                &text,
+                &file.display().to_string(),
+                replace,
+                engine.store().ranges(),
+            )?;
             let is_insert = |change: &&Change| matches!(change, Change::Insert(_));
             let count = changes.iter().filter(is_insert).count();
             engine.store().change_scenarios(&changes).await?;

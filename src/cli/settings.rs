@@ -4,8 +4,9 @@
 //! what they mean, and whether they are right, the engine says. Several values are separated by
 //! commas, ladders by a slash, since a comma is between their steps.
 
+use hindsight::parameters::value::number;
 use hindsight::parameters::{Kind, PARAMETERS, position};
-use hindsight_udfs::decimal;
+use rust_decimal::Decimal;
 
 use super::failure::Failure;
 
@@ -96,16 +97,9 @@ impl Setting {
         let [first, last, step] = parts.as_slice() else {
             return Err(refuse("is not a range"));
         };
-        let read =
-            |text: &str| decimal::parse(text).ok_or_else(|| refuse("is not a range of numbers"));
+        let read = |text: &str| number(text).ok_or_else(|| refuse("is not a range of numbers"));
         let (first, last, step) = (read(first)?, read(last)?, read(step)?);
-        let scale = first.1.max(last.1).max(step.1);
-        let at_scale = |(mantissa, from): (i128, i8)| {
-            decimal::rescale_exact(mantissa, from, scale)
-                .ok_or_else(|| refuse("has too many digits"))
-        };
-        let (first, last, step) = (at_scale(first)?, at_scale(last)?, at_scale(step)?);
-        if step <= 0 || first > last {
+        if step <= Decimal::ZERO || first > last {
             return Err(refuse("does not rise"));
         }
         let mut values = Vec::new();
@@ -114,7 +108,7 @@ impl Setting {
             if values.len() == RANGE_VALUES_MAX {
                 return Err(refuse(&format!("has more than {RANGE_VALUES_MAX} values")));
             }
-            values.push(decimal::format(value, scale));
+            values.push(value.normalize().to_string());
             next = value.checked_add(step);
         }
         Ok(values)

@@ -48,6 +48,7 @@ mod tests;
 
 use std::path::Path;
 
+use crate::configuration;
 use crate::dataset::GenerationWriter;
 use crate::error::{Error, Result};
 
@@ -219,9 +220,10 @@ pub fn load_database(
     request: &DatabaseRequest,
     progress: &dyn Progress,
 ) -> Result<LoadSummary> {
+    let ranges = configuration::ranges(workspace)?;
     let database = postgres::Database::open(request, progress)?;
     let generation = GenerationWriter::begin(workspace)?;
-    let selected = database.select(generation.previous(), progress)?;
+    let selected = database.select(generation.previous(), &ranges, progress)?;
     progress.begin(Phase::Receiving, selected.inputs.query_rows());
     let summary = write(
         generation,

@@ -4,6 +4,7 @@ pub mod effect;
 mod ladder;
 mod range;
 mod rows;
+pub mod value;
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,10 +12,12 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use hindsight_udfs::decimal;
+use rust_decimal::Decimal;
 
 use self::ladder::Ladder;
-pub use self::range::{Range, widen};
+pub use self::range::{Range, Ranges};
 pub use self::rows::PARAMETERS;
+use self::value::{Value, number};
 use crate::error::{Error, Result};
 
 /// What values a parameter has.
@@ -77,14 +80,14 @@ impl Parameter {
         self.default.is_none() && self.kind != Kind::Date
     }
 
-    /// The least value in force.
+    /// The least value, where no configuration widens the range.
     pub fn minimum(&self) -> Option<&'static str> {
-        range::in_force(self).map_or(self.minimum, |range| range.minimum.as_deref())
+        self.minimum
     }
 
-    /// The greatest value in force.
+    /// The greatest value, where no configuration widens the range.
     pub fn maximum(&self) -> Option<&'static str> {
-        range::in_force(self).map_or(self.maximum, |range| range.maximum.as_deref())
+        self.maximum
     }
 
     /// The type of its column.
@@ -109,17 +112,13 @@ impl Parameter {
         }
     }
 
-    /// What a value must be, as a refusal says it.
-    pub fn expectation(&self) -> String {
-        self.expectation_in(self.minimum(), self.maximum())
-    }
-
-    fn expectation_in(&self, minimum: Option<&str>, maximum: Option<&str>) -> String {
+    /// What a value in this range must be, as a refusal says it.
+    fn expectation_in(&self, range: &Range) -> String {
         let number = match self.kind {
             Kind::Integer => "a whole number ",
             _ => "",
         };
-        let expected = match (self.kind, minimum, maximum) {
+        let expected = match (self.kind, range.minimum, range.maximum) {
             (Kind::Date, _, _) => "a date such as 2024-01-31".into(),
             (Kind::Boolean, _, _) => "true or false".into(),
             (Kind::Choice(words), _, _) => format!("one of {}", words.join(", ")),
@@ -138,86 +137,91 @@ impl Parameter {
 
     /// The default as a value, null where there is none or where it depends on the data.
     pub fn default_value(&self) -> Result<ScalarValue> {
-        match self.default {
-            None => Ok(ScalarValue::try_from(self.data_type())?),
-            Some(text) => self.value(&ScalarValue::Utf8(Some(text.into()))),
-        }
+        self.value(&ScalarValue::Null)
     }
 
     /// Takes a value exactly in the parameter's type, or refuses it. Null is the default.
     pub fn value(&self, value: &ScalarValue) -> Result<ScalarValue> {
+        self.value_in(value, &Ranges::default())
+    }
+
+    /// The same where a configuration may have widened ranges.
+    pub fn value_in(&self, value: &ScalarValue, ranges: &Ranges) -> Result<ScalarValue> {
+        let data_type = self.data_type();
+        let Some(read) = self.read(value, ranges)? else {
+            return Ok(ScalarValue::try_from(data_type)?);
+        };
+        read.scalar(&data_type).ok_or_else(|| Error::Parameter {
+            parameter: self.name.into(),
+            expected: format!("small enough for {}", self.type_name()),
+            found: display(value),
+        })
+    }
+
+    /// What a value means, or that it is wrong; null is the default, `None` none.
+    pub fn read(&self, value: &ScalarValue, ranges: &Ranges) -> Result<Option<Value>> {
         let refuse = |expected: String| Error::Parameter {
             parameter: self.name.into(),
             expected,
             found: display(value),
         };
         if value.is_null() {
-            return self.default_value();
+            return Ok(self.default.map(|text| Value::stored(self.kind, text)));
         }
+        let range = ranges.of(self);
+        let unexpected = || refuse(self.expectation_in(&range));
         let text = match value.cast_to(&DataType::Utf8) {
             Ok(ScalarValue::Utf8(Some(text))) => text.trim().to_string(),
-            _ => return Err(refuse(self.expectation())),
+            _ => return Err(unexpected()),
         };
         if self.is_optional() && text == "none" {
-            return self.default_value();
+            return Ok(None);
         }
-        match self.kind {
-            Kind::Date => value
-                .cast_to(&DataType::Date32)
-                .map_err(|_| refuse(self.expectation())),
-            Kind::Boolean => match value.cast_to(&DataType::Boolean) {
-                Ok(value) if matches!(value, ScalarValue::Boolean(Some(_))) => Ok(value),
-                _ => Err(refuse(self.expectation())),
-            },
+        let read = match self.kind {
+            Kind::Date | Kind::Boolean => {
+                let value = value.cast_to(&self.data_type()).ok();
+                value.as_ref().and_then(Value::of).ok_or_else(unexpected)?
+            }
             Kind::Choice(words) => match words.contains(&text.as_str()) {
-                true => Ok(ScalarValue::Utf8(Some(text))),
-                false => Err(refuse(self.expectation())),
+                true => Value::Text(text),
+                false => return Err(unexpected()),
             },
             Kind::Ladder => match text.parse::<Ladder>() {
-                Ok(ladder) => Ok(ScalarValue::Utf8(Some(ladder.to_string()))),
-                Err(expected) => Err(refuse(format!("{expected}, or none"))),
+                Ok(ladder) => Value::Text(ladder.to_string()),
+                Err(expected) => return Err(refuse(format!("{expected}, or none"))),
             },
-            Kind::Integer => match self.number(&text, 0) {
-                Ok(number) => match i64::try_from(number) {
-                    Ok(number) => Ok(ScalarValue::Int64(Some(number))),
-                    Err(_) => Err(refuse(self.expectation())),
-                },
-                Err(expected) => Err(refuse(expected)),
-            },
-            Kind::Decimal(precision, scale) => match self.number(&text, scale) {
-                Ok(number) if number < decimal::pow10(precision.into()) => {
-                    Ok(ScalarValue::Decimal128(Some(number), precision, scale))
-                }
-                Ok(_) => Err(refuse(format!("small enough for {}", self.type_name()))),
-                Err(expected) => Err(refuse(expected)),
-            },
-        }
+            Kind::Integer => Value::Number(self.number(&text, 0, &range).map_err(refuse)?),
+            Kind::Decimal(_, scale) => {
+                let digits = scale.unsigned_abs().into();
+                Value::Number(self.number(&text, digits, &range).map_err(refuse)?)
+            }
+        };
+        Ok(Some(read))
     }
 
-    /// The number in units of its last digit, or what it should have been.
-    fn number(&self, text: &str, scale: i8) -> std::result::Result<i128, String> {
-        let Some((mantissa, digits)) = decimal::parse(text) else {
-            return Err(self.expectation());
-        };
-        let bound = |bound: Option<&str>| {
-            let (mantissa, digits) = decimal::parse(bound?)?;
-            decimal::rescale_exact(mantissa, digits, scale)
-        };
-        let Some(number) = decimal::rescale_exact(mantissa, digits, scale) else {
-            return Err(match scale {
-                0 => self.expectation(),
-                _ => format!("a number of at most {scale} fractional digits"),
+    /// The number, or what it should have been.
+    fn number(
+        &self,
+        text: &str,
+        digits: u32,
+        range: &Range,
+    ) -> std::result::Result<Decimal, String> {
+        let expected = || self.expectation_in(range);
+        let number = number(text).ok_or_else(expected)?;
+        if number.scale() > digits {
+            return Err(match digits {
+                0 => expected(),
+                _ => format!("a number of at most {digits} fractional digits"),
             });
-        };
-        let least = bound(self.minimum());
-        let too_small = match self.above_minimum {
-            true => least.is_some_and(|least| number <= least),
-            false => least.is_some_and(|least| number < least),
-        };
-        if too_small || bound(self.maximum()).is_some_and(|most| number > most) {
-            return Err(self.expectation());
         }
-        Ok(number)
+        let is_too_small = range.minimum.is_some_and(|least| match self.above_minimum {
+            true => number <= least,
+            false => number < least,
+        });
+        match is_too_small || range.maximum.is_some_and(|most| number > most) {
+            true => Err(expected()),
+            false => Ok(number),
+        }
     }
 }
 
@@ -226,7 +230,7 @@ fn display(value: &ScalarValue) -> String {
     match value {
         ScalarValue::Utf8(Some(text))
         | ScalarValue::LargeUtf8(Some(text))
-        | ScalarValue::Utf8View(Some(text)) => match decimal::parse(text) {
+        | ScalarValue::Utf8View(Some(text)) => match number(text) {
             Some(_) => text.clone(),
             None => format!("'{text}'"),
         },
@@ -252,9 +256,16 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 });
 
 /// The table `parameters`: what can be set, and to what.
-pub fn table() -> Result<RecordBatch> {
+pub fn table(ranges: &Ranges) -> Result<RecordBatch> {
     let column = |pick: fn(&Parameter) -> Option<String>| -> ArrayRef {
         Arc::new(PARAMETERS.iter().map(pick).collect::<StringArray>())
+    };
+    let bound = |pick: fn(Range) -> Option<Decimal>| -> ArrayRef {
+        let bounds = PARAMETERS
+            .iter()
+            .map(|parameter| pick(ranges.of(parameter)));
+        let texts = bounds.map(|bound| bound.map(|bound| bound.to_string()));
+        Arc::new(texts.collect::<StringArray>())
     };
     let columns = vec![
         column(|p| Some(p.name.into())),
@@ -262,8 +273,8 @@ pub fn table() -> Result<RecordBatch> {
         column(|p| Some(p.type_name())),
         column(|p| Some(p.unit.into())),
         column(|p| p.default.map(Into::into)),
-        column(|p| p.minimum().map(Into::into)),
-        column(|p| p.maximum().map(Into::into)),
+        bound(|range| range.minimum),
+        bound(|range| range.maximum),
         column(|p| p.step.map(Into::into)),
         column(|p| Some(p.description.into())),
     ];
@@ -378,10 +389,7 @@ mod tests {
 
     #[test]
     fn steps_lead_from_the_least_to_the_greatest_value() {
-        let number = |text: &str| {
-            let (mantissa, scale) = decimal::parse(text).unwrap();
-            decimal::rescale_exact(mantissa, scale, 9).unwrap()
-        };
+        let number = |text: &str| number(text).unwrap();
         for parameter in &PARAMETERS {
             let name = parameter.name;
             let is_number = matches!(parameter.kind, Kind::Decimal(_, _) | Kind::Integer);
@@ -390,7 +398,8 @@ mod tests {
                 continue;
             };
             for bound in [parameter.maximum, parameter.default].into_iter().flatten() {
-                assert_eq!((number(bound) - number(least)) % number(step), 0, "{name}");
+                let steps = (number(bound) - number(least)) / number(step);
+                assert!(steps.is_integer(), "{name}");
             }
         }
     }

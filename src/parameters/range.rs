@@ -1,17 +1,17 @@
 //! The values that a parameter may have, and how far a configuration may widen them.
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 
-use hindsight_udfs::decimal;
+use rust_decimal::Decimal;
 
-use super::{PARAMETERS, Parameter, position};
+use super::value::number;
+use super::{PARAMETERS, Parameter};
 
-/// The values a parameter may have, as text; `None` where there is no bound.
+/// The values a parameter may have; `None` where there is no bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    pub minimum: Option<Cow<'static, str>>,
-    pub maximum: Option<Cow<'static, str>>,
+    pub minimum: Option<Decimal>,
+    pub maximum: Option<Decimal>,
 }
 
 /// How far the range of a parameter can be widened: where the rules still mean something.
@@ -31,67 +31,64 @@ const WIDEST: [(&str, &str, &str); 13] = [
     ("failed_transaction_percent", "0", "99.9999"),
 ];
 
-/// The ranges that a configuration has widened, in the order of [`PARAMETERS`].
-static WIDENED: OnceLock<Vec<Option<Range>>> = OnceLock::new();
+/// The ranges in force in a workspace: those of the table where its configuration has not widened
+/// them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ranges(BTreeMap<&'static str, Range>);
 
-/// Widens ranges for the rest of the process; the first configuration stays in force.
-pub fn widen(ranges: Vec<(usize, Range)>) {
-    let mut widened = vec![None; PARAMETERS.len()];
-    for (position, range) in ranges {
-        widened[position] = Some(range);
+impl Ranges {
+    /// The range of a parameter.
+    pub fn of(&self, parameter: &Parameter) -> Range {
+        let widened = self.0.get(parameter.name).cloned();
+        widened.unwrap_or_else(|| Range::own(parameter))
     }
-    WIDENED.get_or_init(|| widened);
-}
 
-/// The range of a parameter that a configuration has widened.
-pub fn in_force(parameter: &Parameter) -> Option<&'static Range> {
-    let widened = WIDENED.get()?;
-    widened.get(position(parameter.name)?)?.as_ref()
-}
-
-impl Range {
-    /// The range of a parameter with other bounds, or what is wrong with them.
-    pub fn widened(
+    /// Widens the range of a parameter, or says what is wrong with these bounds.
+    pub fn widen(
+        &mut self,
         position: usize,
-        minimum: Option<String>,
-        maximum: Option<String>,
-    ) -> std::result::Result<Self, String> {
+        minimum: Option<Decimal>,
+        maximum: Option<Decimal>,
+    ) -> Result<(), String> {
         let parameter = &PARAMETERS[position];
         let name = parameter.name;
         let Some((_, least, most)) = WIDEST.iter().find(|(widest, _, _)| *widest == name) else {
             return Err(format!("widens {name}, which has no range to widen"));
         };
-        let number = |text: &str| {
-            let (mantissa, digits) = decimal::parse(text)?;
-            decimal::rescale_exact(mantissa, digits, 9)
+        let own = Range::own(parameter);
+        let wide = Range {
+            minimum: minimum.or(own.minimum),
+            maximum: maximum.or(own.maximum),
         };
-        let is_before = |a: &str, b: &str| number(a).zip(number(b)).is_some_and(|(a, b)| a < b);
-        let own = [parameter.minimum, parameter.maximum].map(|bound| bound.map(Cow::Borrowed));
-        let [own_minimum, own_maximum] = own;
-        let minimum = minimum.map(Cow::Owned).or(own_minimum.clone());
-        let maximum = maximum.map(Cow::Owned).or(own_maximum.clone());
-        let narrows =
-            |own: &Option<Cow<'_, str>>, new: &Option<Cow<'_, str>>, is_least: bool| match (
-                own, new,
-            ) {
-                (Some(own), Some(new)) if is_least => is_before(own, new),
-                (Some(own), Some(new)) => is_before(new, own),
-                (None, Some(_)) => true,
-                _ => false,
-            };
-        if narrows(&own_minimum, &minimum, true) || narrows(&own_maximum, &maximum, false) {
-            let problem = parameter.expectation_in(parameter.minimum, parameter.maximum);
-            return Err(format!("narrows {name}, which is {problem}"));
+        let narrows = |own: Option<Decimal>, new: Option<Decimal>, is_least: bool| match (own, new)
+        {
+            (Some(own), Some(new)) if is_least => own < new,
+            (Some(own), Some(new)) => new < own,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        if narrows(own.minimum, wide.minimum, true) || narrows(own.maximum, wide.maximum, false) {
+            let expected = parameter.expectation_in(&own);
+            return Err(format!("narrows {name}, which is {expected}"));
         }
-        let is_past = minimum
-            .as_ref()
-            .is_some_and(|minimum| is_before(minimum, least))
-            || maximum
-                .as_ref()
-                .is_some_and(|maximum| is_before(most, maximum));
-        match is_past {
-            true => Err(format!("widens {name} past {least} to {most}")),
-            false => Ok(Self { minimum, maximum }),
+        let is_past = wide
+            .minimum
+            .is_some_and(|bound| Some(bound) < number(least))
+            || wide.maximum.is_some_and(|bound| Some(bound) > number(most));
+        if is_past {
+            return Err(format!("widens {name} past {least} to {most}"));
+        }
+        self.0.insert(name, wide);
+        Ok(())
+    }
+}
+
+impl Range {
+    /// The range that a parameter comes with.
+    fn own(parameter: &Parameter) -> Self {
+        Self {
+            minimum: parameter.minimum.and_then(number),
+            maximum: parameter.maximum.and_then(number),
         }
     }
 }

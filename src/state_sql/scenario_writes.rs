@@ -175,7 +175,7 @@ async fn write(client: &Client, kind: Kind, rows: &RecordBatch) -> Result<Vec<Sc
     for row in 0..rows.num_rows() {
         if kind == Kind::Insert {
             Scenario::check_times(rows, row, None)?;
-            let scenario = Scenario::read(rows, row, now)?;
+            let scenario = Scenario::read(rows, row, now, client.store.ranges())?;
             written.push(scenario.clone());
             changes.push(Change::Insert(scenario));
             continue;
@@ -192,7 +192,7 @@ async fn write(client: &Client, kind: Kind, rows: &RecordBatch) -> Result<Vec<Sc
             continue;
         }
         Scenario::check_times(rows, row, Some(old))?;
-        let mut scenario = Scenario::read(rows, row, now)?;
+        let mut scenario = Scenario::read(rows, row, now, client.store.ranges())?;
         scenario.created_at = old.created_at;
         written.push(scenario.clone());
         changes.push(Change::Update(Box::new((old.clone(), scenario))));

@@ -42,7 +42,8 @@ fn live(stored: &Stored) -> error::Result<RecordBatch> {
         for parameter in group.parameters() {
             groups.push(group.name());
             settings.push(parameter.name);
-            values.push(stored.value(group, parameter)?);
+            let value = stored.value(group, parameter)?;
+            values.push(value.map(|value| value.to_string()));
         }
     }
     let columns: Vec<ArrayRef> = vec![

@@ -32,6 +32,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::now;
 use crate::error::{Error, Result};
+use crate::parameters::Ranges;
 use client::{Pool, Row, Statement, Transaction};
 pub use runs::{BegunRun, DeletedRun};
 pub use server::Server;
@@ -57,6 +58,8 @@ pub enum Place {
 /// The state of a workspace.
 pub struct Store {
     place: Place,
+    /// What parameters of scenarios may be.
+    ranges: Ranges,
     opened: Mutex<Connected>,
 }
 
@@ -149,8 +152,19 @@ impl Store {
     pub fn new(place: Place) -> Self {
         Self {
             place,
+            ranges: Ranges::default(),
             opened: Mutex::default(),
         }
+    }
+
+    /// The same where a configuration has widened ranges.
+    pub fn with_ranges(self, ranges: Ranges) -> Self {
+        Self { ranges, ..self }
+    }
+
+    /// The ranges of parameters that are in force.
+    pub fn ranges(&self) -> &Ranges {
+        &self.ranges
     }
 
     /// Where it is.

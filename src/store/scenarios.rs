@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::common::ScalarValue;
 use serde::de::DeserializeOwned;
 
 use super::client::{Row, Statement, Transaction};
 use super::{Database, Dialect, Store};
 use crate::error::Result;
+use crate::parameters::value::Value;
 use crate::parameters::{PARAMETERS, Parameter};
 use crate::records::scenarios::{Change, Scenario, Scenarios};
 
@@ -36,7 +36,7 @@ impl Store {
         let before = read_all(&database, &mut transaction).await?;
         let mut after = before.clone();
         for change in changes {
-            change.apply(&mut after)?;
+            change.apply(&mut after, self.ranges())?;
         }
         let written = write(&mut transaction, &before, &after).await;
         written.map_err(|error| database.failed(error))?;
@@ -96,7 +96,7 @@ async fn write(
         .bind(name.as_str())
         .bind(scenario.description.as_deref())
         .bind(tags.transpose()?)
-        .bind(to_json(&texts(&scenario.values)?)?)
+        .bind(to_json(&texts(&scenario.values))?)
         .bind(scenario.created_at)
         .bind(scenario.updated_at)
         .execute(transaction)
@@ -106,24 +106,33 @@ async fn write(
 }
 
 /// The parameters that are not null, each as exact text.
-pub(super) fn texts(values: &[ScalarValue]) -> sqlx::Result<BTreeMap<&'static str, String>> {
-    let mut texts = BTreeMap::new();
-    for (parameter, value) in PARAMETERS.iter().zip(values).filter(|(_, v)| !v.is_null()) {
-        texts.insert(parameter.name, value.to_string());
-    }
-    Ok(texts)
+fn texts(values: &[Option<Value>]) -> BTreeMap<&'static str, String> {
+    let texts = PARAMETERS.iter().zip(values);
+    let texts = texts.filter_map(|(parameter, value)| Some((parameter.name, value.as_ref()?)));
+    texts
+        .map(|(name, value)| (name, value.to_string()))
+        .collect()
 }
 
 /// The values of an object of text, in the order of [`PARAMETERS`]. They are not held to the ranges
 /// of this version until they are used.
-pub(super) fn values(json: &str) -> sqlx::Result<Vec<ScalarValue>> {
+fn values(json: &str) -> sqlx::Result<Vec<Option<Value>>> {
     let texts: BTreeMap<String, String> = from_json(json)?;
-    let value = |parameter: &Parameter| match texts.get(parameter.name) {
-        None => ScalarValue::try_from(parameter.data_type()),
-        Some(text) => ScalarValue::try_from_string(text.clone(), &parameter.data_type()),
+    let value = |parameter: &Parameter| {
+        let Some(text) = texts.get(parameter.name) else {
+            return Ok(None);
+        };
+        let value = Value::stored(parameter.kind, text);
+        match value.scalar(&parameter.data_type()) {
+            Some(_) => Ok(Some(value)),
+            None => {
+                let (name, kind) = (parameter.name, parameter.type_name());
+                let problem = format!("{name} of a scenario is '{text}', which is no {kind}");
+                Err(sqlx::Error::Decode(problem.into()))
+            }
+        }
     };
-    let values = PARAMETERS.iter().map(value).collect::<Result<_, _>>();
-    values.map_err(|error| sqlx::Error::Decode(error.into()))
+    PARAMETERS.iter().map(value).collect()
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> sqlx::Result<T> {

@@ -23,7 +23,7 @@ use super::table_functions::{SCENARIO, ZIP, is_list};
 use crate::caller::client::Client;
 use crate::error::Error;
 use crate::parameters::effect::{self, Taken};
-use crate::parameters::{PARAMETERS, check_together, is_checked_with_others};
+use crate::parameters::{PARAMETERS, Ranges, check_together, is_checked_with_others};
 use crate::whatif::estimate;
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
@@ -97,8 +97,10 @@ impl Operator for ParameterRows {
                 return internal_err!("the arguments of {function} are one row");
             };
             let scenarios = tables.get(1).map_or(&[] as &[_], Vec::as_slice);
-            let combinations = Combinations::new(function, arguments, scenarios, last_day)?;
-            if let (Some(remark), Some(client)) = (combinations.remark(), client) {
+            let own = Ranges::default();
+            let ranges = client.as_ref().map_or(&own, |client| client.store.ranges());
+            let combinations = Combinations::new(function, arguments, scenarios, last_day, ranges)?;
+            if let (Some(remark), Some(client)) = (combinations.remark(), &client) {
                 client.remark_once(remark);
             }
             if let Some(signals) = grid_signals {
@@ -131,6 +133,7 @@ impl Combinations {
         arguments: &RecordBatch,
         scenarios: &[RecordBatch],
         last_day: Option<i32>,
+        ranges: &Ranges,
     ) -> Result<Self> {
         let names = match arguments.column_by_name(SCENARIO) {
             None => vec![None],
@@ -140,7 +143,7 @@ impl Combinations {
             let row = name
                 .as_deref()
                 .map(|name| row_of(function, scenarios, name));
-            Values::new(arguments, name.clone(), row.transpose()?)
+            Values::new(arguments, name.clone(), row.transpose()?, ranges)
         });
         Ok(Self {
             sets: sets.collect::<Result<_>>()?,
@@ -277,6 +280,7 @@ impl Values {
         arguments: &RecordBatch,
         scenario: Option<String>,
         row: Option<(&RecordBatch, usize)>,
+        ranges: &Ranges,
     ) -> Result<Self> {
         let mut values = Vec::with_capacity(PARAMETERS.len());
         for parameter in &PARAMETERS {
@@ -288,7 +292,7 @@ impl Values {
                 (None, Some((column, row))) => vec![ScalarValue::try_from_array(column, row)?],
                 (None, None) => vec![ScalarValue::Null],
             };
-            let checked = given.iter().map(|value| parameter.value(value));
+            let checked = given.iter().map(|value| parameter.value_in(value, ranges));
             values.push(checked.collect::<Result<_, Error>>()?);
         }
         Ok(Self { scenario, values })

@@ -12,6 +12,8 @@ mod window;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rust_decimal::prelude::ToPrimitive;
+
 use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
 use super::decimal::Rounding;
 use super::input::{Input, Inputs};
@@ -19,7 +21,7 @@ use super::names::Unused;
 use super::{Finding, OnConflict, Phase, Progress, sources, timestamp};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::parameters::{self, PARAMETERS};
+use crate::parameters::{self, PARAMETERS, Ranges};
 use crate::store::source::{Copy, Source};
 
 use clock::Span;
@@ -88,12 +90,12 @@ pub struct Period {
 
 /// How much further than signals prices are read, for the trades that the last signals make: as long
 /// as a trade may be held, and a day more to find the price of its exit.
-fn beyond_until_micros() -> i64 {
+fn beyond_until_micros(ranges: &Ranges) -> i64 {
     let longest = ["max_hold_minutes", "moonbag_max_hold_minutes"].map(|name| {
         parameters::position(name)
-            .and_then(|position| PARAMETERS[position].maximum())
-            .and_then(|minutes| minutes.parse().ok())
-            .unwrap_or(0_i64)
+            .and_then(|position| ranges.of(&PARAMETERS[position]).maximum)
+            .and_then(|minutes| minutes.to_i64())
+            .unwrap_or(0)
     });
     longest
         .into_iter()
@@ -242,7 +244,12 @@ impl Database {
     }
 
     /// What of it the workspace does not hold.
-    pub(super) fn select(&self, stored: &Dataset, progress: &dyn Progress) -> Result<Selected> {
+    pub(super) fn select(
+        &self,
+        stored: &Dataset,
+        ranges: &Ranges,
+        progress: &dyn Progress,
+    ) -> Result<Selected> {
         progress.begin(Phase::Comparing, 0);
         let mut windows = NewRows::default();
         let mut inputs = Inputs::default();
@@ -253,7 +260,7 @@ impl Database {
             inputs.signals = self.query(table, condition, progress)?;
         }
         if let Some(table) = &self.prices {
-            let span = self.period.span(beyond_until_micros());
+            let span = self.period.span(beyond_until_micros(ranges));
             let held = || days::of_prices(stored, span);
             let condition = self.new_days(table, span, held, &mut windows, progress)?;
             inputs.prices = self.query(table, condition, progress)?;

@@ -6,16 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::common::ScalarValue;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Change, Scenario};
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::parameters::{PARAMETERS, position};
+use crate::parameters::value::Value;
+use crate::parameters::{PARAMETERS, Ranges, position};
 use crate::records::settings::json::raw;
-use crate::records::settings::{Group, Stored, in_json, plain, unquoted};
+use crate::records::settings::{Group, Stored, unquoted};
 
 /// One scenario of a file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,10 +37,8 @@ pub fn export<'a>(scenarios: impl Iterator<Item = &'a Scenario>) -> Result<Strin
     for scenario in scenarios {
         let mut parameters = BTreeMap::new();
         for (parameter, value) in PARAMETERS.iter().zip(&scenario.values) {
-            if !value.is_null() {
-                let text = plain(parameter, &value.to_string());
-                let value = raw(&in_json(parameter, &text, false))?;
-                parameters.insert(parameter.name.to_owned(), value);
+            if let Some(value) = value {
+                parameters.insert(parameter.name.to_owned(), raw(&value.json(false))?);
             }
         }
         documents.push(Document {
@@ -57,7 +55,7 @@ pub fn export<'a>(scenarios: impl Iterator<Item = &'a Scenario>) -> Result<Strin
 }
 
 /// What adds the scenarios of a file, in place of those of the same name where they are replaced.
-pub fn import(text: &str, file: &str, replaces: bool) -> Result<Vec<Change>> {
+pub fn import(text: &str, file: &str, replaces: bool, ranges: &Ranges) -> Result<Vec<Change>> {
     let documents: Vec<Document> =
         serde_json::from_str(text).map_err(|error| Error::InputFile {
             file: file.into(),
@@ -67,10 +65,7 @@ pub fn import(text: &str, file: &str, replaces: bool) -> Result<Vec<Change>> {
     let now = now();
     let mut changes = Vec::new();
     for document in documents {
-        let mut values = Vec::with_capacity(PARAMETERS.len());
-        for parameter in &PARAMETERS {
-            values.push(ScalarValue::try_from(parameter.data_type())?);
-        }
+        let mut values: Vec<Option<Value>> = vec![None; PARAMETERS.len()];
         for (name, value) in &document.parameters {
             let Some(position) = position(name) else {
                 return Err(Error::InputFile {
@@ -80,8 +75,8 @@ pub fn import(text: &str, file: &str, replaces: bool) -> Result<Vec<Change>> {
                 });
             };
             if value.get() != "null" {
-                let text = ScalarValue::Utf8(Some(unquoted(value)));
-                values[position] = PARAMETERS[position].value(&text)?;
+                let text = unquoted(value).into();
+                values[position] = PARAMETERS[position].read(&text, ranges)?;
             }
         }
         if replaces {
@@ -102,15 +97,9 @@ pub fn import(text: &str, file: &str, replaces: bool) -> Result<Vec<Change>> {
 impl Scenario {
     /// What it sets, as `stop_loss_percent 8`.
     pub fn settings(&self) -> Vec<String> {
-        let set = PARAMETERS
-            .iter()
-            .zip(&self.values)
-            .filter(|(_, value)| !value.is_null());
-        set.map(|(parameter, value)| {
-            let value = plain(parameter, &value.to_string());
-            format!("{} {value}", parameter.name)
-        })
-        .collect()
+        let values = PARAMETERS.iter().zip(&self.values);
+        let set = values.filter_map(|(parameter, value)| Some((parameter.name, value.as_ref()?)));
+        set.map(|(name, value)| format!("{name} {value}")).collect()
     }
 
     /// What it would change of the live settings, as `stop_loss_percent 15 → 8`.
@@ -118,15 +107,14 @@ impl Scenario {
         let mut differences = Vec::new();
         for group in Group::ALL {
             for parameter in group.parameters() {
-                let value = position(parameter.name).map(|position| &self.values[position]);
-                let value = match value.filter(|value| !value.is_null()) {
-                    Some(value) => value.to_string(),
-                    None => parameter.default_value()?.to_string(),
+                let own = position(parameter.name).and_then(|at| self.values[at].clone());
+                let default = || Some(Value::stored(parameter.kind, parameter.default?));
+                let Some(value) = own.or_else(default) else {
+                    continue;
                 };
-                let value = plain(parameter, &value);
                 let current = live.value(group, parameter)?;
-                if current.as_deref() != Some(&value) {
-                    let current = current.as_deref().unwrap_or("not set");
+                if current.as_ref() != Some(&value) {
+                    let current = current.map_or("not set".into(), |current| current.to_string());
                     differences.push(format!("{} {current} → {value}", parameter.name));
                 }
             }

@@ -14,7 +14,8 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 
 use crate::error::{Error, Result};
-use crate::parameters::{Kind, PARAMETERS, check_together};
+use crate::parameters::value::Value;
+use crate::parameters::{Kind, PARAMETERS, Ranges, check_together};
 use crate::schema;
 
 /// Every scenario by its name.
@@ -26,8 +27,8 @@ pub struct Scenario {
     pub name: String,
     pub description: Option<String>,
     pub tags: Option<Vec<String>>,
-    /// One for each of [`PARAMETERS`], null where it is left at its default.
-    pub values: Vec<ScalarValue>,
+    /// One for each of [`PARAMETERS`], none where it is left at its default.
+    pub values: Vec<Option<Value>>,
     /// Microseconds since 1970 UTC.
     pub created_at: i64,
     pub updated_at: i64,
@@ -74,10 +75,10 @@ fn columns(data_type: fn(&crate::parameters::Parameter) -> DataType) -> SchemaRe
 
 impl Change {
     /// Does it, if what comes of it is right.
-    pub fn apply(&self, scenarios: &mut Scenarios) -> Result<()> {
+    pub fn apply(&self, scenarios: &mut Scenarios, ranges: &Ranges) -> Result<()> {
         match self {
             Self::Insert(scenario) => {
-                scenario.check()?;
+                scenario.check(ranges)?;
                 if scenarios.contains_key(&scenario.name) {
                     return Err(taken(&scenario.name));
                 }
@@ -89,7 +90,7 @@ impl Change {
                     return Err(changed_meanwhile(&old.name, "was deleted"));
                 };
                 let merged = merge(&current, old, new)?;
-                merged.check()?;
+                merged.check(ranges)?;
                 if scenarios.contains_key(&merged.name) {
                     return Err(taken(&merged.name));
                 }
@@ -134,7 +135,7 @@ fn merge(current: &Scenario, old: &Scenario, new: &Scenario) -> Result<Scenario>
 
 impl Scenario {
     /// Whether it could be run.
-    fn check(&self) -> Result<()> {
+    fn check(&self, ranges: &Ranges) -> Result<()> {
         let refuse = |expected: &str| Error::Parameter {
             parameter: "name".into(),
             expected: expected.into(),
@@ -148,13 +149,17 @@ impl Scenario {
         }
         let mut values = Vec::with_capacity(PARAMETERS.len());
         for (parameter, value) in PARAMETERS.iter().zip(&self.values) {
-            values.push(parameter.value(value)?);
+            let value = match value {
+                Some(value) => ScalarValue::from(value.to_string()),
+                None => ScalarValue::Null,
+            };
+            values.push(parameter.value_in(&value, ranges)?);
         }
         check_together(&values)
     }
 
     /// The scenarios that rows of a write hold; the time is now.
-    pub fn read(batch: &RecordBatch, row: usize, now: i64) -> Result<Self> {
+    pub fn read(batch: &RecordBatch, row: usize, now: i64, ranges: &Ranges) -> Result<Self> {
         let text = |column: usize| {
             let column = batch.column(column).as_string_opt::<i32>();
             let column = column.filter(|column| !column.is_null(row));
@@ -170,8 +175,8 @@ impl Scenario {
         for (position, parameter) in PARAMETERS.iter().enumerate() {
             let value = ScalarValue::try_from_array(batch.column(3 + position), row)?;
             values.push(match value.is_null() {
-                true => ScalarValue::try_from(parameter.data_type())?,
-                false => parameter.value(&value)?,
+                true => None,
+                false => parameter.read(&value, ranges)?,
             });
         }
         Ok(Self {
@@ -228,11 +233,16 @@ pub fn batch<'a>(
         text(&|s| s.description.as_deref()),
         Arc::new(tags.finish()),
     ];
-    for position in 0..PARAMETERS.len() {
+    for (position, parameter) in PARAMETERS.iter().enumerate() {
         let data_type = schema.field(3 + position).data_type();
         let mut values = Vec::with_capacity(scenarios.len());
         for scenario in &scenarios {
-            values.push(scenario.values[position].cast_to(data_type)?);
+            let value = scenario.values[position].as_ref();
+            let value = value.and_then(|value| value.scalar(&parameter.data_type()));
+            values.push(match value {
+                Some(value) => value.cast_to(data_type)?,
+                None => ScalarValue::try_from(data_type)?,
+            });
         }
         columns.push(match values.is_empty() {
             true => datafusion::arrow::array::new_empty_array(data_type),

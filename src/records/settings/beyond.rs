@@ -1,8 +1,8 @@
 //! What a run was run with and the live system does not know: exit rules, costs and limits that only
 //! a simulation has. Settings that are applied without them do not trade as the run did.
 
-use super::plain;
 use crate::error::{Error, Result};
+use crate::parameters::value::Value;
 use crate::parameters::{PARAMETERS, Parameter};
 use crate::records::runs::Texts;
 
@@ -15,19 +15,16 @@ fn is_beyond(parameter: &Parameter) -> bool {
 
 /// Each such parameter that differs from its default, with its value. What a run of an earlier
 /// version does not have is at its default.
-pub fn beyond(parameters: &Texts) -> Vec<(&'static Parameter, String)> {
+pub fn beyond(parameters: &Texts) -> Vec<(&'static Parameter, Value)> {
     let mut found = Vec::new();
     for parameter in PARAMETERS.iter().filter(|parameter| is_beyond(parameter)) {
         let Some(text) = parameters.get(parameter.name) else {
             continue;
         };
-        let value = plain(parameter, text);
-        if parameter
-            .default
-            .map(|default| plain(parameter, default))
-            .as_ref()
-            != Some(&value)
-        {
+        let value = Value::stored(parameter.kind, text);
+        let default = parameter.default;
+        let default = default.map(|text| Value::stored(parameter.kind, text));
+        if default.as_ref() != Some(&value) {
             found.push((parameter, value));
         }
     }
@@ -68,7 +65,7 @@ mod tests {
         let found = beyond(&texts.collect());
         found
             .into_iter()
-            .map(|(parameter, value)| (parameter.name, value))
+            .map(|(parameter, value)| (parameter.name, value.to_string()))
             .collect()
     }
 

@@ -9,12 +9,12 @@ pub mod json;
 
 use std::collections::BTreeMap;
 
-use hindsight_udfs::decimal;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::parameters::{Kind, PARAMETERS, Parameter};
+use crate::parameters::value::Value;
+use crate::parameters::{PARAMETERS, Parameter};
 use crate::records::runs::Texts;
 use json::{Object, raw};
 
@@ -90,8 +90,8 @@ impl Stored {
             .collect()
     }
 
-    /// The value of a setting without needless zeros; `None` where it is not set.
-    pub fn value(&self, group: Group, parameter: &'static Parameter) -> Result<Option<String>> {
+    /// The value of a setting; `None` where it is not set.
+    pub fn value(&self, group: Group, parameter: &'static Parameter) -> Result<Option<Value>> {
         let Some(text) = self.0.get(group.name()) else {
             return Ok(None);
         };
@@ -105,7 +105,7 @@ impl Stored {
                     .map(ToOwned::to_owned)
             }
         };
-        Ok(value.map(|value| plain(parameter, &unquoted(&value))))
+        Ok(value.map(|value| Value::stored(parameter.kind, &unquoted(&value))))
     }
 
     /// The same with the settings of a run in these groups.
@@ -129,7 +129,7 @@ impl Stored {
             let mut values = Vec::new();
             for parameter in group.parameters() {
                 let value = match self.value(*group, parameter)? {
-                    Some(value) => in_json(parameter, &value, false),
+                    Some(value) => value.json(false),
                     None => "null".into(),
                 };
                 values.push(format!("{}: {value}", quoted(parameter.name)));
@@ -150,7 +150,7 @@ fn threshold(old: Option<&str>, group: Group, parameters: &Texts) -> Result<Stri
     };
     let value = proposed(parameter, parameters)?;
     let is_text = old.is_some_and(|old| old.trim_start().starts_with('"'));
-    Ok(in_json(parameter, &value, is_text))
+    Ok(value.json(is_text))
 }
 
 fn object(old: Option<&str>, group: Group, parameters: &Texts) -> Result<String> {
@@ -167,48 +167,24 @@ fn object(old: Option<&str>, group: Group, parameters: &Texts) -> Result<String>
         let is_text =
             group == Group::ScoringWeights || old.is_some_and(|old| old.get().starts_with('"'));
         // What stays the same is left as it is written.
-        let is_same = old.is_some_and(|old| plain(parameter, &unquoted(old)) == value);
+        let is_same = old.is_some_and(|old| Value::stored(parameter.kind, &unquoted(old)) == value);
         if !is_same {
-            object.set(key, raw(&in_json(parameter, &value, is_text))?);
+            object.set(key, raw(&value.json(is_text))?);
         }
     }
     Ok(object.to_string())
 }
 
 /// What a run was run with.
-pub fn proposed(parameter: &Parameter, parameters: &Texts) -> Result<String> {
+pub fn proposed(parameter: &Parameter, parameters: &Texts) -> Result<Value> {
     let value = parameters
         .get(parameter.name)
         .ok_or_else(|| unset(parameter.name))?;
-    Ok(plain(parameter, value))
+    Ok(Value::stored(parameter.kind, value))
 }
 
 fn unset(name: &str) -> Error {
     Error::NotReady(format!("the backtest has no {name} to apply"))
-}
-
-/// A value as it is shown and compared: numbers without needless zeros.
-pub(crate) fn plain(parameter: &Parameter, text: &str) -> String {
-    match parameter.kind {
-        Kind::Decimal(_, _) | Kind::Integer => match decimal::parse(text) {
-            Some((mantissa, scale)) => decimal::format(mantissa, scale),
-            None => text.to_owned(),
-        },
-        _ => text.to_owned(),
-    }
-}
-
-/// A plain value as JSON.
-pub(crate) fn in_json(parameter: &Parameter, value: &str, is_text: bool) -> String {
-    let is_bare = match parameter.kind {
-        Kind::Decimal(_, _) | Kind::Integer => decimal::parse(value).is_some(),
-        Kind::Boolean => value == "true" || value == "false",
-        _ => false,
-    };
-    match is_bare && !is_text {
-        true => value.to_owned(),
-        false => quoted(value),
-    }
 }
 
 fn quoted(text: &str) -> String {
@@ -288,7 +264,8 @@ mod tests {
                 .parameters()
                 .find(|p| p.name == name)
                 .unwrap();
-            live.value(Group::ExitStrategy, parameter).unwrap()
+            let value = live.value(Group::ExitStrategy, parameter).unwrap();
+            value.map(|value| value.to_string())
         };
         assert_eq!(value("exit_strategy").as_deref(), Some("hybrid"));
         assert_eq!(value("stop_loss_percent").as_deref(), Some("8.5"));

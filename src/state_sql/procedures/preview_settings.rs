@@ -37,8 +37,8 @@ pub async fn preview_settings(client: Arc<Client>, arguments: Arguments) -> Resu
             groups.push(Some(group.name()));
             settings.push(parameter.name);
             changed.push(now.as_ref() != Some(&then));
-            current.push(now);
-            wanted.push(then);
+            current.push(now.map(|now| now.to_string()));
+            wanted.push(then.to_string());
         }
     }
     for (parameter, value) in beyond(&run.parameters) {
@@ -46,7 +46,7 @@ pub async fn preview_settings(client: Arc<Client>, arguments: Arguments) -> Resu
         settings.push(parameter.name);
         changed.push(true);
         current.push(None);
-        wanted.push(value);
+        wanted.push(value.to_string());
     }
     let versions = vec![version; groups.len()];
     let columns: Vec<ArrayRef> = vec![
