@@ -10,7 +10,7 @@ signals_in_range as (
 ),
 
 closed_outcomes as (
-    select signal_id, exit_timestamp, realized_pnl_sol
+    select signal_id, entry_timestamp, exit_timestamp, realized_pnl_sol
     from trade_outcomes
     where exit_timestamp is not null
         and realized_pnl_sol is not null
@@ -19,6 +19,7 @@ closed_outcomes as (
 select
     signals_in_range.combination,
     signals_in_range.signal_id,
+    closed_outcomes.entry_timestamp,
     closed_outcomes.exit_timestamp,
     closed_outcomes.realized_pnl_sol
 from signals_in_range

@@ -28,7 +28,7 @@ simulated as (
     select * from trade_metrics where side = 'simulated'
 ),
 
--- A side without trades has no metrics, which is 0 in all of them, and no profit factor.
+-- A side without trades has no metrics, which is 0 in those that are sums, and null in the rest.
 joined as (
     select
         parameters.*,
@@ -48,6 +48,13 @@ joined as (
         cast(coalesce(actual.win_rate, 0) as numeric(7, 2)) as actual_win_rate,
         actual.profit_factor as actual_profit_factor,
         cast(coalesce(actual.expectancy, 0) as numeric(20, 9)) as actual_expectancy,
+        actual.sharpe_ratio as actual_sharpe_ratio,
+        actual.sortino_ratio as actual_sortino_ratio,
+        actual.calmar_ratio as actual_calmar_ratio,
+        actual.sqn as actual_sqn,
+        cast(actual.best_trade_sol as numeric(20, 9)) as actual_best_trade_sol,
+        cast(actual.worst_trade_sol as numeric(20, 9)) as actual_worst_trade_sol,
+        actual.average_hold_minutes as actual_average_hold_minutes,
         coalesce(simulated.total_trades, 0) as simulated_total_trades,
         coalesce(simulated.winning_trades, 0) as simulated_winning_trades,
         coalesce(simulated.losing_trades, 0) as simulated_losing_trades,
@@ -61,6 +68,13 @@ joined as (
         cast(coalesce(simulated.win_rate, 0) as numeric(7, 2)) as simulated_win_rate,
         simulated.profit_factor as simulated_profit_factor,
         cast(coalesce(simulated.expectancy, 0) as numeric(20, 9)) as simulated_expectancy,
+        simulated.sharpe_ratio as simulated_sharpe_ratio,
+        simulated.sortino_ratio as simulated_sortino_ratio,
+        simulated.calmar_ratio as simulated_calmar_ratio,
+        simulated.sqn as simulated_sqn,
+        cast(simulated.best_trade_sol as numeric(20, 9)) as simulated_best_trade_sol,
+        cast(simulated.worst_trade_sol as numeric(20, 9)) as simulated_worst_trade_sol,
+        simulated.average_hold_minutes as simulated_average_hold_minutes,
         coalesce(signal_counts.trades_changed, 0) as trades_changed,
         cast(
             coalesce(signal_counts.conservative_pnl_sol, 0) as numeric(20, 9)
@@ -137,6 +151,13 @@ select
     actual_win_rate,
     actual_profit_factor,
     actual_expectancy,
+    actual_sharpe_ratio,
+    actual_sortino_ratio,
+    actual_calmar_ratio,
+    actual_sqn,
+    actual_best_trade_sol,
+    actual_worst_trade_sol,
+    actual_average_hold_minutes,
     simulated_total_trades,
     simulated_winning_trades,
     simulated_losing_trades,
@@ -150,6 +171,13 @@ select
     simulated_win_rate,
     simulated_profit_factor,
     simulated_expectancy,
+    simulated_sharpe_ratio,
+    simulated_sortino_ratio,
+    simulated_calmar_ratio,
+    simulated_sqn,
+    simulated_best_trade_sol,
+    simulated_worst_trade_sol,
+    simulated_average_hold_minutes,
     cast(pnl_difference as numeric(20, 9)) as pnl_difference_sol,
     divide_rounded(
         pnl_difference * 100,

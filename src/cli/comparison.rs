@@ -7,6 +7,7 @@ use anstyle::Style;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
 use datafusion::common::ScalarValue;
+use hindsight::metrics::{Better, METRICS};
 use hindsight::parameters::{Kind, PARAMETERS, Parameter};
 use hindsight::{Engine, Error, Result};
 use hindsight_udfs::decimal;
@@ -22,92 +23,6 @@ use super::values::{Form, write_value};
 
 /// The trades that are shown.
 const TRADES_SHOWN: usize = 10;
-
-/// A metric of both sides: its name for people, its column, its unit and which way is better.
-struct Metric {
-    name: &'static str,
-    column: &'static str,
-    unit: Unit,
-    better: Better,
-}
-
-#[derive(Clone, Copy)]
-enum Unit {
-    Count,
-    Sol,
-    Percent,
-    Ratio,
-}
-
-#[derive(Clone, Copy)]
-enum Better {
-    More,
-    Less,
-    Neither,
-}
-
-const fn metric(name: &'static str, column: &'static str, unit: Unit, better: Better) -> Metric {
-    Metric {
-        name,
-        column,
-        unit,
-        better,
-    }
-}
-
-const METRICS: [Metric; 11] = [
-    metric("trades", "total_trades", Unit::Count, Better::Neither),
-    metric("win rate (%)", "win_rate", Unit::Percent, Better::More),
-    metric("total PnL (SOL)", "total_pnl_sol", Unit::Sol, Better::More),
-    metric(
-        "gross profit (SOL)",
-        "gross_profit_sol",
-        Unit::Sol,
-        Better::More,
-    ),
-    metric(
-        "gross loss (SOL)",
-        "gross_loss_sol",
-        Unit::Sol,
-        Better::Less,
-    ),
-    metric(
-        "average win (SOL)",
-        "average_win_sol",
-        Unit::Sol,
-        Better::More,
-    ),
-    metric(
-        "average loss (SOL)",
-        "average_loss_sol",
-        Unit::Sol,
-        Better::Less,
-    ),
-    metric("profit factor", "profit_factor", Unit::Ratio, Better::More),
-    metric(
-        "max drawdown (SOL)",
-        "max_drawdown_sol",
-        Unit::Sol,
-        Better::Less,
-    ),
-    metric(
-        "max losses in a row",
-        "max_consecutive_losses",
-        Unit::Count,
-        Better::Less,
-    ),
-    metric("expectancy (SOL)", "expectancy", Unit::Sol, Better::More),
-];
-
-impl Unit {
-    fn digits(self) -> i8 {
-        match self {
-            Self::Count => 0,
-            Self::Sol => 4,
-            Self::Percent | Self::Ratio => 2,
-        }
-    }
-}
 
 /// The arguments of the table functions, run and printed.
 pub struct Comparison {
@@ -236,9 +151,9 @@ impl Comparison {
             Column::right("difference"),
         ]);
         for metric in &METRICS {
-            let actual = self.number(&format!("actual_{}", metric.column))?;
-            let simulated = self.number(&format!("simulated_{}", metric.column))?;
-            let digits = metric.unit.digits();
+            let actual = self.number(&format!("actual_{}", metric.name))?;
+            let simulated = self.number(&format!("simulated_{}", metric.name))?;
+            let digits = metric.digits();
             let cell = |number: Option<(i128, i8)>| match number {
                 Some((mantissa, scale)) => Cell::plain(fixed(mantissa, scale, digits)),
                 None => Cell::styled("–", DIM),
@@ -248,12 +163,12 @@ impl Comparison {
                 (Some((actual, scale)), Some((simulated, _))) => {
                     let difference = simulated - actual;
                     let text = signed(difference, scale, digits);
-                    Cell::styled(text, metric.style(difference))
+                    Cell::styled(text, style(metric.better, difference))
                 }
                 _ => Cell::styled("–", DIM),
             };
             table.push(vec![
-                Cell::plain(metric.name),
+                Cell::plain(metric.title),
                 cell(actual),
                 cell(simulated),
                 difference,
@@ -320,7 +235,7 @@ impl Comparison {
                 Cell::plain(text(2)?),
                 cell(sol(3)),
                 cell(sol(4)),
-                Cell::styled(signed(difference, 9, 4), Better::More.style(difference)),
+                Cell::styled(signed(difference, 9, 4), style(Better::More, difference)),
                 Cell::plain(text(6)?),
             ]);
         }
@@ -367,19 +282,12 @@ impl Comparison {
     }
 }
 
-impl Metric {
-    fn style(&self, difference: i128) -> Style {
-        self.better.style(difference)
-    }
-}
-
-impl Better {
-    fn style(self, difference: i128) -> Style {
-        match (self, difference.signum()) {
-            (Self::More, 1) | (Self::Less, -1) => GOOD,
-            (Self::More, -1) | (Self::Less, 1) => BAD,
-            _ => PLAIN,
-        }
+/// The colour of a difference: better or worse.
+fn style(better: Better, difference: i128) -> Style {
+    match (better, difference.signum()) {
+        (Better::More, 1) | (Better::Less, -1) => GOOD,
+        (Better::More, -1) | (Better::Less, 1) => BAD,
+        _ => PLAIN,
     }
 }
 

@@ -24,6 +24,7 @@ use hindsight_udfs::decimal::multiply_divide_half_even;
 use crate::caller::client::Client;
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::metrics::{METRICS, Metric};
 use crate::parameters::PARAMETERS;
 use crate::schema::SOL;
 use crate::whatif::operator::{self, Operator};
@@ -100,10 +101,10 @@ pub fn schema() -> Schema {
     ];
     fields.extend(counts.map(count));
     for side in ["actual", "simulated"] {
-        let field = |(name, data_type): (&str, DataType)| {
-            Field::new(format!("{side}_{name}"), data_type, true)
+        let field = |metric: &Metric| {
+            Field::new(format!("{side}_{}", metric.name), metric.data_type(), true)
         };
-        fields.extend(metric_types().map(field));
+        fields.extend(METRICS.iter().map(field));
     }
     fields.extend([
         Field::new("pnl_difference_sol", SOL, true),
@@ -115,26 +116,6 @@ pub fn schema() -> Schema {
         Field::new("simulated_pnl_conservative_sol", SOL, true),
     ]);
     Schema::new(fields)
-}
-
-/// The metrics of a side, in the order of the columns.
-fn metric_types() -> [(&'static str, DataType); 13] {
-    let count = DataType::Int64;
-    [
-        ("total_trades", count.clone()),
-        ("winning_trades", count.clone()),
-        ("losing_trades", count.clone()),
-        ("total_pnl_sol", SOL),
-        ("gross_profit_sol", SOL),
-        ("gross_loss_sol", SOL),
-        ("average_win_sol", SOL),
-        ("average_loss_sol", SOL),
-        ("max_drawdown_sol", SOL),
-        ("max_consecutive_losses", count),
-        ("win_rate", RATE),
-        ("profit_factor", RATIO),
-        ("expectancy", SOL),
-    ]
 }
 
 /// The operator: its input is the rows of parameters.
@@ -262,7 +243,7 @@ pub fn rows(
     columns.push(counts(|r| r.signals_above_threshold));
     columns.push(counts(|r| r.untradable_signals));
     for side in [|r: &Backtest| r.actual, |r: &Backtest| r.simulated] {
-        columns.extend(metric_columns(results, side));
+        columns.extend(METRICS.iter().map(|metric| column(metric, results, side)));
     }
     let difference = |r: &Backtest| r.simulated.total_pnl - r.actual.total_pnl;
     let win_rate_difference = |r: &Backtest| r.simulated.win_rate - r.actual.win_rate;
@@ -287,33 +268,14 @@ pub fn rows(
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
-/// The columns of [`metric_types`] for one side.
-fn metric_columns(results: &[Backtest], side: fn(&Backtest) -> Metrics) -> [ArrayRef; 13] {
-    let counts = |pick: fn(&Metrics) -> i64| -> ArrayRef {
-        Arc::new(
-            results
-                .iter()
-                .map(|r| pick(&side(r)))
-                .collect::<Int64Array>(),
-        )
-    };
-    let decimals = |pick: fn(&Metrics) -> Option<i128>, data_type: DataType| -> ArrayRef {
-        let values: Decimal128Array = results.iter().map(|r| pick(&side(r))).collect();
-        Arc::new(values.with_data_type(data_type))
-    };
-    [
-        counts(|m| m.total_trades),
-        counts(|m| m.winning_trades),
-        counts(|m| m.losing_trades),
-        decimals(|m| Some(m.total_pnl), SOL),
-        decimals(|m| Some(m.gross_profit), SOL),
-        decimals(|m| Some(m.gross_loss), SOL),
-        decimals(|m| Some(m.average_win), SOL),
-        decimals(|m| Some(m.average_loss), SOL),
-        decimals(|m| Some(m.max_drawdown), SOL),
-        counts(|m| m.max_consecutive_losses),
-        decimals(|m| Some(m.win_rate), RATE),
-        decimals(|m| m.profit_factor, RATIO),
-        decimals(|m| Some(m.expectancy), SOL),
-    ]
+/// The column of a metric of one side.
+fn column(metric: &Metric, results: &[Backtest], side: fn(&Backtest) -> Metrics) -> ArrayRef {
+    let values = results.iter().map(|r| (metric.value)(&side(r)));
+    match metric.data_type() {
+        DataType::Int64 => {
+            let counts = values.map(|value| value.and_then(|count| i64::try_from(count).ok()));
+            Arc::new(counts.collect::<Int64Array>())
+        }
+        decimal => Arc::new(values.collect::<Decimal128Array>().with_data_type(decimal)),
+    }
 }

@@ -23,7 +23,7 @@ use crate::schema;
 pub const RUN_PARAMETERS: &str = "run_parameters";
 
 /// Every query, each after those it reads.
-pub const QUERIES: [(&str, &str); 9] = [
+pub const QUERIES: [(&str, &str); 11] = [
     (
         "scored_signals",
         include_str!("../../queries/scored_signals.sql"),
@@ -52,6 +52,11 @@ pub const QUERIES: [(&str, &str); 9] = [
         "equity_curve",
         include_str!("../../queries/equity_curve.sql"),
     ),
+    (
+        "both_sides_trades",
+        include_str!("../../queries/both_sides_trades.sql"),
+    ),
+    ("daily_sides", include_str!("../../queries/daily_sides.sql")),
     (
         "trade_metrics",
         include_str!("../../queries/trade_metrics.sql"),

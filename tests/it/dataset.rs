@@ -49,6 +49,8 @@ fn outcome_rows(outcomes: &[&Outcome]) -> RecordBatch {
     columns.insert("signal_id", text(ids));
     let exits = outcomes.iter().map(|outcome| outcome.exit_timestamp);
     columns.insert("exit_timestamp", timestamps_of(exits));
+    let entries = outcomes.iter().map(|outcome| outcome.entry_timestamp);
+    columns.insert("entry_timestamp", timestamps_of(entries));
     let pnls = outcomes
         .iter()
         .map(|outcome| outcome.realized_pnl_sol.as_ref());

@@ -103,6 +103,7 @@ fn signal(row: &Row) -> Signal {
 fn outcome(row: &Row) -> Outcome {
     Outcome {
         signal_id: text(row, "signal_id").unwrap(),
+        entry_timestamp: timestamp(row, "entry_timestamp"),
         exit_timestamp: timestamp(row, "exit_timestamp"),
         realized_pnl_sol: number(row, "realized_pnl_sol"),
     }

@@ -11,5 +11,6 @@ pub mod history;
 pub mod metrics;
 pub mod number;
 pub mod parameters;
+pub mod risk;
 pub mod scoring;
 pub mod trade;

@@ -4,6 +4,7 @@ use crate::reference::backtest::{Backtest, Trade};
 use crate::reference::comparison::{Comparison, EquityPoint};
 use crate::reference::metrics::Metrics;
 use crate::reference::number::rounded;
+use crate::reference::risk::Risk;
 use crate::rows::{Cell, Row};
 
 /// The row of `backtest(…)`, without the parameters.
@@ -13,7 +14,9 @@ pub fn backtest(backtest: &Backtest) -> Row {
     row.push("signals_above_threshold", backtest.signals_above_threshold);
     row.push("untradable_signals", backtest.untradable_signals);
     push_metrics(&mut row, "actual", &backtest.actual);
+    push_risk(&mut row, "actual", &backtest.actual_risk);
     push_metrics(&mut row, "simulated", &backtest.simulated);
+    push_risk(&mut row, "simulated", &backtest.simulated_risk);
     row.push("pnl_difference_sol", &backtest.pnl_difference_sol);
     row.push("pnl_improvement_percent", &backtest.pnl_improvement_percent);
     row.push("trade_count_difference", backtest.trade_count_difference);
@@ -48,6 +51,20 @@ fn push_metrics(row: &mut Row, side: &str, metrics: &Metrics) {
     ];
     for (name, cell) in fields {
         row.push(format!("{side}_{name}"), cell);
+    }
+}
+
+fn push_risk(row: &mut Row, side: &str, risk: &Risk) {
+    for (name, value) in [
+        ("sharpe_ratio", &risk.sharpe_ratio),
+        ("sortino_ratio", &risk.sortino_ratio),
+        ("calmar_ratio", &risk.calmar_ratio),
+        ("sqn", &risk.sqn),
+        ("best_trade_sol", &risk.best_trade_sol),
+        ("worst_trade_sol", &risk.worst_trade_sol),
+        ("average_hold_minutes", &risk.average_hold_minutes),
+    ] {
+        row.push(format!("{side}_{name}"), value);
     }
 }
 

@@ -40,7 +40,7 @@ sql_files! {
     exits { price_at simulate_exit }
     metrics {
         divide_rounded expectancy max_consecutive_losses max_drawdown profit_factor round_half_even
-        win_rate
+        sharpe_ratio sortino_ratio sqn win_rate
     }
     scoring { position_size rescore }
     state { runs scenarios settings transactions }

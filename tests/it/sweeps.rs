@@ -91,7 +91,7 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
         let combinations = combinations(&swept);
         let alone = |combination: &Combination| -> Backtest {
             let one = std::slice::from_ref(combination);
-            backtest(&source, &book, one, &go_on).unwrap()[0]
+            backtest(&source, &book, one, &go_on).unwrap()[0].clone()
         };
         let alone: Vec<Backtest> = combinations.iter().map(alone).collect();
         assert!(

@@ -41,6 +41,9 @@ pub fn aggregate_functions() -> Vec<AggregateUDF> {
         metrics::expectancy::Expectancy::default().into(),
         metrics::max_drawdown::MaxDrawdown::default().into(),
         metrics::max_consecutive_losses::MaxConsecutiveLosses::default().into(),
+        metrics::sharpe_ratio::SharpeRatio::default().into(),
+        metrics::sortino_ratio::SortinoRatio::default().into(),
+        metrics::sqn::Sqn::default().into(),
     ]
 }
 

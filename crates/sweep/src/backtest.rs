@@ -16,16 +16,17 @@ use datafusion::common::{DataFusionError, Result};
 use hindsight_udfs::price_book::PriceBook;
 use rayon::prelude::*;
 
-use super::block::{Block, CELLS_MAX, Member};
+use super::block::{Block, CELLS_MAX, Member, Scoring};
 use super::combination::Combination;
+use super::days::{DayPnl, Days};
 use super::exits::{ExitTable, SignalExit};
 use super::history::History;
-use super::metrics::{Metrics, Side, rounded};
+use super::metrics::{Metrics, Side, Trade, rounded};
 use super::pass::{Pass, Positions, Scratch, Sum};
 use super::scores::Scores;
 
 /// The result of one combination.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backtest {
     pub total_signals: i64,
     pub signals_above_threshold: i64,
@@ -35,6 +36,15 @@ pub struct Backtest {
     pub trades_changed: i64,
     /// Lamports, rounded.
     pub conservative_pnl: i128,
+    /// The days on which trades ended, ascending, where they were asked for.
+    pub days: Option<DaysOfSides>,
+}
+
+/// What the trades of both sides add up to by the day of their exits; days without are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DaysOfSides {
+    pub actual: Arc<[DayPnl]>,
+    pub simulated: Vec<DayPnl>,
 }
 
 /// How far backtests are, and whether they shall stop.
@@ -45,6 +55,7 @@ pub struct Course {
     pub is_cancelled: AtomicBool,
     /// For how many cells there is memory at a time.
     cells: usize,
+    keeps_days: bool,
 }
 
 impl Default for Course {
@@ -60,6 +71,15 @@ impl Course {
             done,
             is_cancelled: AtomicBool::new(false),
             cells,
+            keeps_days: false,
+        }
+    }
+
+    /// The same, with the sums of each day in the results.
+    pub fn keeping_days(self) -> Self {
+        Self {
+            keeps_days: true,
+            ..self
         }
     }
 
@@ -117,7 +137,8 @@ fn in_blocks(
     let ranges = combinations.iter();
     let ranges = ranges.map(|c| history.range(c.range.0, c.range.1));
     let ranges: Vec<Range<usize>> = ranges.collect();
-    let actual = actual_sides(history, &ranges)?;
+    let days = combinations.iter().map(Combination::days);
+    let actual = actual_sides(history, ranges.iter().cloned().zip(days), course)?;
     let mut rows = vec![Backtest::default(); combinations.len()];
     for block in Block::all(
         combinations,
@@ -175,19 +196,44 @@ fn slice(sets: &[&[Member]], signals: usize) -> usize {
 }
 
 /// The actual side of a range, and how many of its signals were traded.
-type ActualSides = HashMap<Range<usize>, (Metrics, i64)>;
+type ActualSides = HashMap<(Range<usize>, Days), ActualSide>;
 
-fn actual_sides(history: &History, ranges: &[Range<usize>]) -> Result<ActualSides> {
+#[derive(Debug, Clone, Default)]
+struct ActualSide {
+    metrics: Metrics,
+    days: Arc<[DayPnl]>,
+    traded: i64,
+}
+
+fn actual_sides(
+    history: &History,
+    ranges: impl Iterator<Item = (Range<usize>, Days)>,
+    course: &Course,
+) -> Result<ActualSides> {
     let mut sides = HashMap::new();
-    for range in ranges {
-        if sides.contains_key(range) {
+    for (range, days) in ranges {
+        let key = (range.clone(), days);
+        if sides.contains_key(&key) {
             continue;
         }
         let outcomes = history.outcomes.iter();
-        let pnl = outcomes.filter(|outcome| range.contains(&(outcome.signal as usize)));
-        let side = Side::of(pnl.map(|outcome| outcome.pnl), history.outcomes_total);
+        let outcomes = outcomes.filter(|outcome| range.contains(&(outcome.signal as usize)));
+        let trades = outcomes.map(|outcome| Trade {
+            pnl: outcome.pnl,
+            end: outcome.exit,
+            held: outcome
+                .entry
+                .map(|entry| outcome.exit.saturating_sub(entry)),
+        });
+        let side = Side::of(trades, history.outcomes_total, days, course.keeps_days);
+        let (metrics, days) = side.finish()?;
         let traded = history.traded[range.end] - history.traded[range.start];
-        sides.insert(range.clone(), (side.metrics()?, traded.into()));
+        let side = ActualSide {
+            metrics,
+            days: days.into(),
+            traded: traded.into(),
+        };
+        sides.insert(key, side);
     }
     Ok(sides)
 }
@@ -286,6 +332,7 @@ impl Run<'_> {
         };
         self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
+        let scoring = &self.block.scorings.values[first.scoring];
         let pass = Pass {
             history: self.history,
             book: self.book,
@@ -294,30 +341,37 @@ impl Run<'_> {
             exits,
             scores,
             positions: &self.shared.positions[first.sizing],
+            days: scoring.days,
+            keeps_days: self.course.keeps_days,
         };
         let thresholds: Vec<i64> = members.iter().map(|member| member.threshold).collect();
         let sums = pass.run(&thresholds, scratch)?;
         let done = members.len() as u64;
         self.course.done.fetch_add(done, Ordering::Relaxed);
-        let range = &self.block.scorings.values[first.scoring].range;
         let result = |(member, sum): (&Member, Sum)| {
             let selected = scores.selected.get(&member.threshold);
             let selected = selected.copied().unwrap_or_default();
-            Ok((member.position, self.result(range, selected, &sum)?))
+            Ok((member.position, self.result(scoring, selected, sum)?))
         };
         members.iter().zip(sums).map(result).collect()
     }
 
-    fn result(&self, range: &Range<usize>, selected: i64, sum: &Sum) -> Result<Backtest> {
-        let (actual, actually_traded) = self.actual.get(range).copied().unwrap_or_default();
+    fn result(&self, scoring: &Scoring, selected: i64, sum: Sum) -> Result<Backtest> {
+        let key = (scoring.range.clone(), scoring.days);
+        let actual = self.actual.get(&key).cloned().unwrap_or_default();
+        let (simulated, days) = sum.side.finish()?;
         Ok(Backtest {
-            total_signals: range.len() as i64,
+            total_signals: scoring.range.len() as i64,
             signals_above_threshold: selected,
-            untradable_signals: selected - sum.side.totals.trades,
-            actual,
-            simulated: sum.side.metrics()?,
-            trades_changed: actually_traded + sum.changed,
+            untradable_signals: selected - simulated.total_trades,
+            actual: actual.metrics,
+            simulated,
+            trades_changed: actual.traded + sum.changed,
             conservative_pnl: rounded(sum.conservative_pnl)?,
+            days: self.course.keeps_days.then_some(DaysOfSides {
+                actual: actual.days,
+                simulated: days,
+            }),
         })
     }
 }

@@ -14,6 +14,7 @@ use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::trade_pnl::Costs;
 
 use super::combination::Combination;
+use super::days::Days;
 use super::exits::{Place, SignalExit};
 
 /// The cells of a block, levels times signals and ways of scoring times signals: at the most, and at
@@ -42,6 +43,8 @@ pub struct Scoring {
     pub weights: [i64; 5],
     /// The signals.
     pub range: Range<usize>,
+    /// The days of the range of dates.
+    pub days: Days,
     /// Microseconds × 10^4.
     pub max_entry_delay: Option<i128>,
 }
@@ -116,6 +119,7 @@ impl Block {
         let scoring = Scoring {
             weights: combination.weights,
             range,
+            days: combination.days(),
             max_entry_delay: combination.max_entry_delay,
         };
         self.levels.add(&combination.rules);

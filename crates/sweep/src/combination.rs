@@ -9,6 +9,8 @@ use hindsight_udfs::exits::walk::{ExitRules, FillModel};
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::trade_pnl::Costs;
 
+use super::days::Days;
+
 const MINUTE_MICROS: i64 = 60_000_000;
 
 /// What one backtest is asked to do.
@@ -66,6 +68,11 @@ pub struct Limits {
 }
 
 impl Combination {
+    /// The days of its range.
+    pub fn days(&self) -> Days {
+        Days::of(self.range)
+    }
+
     /// Reads a row.
     pub fn read(batch: &RecordBatch, row: usize) -> Result<Self> {
         let decimal = |name| value::<Decimal128Type>(batch, name, row);

@@ -41,6 +41,8 @@ pub struct SignalExit {
     /// The returns by the fill model and by conservative fills.
     pub rate: Rate,
     pub conservative_rate: Rate,
+    /// Microseconds.
+    pub end: i64,
     /// Lamports; [`FAR`](super::history::FAR) from every other where there is none.
     pub actual_pnl: i64,
 }
@@ -270,6 +272,7 @@ impl Paths<'_> {
                     is_vast: rate.is_none() || conservative_rate.is_none(),
                     rate: rate.unwrap_or_default(),
                     conservative_rate: conservative_rate.unwrap_or_default(),
+                    end: timestamps[exit.position],
                     actual_pnl: signal.actual_pnl,
                 });
             }

@@ -25,6 +25,8 @@ pub struct History {
     pub actual: Vec<Option<Actual>>,
     /// The signals that can be traded, in the order of the prices they are traded at.
     pub tradable: Vec<Tradable>,
+    /// When the trade on each signal would start, microseconds; 0 where it cannot be traded.
+    pub entered: Vec<i64>,
     /// How many of the signals before each, and of all, were traded.
     pub traded: Vec<u32>,
     /// Closed outcomes by exit, then id of their signal.
@@ -76,6 +78,10 @@ pub struct Outcome {
     pub signal: u32,
     /// Lamports.
     pub pnl: i128,
+    /// Microseconds.
+    pub exit: i64,
+    /// As the exit, where it is recorded.
+    pub entry: Option<i64>,
 }
 
 impl History {
@@ -120,6 +126,7 @@ impl History {
         }
         let mut history = Self {
             tradable: Vec::new(),
+            entered: Vec::new(),
             entries,
             actual: vec![None; timestamps.len()],
             traded: Vec::with_capacity(timestamps.len() + 1),
@@ -128,6 +135,9 @@ impl History {
             timestamps,
             factors,
         };
+        let entered = history.timestamps.iter().zip(&history.entries);
+        let entered = entered.map(|(at, entry)| entry.map_or(0, |entry| at + entry.delay));
+        history.entered = entered.collect();
         let rows_of_ids = (0..ids.len()).map(|row| (ids.value(row), row)).collect();
         history.read_outcomes(outcomes, &rows_of_ids, &id_ranks)?;
         let tradable = rows.filter_map(|signal| history.tradable(signal, &id_ranks));
@@ -160,6 +170,7 @@ impl History {
     ) -> Result<()> {
         let signals = column(outcomes, "signal_id")?.as_string::<i32>();
         let exits = timestamps(outcomes, "exit_timestamp")?;
+        let entries = timestamps(outcomes, "entry_timestamp")?;
         let pnl = column(outcomes, "realized_pnl_sol")?.as_primitive::<Decimal128Type>();
         let mut closed = Vec::with_capacity(outcomes.num_rows());
         for outcome in 0..outcomes.num_rows() {
@@ -170,12 +181,13 @@ impl History {
             if exits.is_valid(outcome) && pnl.is_valid(outcome) {
                 let pnl = pnl.value(outcome);
                 actual.pnl = Some(actual.pnl.unwrap_or(0) + pnl);
-                let signal = *row as u32;
-                closed.push((
-                    exits.value(outcome),
-                    id_ranks[*row],
-                    Outcome { signal, pnl },
-                ));
+                let of_signal = Outcome {
+                    signal: *row as u32,
+                    pnl,
+                    exit: exits.value(outcome),
+                    entry: entries.is_valid(outcome).then(|| entries.value(outcome)),
+                };
+                closed.push((id_ranks[*row], of_signal));
             }
         }
         self.traded.push(0);
@@ -185,12 +197,12 @@ impl History {
         });
         self.traded.extend(counts);
         // The parts of one trade that closed at one instant go by their PnL, as in max_drawdown.
-        closed.sort_unstable_by_key(|(exit, rank, outcome)| (*exit, *rank, outcome.pnl));
+        closed.sort_unstable_by_key(|(rank, outcome)| (outcome.exit, *rank, outcome.pnl));
         let amounts = closed
             .iter()
-            .map(|(_, _, outcome)| outcome.pnl.saturating_abs());
+            .map(|(_, outcome)| outcome.pnl.saturating_abs());
         self.outcomes_total = amounts.fold(0, i128::saturating_add);
-        self.outcomes = closed.into_iter().map(|(_, _, outcome)| outcome).collect();
+        self.outcomes = closed.into_iter().map(|(_, outcome)| outcome).collect();
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 pub mod backtest;
 pub mod block;
 pub mod combination;
+pub mod days;
 pub mod history;
 pub mod metrics;
 

@@ -1,18 +1,28 @@
 //! The metrics of one side of a backtest, from its trades in the order of their exits.
 
+use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
 use hindsight_udfs::arguments::refuse;
 use hindsight_udfs::decimal::{divide_half_even, format, pow10};
+use hindsight_udfs::metrics::calmar_ratio::calmar_ratio;
 use hindsight_udfs::metrics::expectancy::expectancy;
 use hindsight_udfs::metrics::max_consecutive_losses::LossRuns;
 use hindsight_udfs::metrics::max_drawdown::Drawdown;
+use hindsight_udfs::metrics::moments::Moments;
 use hindsight_udfs::metrics::profit_factor::profit_factor;
+use hindsight_udfs::metrics::sharpe_ratio::sharpe_ratio;
+use hindsight_udfs::metrics::sortino_ratio::sortino_ratio;
+use hindsight_udfs::metrics::sqn::sqn;
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::metrics::totals::{LAMPORTS_PER_UNIT, Totals, rounded_units};
 use hindsight_udfs::metrics::win_rate::win_rate;
 
+use super::days::{ByDay, DayPnl, Days};
+
 /// What lamports of `numeric(20,9)` stay below.
 const SOL_LIMIT: i128 = pow10(20);
+/// Microseconds in a hundredth of a minute.
+const HUNDREDTH_MINUTE_MICROS: i128 = 600_000;
 
 /// The metrics of one side; amounts in lamports, rounded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,36 +42,140 @@ pub struct Metrics {
     /// × 100.
     pub profit_factor: Option<i128>,
     pub expectancy: i128,
+    /// × 10^4, as the three after it.
+    pub sharpe_ratio: Option<i128>,
+    pub sortino_ratio: Option<i128>,
+    pub calmar_ratio: Option<i128>,
+    pub sqn: Option<i128>,
+    pub best_trade: Option<i128>,
+    pub worst_trade: Option<i128>,
+    /// Minutes × 100.
+    pub average_hold: Option<i128>,
 }
 
-/// The trades of one side, taken in one by one in the order of their exits.
-#[derive(Debug, Clone, Copy, Default)]
+/// One trade of a side.
+#[derive(Debug, Clone, Copy)]
+pub struct Trade {
+    /// Lamports.
+    pub pnl: i128,
+    /// Microseconds, as what follows.
+    pub end: i64,
+    /// From the entry to the exit, where the entry is recorded.
+    pub held: Option<i64>,
+}
+
+/// What trades of any order add up to beyond [`Totals`].
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    /// Lamports squared.
+    pub squares: i256,
+    /// Lamports; the worst is above the best where there is no trade.
+    pub best: i128,
+    pub worst: i128,
+    /// Microseconds, of so many trades.
+    pub held: i128,
+    pub held_trades: i64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self {
+            squares: i256::ZERO,
+            best: i128::MIN,
+            worst: i128::MAX,
+            held: 0,
+            held_trades: 0,
+        }
+    }
+}
+
+impl Spread {
+    fn add(&mut self, trade: &Trade) {
+        let square = match i64::try_from(trade.pnl) {
+            Ok(pnl) => i256::from_i128(i128::from(pnl) * i128::from(pnl)),
+            Err(_) => {
+                let pnl = i256::from_i128(trade.pnl);
+                pnl.wrapping_mul(pnl)
+            }
+        };
+        self.squares = self.squares.wrapping_add(square);
+        self.best = self.best.max(trade.pnl);
+        self.worst = self.worst.min(trade.pnl);
+        self.held += i128::from(trade.held.unwrap_or(0));
+        self.held_trades += i64::from(trade.held.is_some());
+    }
+}
+
+/// The trades of one side, as their metrics need them.
+#[derive(Debug, Clone, Default)]
 pub struct Side {
     pub totals: Totals,
     drawdown: Drawdown,
     runs: LossRuns,
+    spread: Spread,
+    by_day: ByDay,
 }
 
 impl Side {
+    /// A side without trades in a range of days, which it keeps the sums of where that is asked for.
+    pub fn new(days: Days, keeps_days: bool) -> Self {
+        Self {
+            by_day: ByDay::new(days, keeps_days),
+            ..Self::default()
+        }
+    }
+
     /// Trades whose absolute amounts add up to no more than `most`.
-    pub fn of(trades: impl Iterator<Item = i128>, most: i128) -> Self {
+    pub fn of(
+        trades: impl Iterator<Item = Trade>,
+        most: i128,
+        days: Days,
+        keeps_days: bool,
+    ) -> Self {
+        let mut side = Self::new(days, keeps_days);
         if most >= TALLY_LIMIT {
-            let mut side = Self::default();
-            trades.for_each(|pnl| side.add(pnl));
+            trades.for_each(|trade| side.add(&trade));
             return side;
         }
         let mut tally = Tally::default();
-        trades.for_each(|pnl| tally.add(pnl as i64));
-        tally.into()
+        for trade in trades {
+            tally.add(trade.pnl as i64);
+            side.spread.add(&trade);
+            side.by_day.add(trade.pnl, trade.end);
+        }
+        side.of_tally(&tally)
     }
 
-    pub fn add(&mut self, pnl: i128) {
-        self.totals.add(pnl);
-        self.drawdown.add(pnl);
-        self.runs.add(pnl);
+    /// The trades of a tally, with what they add up to beyond it.
+    pub fn of_parts(tally: &Tally, spread: Spread, by_day: ByDay) -> Self {
+        let side = Self {
+            spread,
+            by_day,
+            ..Self::default()
+        };
+        side.of_tally(tally)
     }
 
-    pub fn metrics(&self) -> Result<Metrics> {
+    fn of_tally(self, tally: &Tally) -> Self {
+        Self {
+            totals: tally.totals(),
+            drawdown: tally.drawdown(),
+            runs: tally.loss_runs(),
+            ..self
+        }
+    }
+
+    /// Takes the next trade in.
+    pub fn add(&mut self, trade: &Trade) {
+        self.totals.add(trade.pnl);
+        self.drawdown.add(trade.pnl);
+        self.runs.add(trade.pnl);
+        self.spread.add(trade);
+        self.by_day.add(trade.pnl, trade.end);
+    }
+
+    /// The metrics, and the days with trades where they were kept.
+    pub fn finish(self) -> Result<(Metrics, Vec<DayPnl>)> {
         let Totals {
             trades,
             wins,
@@ -72,31 +186,43 @@ impl Side {
             0 => 0,
             count => divide_half_even(sum, i128::from(count) * LAMPORTS_PER_UNIT),
         };
-        Ok(Metrics {
+        let sum = gross_profit - gross_loss;
+        let trade_moments = Moments {
+            count: trades,
+            sum,
+            squares: self.spread.squares,
+            falls: i256::ZERO,
+        };
+        let (day_moments, days) = self.by_day.finish();
+        let max_drawdown = self.drawdown.rounded();
+        let of_trades = |value: i128| (trades > 0).then_some(value);
+        let hold = (self.spread.held_trades > 0).then(|| {
+            let trades = i128::from(self.spread.held_trades);
+            divide_half_even(self.spread.held, trades * HUNDREDTH_MINUTE_MICROS)
+        });
+        let metrics = Metrics {
             total_trades: trades,
             winning_trades: wins,
             losing_trades: trades - wins,
-            total_pnl: rounded(gross_profit - gross_loss)?,
+            total_pnl: rounded(sum)?,
             gross_profit: rounded(gross_profit)?,
             gross_loss: rounded(gross_loss)?,
             average_win: average(gross_profit, wins) * LAMPORTS_PER_UNIT,
             average_loss: average(gross_loss, trades - wins) * LAMPORTS_PER_UNIT,
-            max_drawdown: self.drawdown.rounded(),
+            max_drawdown,
             max_consecutive_losses: self.runs.longest,
             win_rate: win_rate(&self.totals),
             profit_factor: profit_factor(&self.totals),
             expectancy: expectancy(&self.totals),
-        })
-    }
-}
-
-impl From<Tally> for Side {
-    fn from(tally: Tally) -> Self {
-        Self {
-            totals: tally.totals(),
-            drawdown: tally.drawdown(),
-            runs: tally.loss_runs(),
-        }
+            sharpe_ratio: sharpe_ratio(&day_moments)?,
+            sortino_ratio: sortino_ratio(&day_moments)?,
+            calmar_ratio: calmar_ratio(sum, day_moments.count, max_drawdown)?,
+            sqn: sqn(&trade_moments)?,
+            best_trade: of_trades(rounded_units(self.spread.best) * LAMPORTS_PER_UNIT),
+            worst_trade: of_trades(rounded_units(self.spread.worst) * LAMPORTS_PER_UNIT),
+            average_hold: hold,
+        };
+        Ok((metrics, days))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Combinations that differ in their thresholds alone share one pass: a trade counts for each
 //! threshold that its score reaches.
 
+use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
 use hindsight_udfs::arguments::ArgumentError;
 use hindsight_udfs::exits::walk::{ExitRules, FillModel, HUNDRED_PERCENT, fill, walk};
@@ -12,16 +13,17 @@ use hindsight_udfs::scoring::position_size::{Sizing, position_size};
 use hindsight_udfs::trades::quick_pnl::QuickPosition;
 use hindsight_udfs::trades::trade_pnl::{Costs, Position};
 
+use super::days::{ByDay, DayPnl, Days};
 use super::exits::SignalExit;
 use super::history::{Actual, History};
-use super::metrics::Side;
+use super::metrics::{Side, Spread, Trade};
 use super::scores::Scores;
 
 /// PnL that differs by more than this many lamports has changed.
 const PNL_CHANGE: i64 = 1_000_000;
 
 /// What the trades of one combination add up to; amounts in lamports.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sum {
     pub side: Side,
     pub conservative_pnl: i128,
@@ -79,6 +81,9 @@ pub struct Pass<'a> {
     pub exits: &'a [SignalExit],
     pub scores: &'a Scores,
     pub positions: &'a Positions,
+    pub days: Days,
+    /// Whether the sums by day are kept.
+    pub keeps_days: bool,
 }
 
 impl Pass<'_> {
@@ -101,7 +106,9 @@ impl Pass<'_> {
         scratch.pnl.resize(self.exits.len(), 0);
         scratch.reaches.resize(self.exits.len(), 0);
         let (pnl, reaches) = (&mut scratch.pnl[..], &mut scratch.reaches[..]);
-        let mut sums = vec![(0_i64, 0_i64); thresholds.len()];
+        let mut sums = vec![OfReach::default(); thresholds.len()];
+        let mut by_day = vec![ByDay::new(self.days, self.keeps_days); thresholds.len()];
+        let (mut day, mut day_ends) = (self.days.first, i64::MIN);
         // All bits of all amounts: no amount is larger.
         let (mut count, mut bits) = (0, 0_u64);
         for exit in self.exits {
@@ -132,21 +139,32 @@ impl Pass<'_> {
             reaches[count] = reach;
             count += usize::from(is_selected);
             bits |= net.unsigned_abs() | conservative.unsigned_abs();
-            let sum = &mut sums[reach as usize];
-            sum.0 = sum
-                .0
-                .wrapping_add(conservative.wrapping_mul(is_selected.into()));
-            sum.1 += (i64::from(exit.is_new) - i64::from(is_same)) * i64::from(is_selected);
+            if exit.end >= day_ends {
+                turn(&mut sums, &mut by_day, day);
+                day = self.days.day_of(exit.end);
+                day_ends = self.days.end_of(day);
+            }
+            let held = exit
+                .end
+                .wrapping_sub(self.history.entered[exit.signal as usize]);
+            let change = i64::from(exit.is_new) - i64::from(is_same);
+            sums[reach as usize].add(net, conservative, held, change, is_selected);
         }
+        turn(&mut sums, &mut by_day, day);
         if (i128::from(bits) + 1) * (count as i128 + 1) >= TALLY_LIMIT {
             return Ok(None);
         }
-        Ok(Some(tally(&mut pnl[..count], &mut reaches[..count], &sums)))
+        let (pnl, reaches) = (&mut pnl[..count], &mut reaches[..count]);
+        Ok(Some(tally(pnl, reaches, &sums, by_day)))
     }
 
     /// In 128 bits, with a walk for each trade.
     fn exact(&self, thresholds: &[i64]) -> Result<Vec<Sum>> {
-        let mut sums = vec![Sum::default(); thresholds.len()];
+        let sum = Sum {
+            side: Side::new(self.days, self.keeps_days),
+            ..Sum::default()
+        };
+        let mut sums = vec![sum; thresholds.len()];
         for exit in self.exits {
             let score = self.scores.of_signals[exit.signal as usize];
             let reached = thresholds.partition_point(|threshold| *threshold <= score.into());
@@ -162,8 +180,14 @@ impl Pass<'_> {
                 }
                 Some(Actual { pnl: None }) => 0,
             };
+            let entered = self.history.entered[exit.signal as usize];
+            let trade = Trade {
+                pnl: net,
+                end: exit.end,
+                held: Some(exit.end.saturating_sub(entered)),
+            };
             for sum in &mut sums[..reached] {
-                sum.side.add(net);
+                sum.side.add(&trade);
                 sum.conservative_pnl += conservative;
                 sum.changed += changed;
             }
@@ -209,13 +233,75 @@ fn reached_thresholds(thresholds: &[i64], lowest: i32, score_count: usize) -> Ve
     reached
 }
 
+/// What the trades add up to whose score reaches one threshold and not the next; lamports.
+#[derive(Debug, Clone, Copy)]
+struct OfReach {
+    conservative: i64,
+    changed: i64,
+    squares: u128,
+    best: i64,
+    worst: i64,
+    /// Microseconds.
+    held: i128,
+    trades: i64,
+    /// Of the day under way.
+    day_pnl: i64,
+    day_trades: i64,
+}
+
+impl Default for OfReach {
+    fn default() -> Self {
+        Self {
+            conservative: 0,
+            changed: 0,
+            squares: 0,
+            best: i64::MIN,
+            worst: i64::MAX,
+            held: 0,
+            trades: 0,
+            day_pnl: 0,
+            day_trades: 0,
+        }
+    }
+}
+
+impl OfReach {
+    /// Takes a trade in, if it is selected: what is not is written as nothing, without a branch.
+    #[inline]
+    fn add(&mut self, net: i64, conservative: i64, held: i64, change: i64, is_selected: bool) {
+        let only = |value: i64| if is_selected { value } else { 0 };
+        let counted = only(net);
+        self.conservative = self.conservative.wrapping_add(only(conservative));
+        self.changed += only(change);
+        let square = i128::from(counted).wrapping_mul(counted.into());
+        self.squares = self.squares.wrapping_add(square as u128);
+        self.best = self.best.max(if is_selected { net } else { i64::MIN });
+        self.worst = self.worst.min(if is_selected { net } else { i64::MAX });
+        self.held = self.held.wrapping_add(only(held).into());
+        self.day_pnl = self.day_pnl.wrapping_add(counted);
+        self.day_trades += i64::from(is_selected);
+    }
+}
+
+/// Ends a day: hands what its trades add up to to each threshold that they reach.
+fn turn(sums: &mut [OfReach], by_day: &mut [ByDay], day: i64) {
+    let (mut pnl, mut trades) = (0_i64, 0);
+    for (sum, by_day) in sums.iter_mut().zip(by_day).rev() {
+        pnl = pnl.wrapping_add(std::mem::take(&mut sum.day_pnl));
+        sum.trades += sum.day_trades;
+        trades += std::mem::take(&mut sum.day_trades);
+        let pnl = pnl.into();
+        by_day.add_day(DayPnl { day, pnl, trades });
+    }
+}
+
 /// Takes the trades of each threshold in: of the first all, of the next what is left of them.
-/// `sums` are conservative PnL and changes by the last threshold that is reached.
-fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[(i64, i64)]) -> Vec<Sum> {
-    let mut found = vec![Sum::default(); sums.len()];
+/// `sums` are by the last threshold that is reached, `by_day` by the threshold.
+fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByDay>) -> Vec<Sum> {
+    let mut tallies = vec![Tally::default(); sums.len()];
     let mut count = pnl.len().min(reaches.len());
-    for (place, sum) in (0_u32..).zip(&mut found) {
-        let (mut tally, mut left) = (Tally::default(), 0);
+    for (place, tally) in (0_u32..).zip(&mut tallies) {
+        let mut left = 0;
         for trade in 0..count {
             let (net, reach) = (pnl[trade], reaches[trade]);
             tally.add(net);
@@ -223,13 +309,27 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[(i64, i64)]) -> Vec<Sum> 
             left += usize::from(reach > place);
         }
         count = left;
-        sum.side = Side::from(tally);
     }
-    let (mut conservative, mut changed) = (0_i128, 0);
-    for (sum, (of_reach, changes)) in found.iter_mut().zip(sums).rev() {
-        conservative += i128::from(*of_reach);
-        changed += changes;
-        (sum.conservative_pnl, sum.changed) = (conservative, changed);
+    let mut found = Vec::with_capacity(sums.len());
+    let (mut conservative_pnl, mut changed) = (0_i128, 0);
+    let mut spread = Spread::default();
+    for ((of_reach, tally), by_day) in sums.iter().zip(&tallies).zip(by_day).rev() {
+        conservative_pnl += i128::from(of_reach.conservative);
+        changed += of_reach.changed;
+        let squares = i256::from_parts(of_reach.squares, 0);
+        spread.squares = spread.squares.wrapping_add(squares);
+        if of_reach.trades > 0 {
+            spread.best = spread.best.max(of_reach.best.into());
+            spread.worst = spread.worst.min(of_reach.worst.into());
+        }
+        spread.held += of_reach.held;
+        spread.held_trades += of_reach.trades;
+        found.push(Sum {
+            side: Side::of_parts(tally, spread, by_day),
+            conservative_pnl,
+            changed,
+        });
     }
+    found.reverse();
     found
 }

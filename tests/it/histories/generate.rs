@@ -30,6 +30,7 @@ pub fn history(random: &mut Random) -> History {
     // An outcome whose signal is not in the dataset belongs to no backtest.
     history.outcomes.push(Outcome {
         signal_id: "no such signal".to_owned(),
+        entry_timestamp: None,
         exit_timestamp: Some(start()),
         realized_pnl_sol: Some(decimal(-5_000_000_000_i64, 9)),
     });
@@ -103,6 +104,7 @@ fn signal(
 /// None, one, or several partial exits; some not closed yet.
 fn push_outcomes(random: &mut Random, signal: &Signal, outcomes: &mut Vec<Outcome>) {
     let count = random.one_of(&[0, 0, 1, 1, 2, 3]);
+    let entry = signal.timestamp + random.small(0, 90) * 1_000_000;
     for part in 0..count {
         let lamports = random.between(-40_000_000, 50_000_000);
         // A difference of exactly 0.001 between two of them is no change.
@@ -111,6 +113,7 @@ fn push_outcomes(random: &mut Random, signal: &Signal, outcomes: &mut Vec<Outcom
         let exit = signal.timestamp + (part + 1) * random.small(1, 600) * MINUTE + part;
         outcomes.push(Outcome {
             signal_id: signal.id.clone(),
+            entry_timestamp: (!random.chance(1, 6)).then_some(entry),
             exit_timestamp: (!random.chance(1, 8)).then_some(exit),
             realized_pnl_sol: (!random.chance(1, 8)).then(|| decimal(lamports, 9)),
         });

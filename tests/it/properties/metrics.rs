@@ -8,8 +8,10 @@ use super::session::{decimals, query, table};
 use crate::engine::Execution;
 use crate::price_book::price_book;
 use crate::random::{Random, SEED};
+use crate::reference::history::DAY;
 use crate::reference::metrics::Metrics;
 use crate::reference::number::{Number, decimal};
+use crate::reference::risk::{Closed, Risk};
 use crate::rows::{Cell, Row, difference};
 
 /// One trade; lamports, `None` where it is not closed.
@@ -23,7 +25,8 @@ struct Trade {
 const SQL: &str = "select \"group\", win_rate(pnl) as win_rate, \
      profit_factor(pnl) as profit_factor, expectancy(pnl) as expectancy, \
      max_drawdown(pnl order by at) as max_drawdown, \
-     max_consecutive_losses(pnl order by at) as max_consecutive_losses \
+     max_consecutive_losses(pnl order by at) as max_consecutive_losses, \
+     sqn(pnl) as sqn, sharpe_ratio(pnl) as sharpe_ratio, sortino_ratio(pnl) as sortino_ratio \
      from cases group by \"group\" order by \"group\"";
 
 /// Trades of many groups, in time order within each; no two of a group at one time.
@@ -78,6 +81,17 @@ fn expected(group: i64, trades: &[Trade]) -> Row {
     row.push("expectancy", &metrics.expectancy);
     row.push("max_drawdown", &metrics.max_drawdown_sol);
     row.push("max_consecutive_losses", metrics.max_consecutive_losses);
+    // Each PnL as that of a day of its own.
+    let closed = |(day, pnl): (i64, &Number)| Closed {
+        pnl: pnl.clone(),
+        entry: None,
+        exit: day * DAY,
+    };
+    let closed: Vec<Closed> = (0..).zip(&pnls).map(closed).collect();
+    let risk = Risk::of(&closed, 0..closed.len() as i64, &metrics.max_drawdown_sol);
+    row.push("sqn", &risk.sqn);
+    row.push("sharpe_ratio", &risk.sharpe_ratio);
+    row.push("sortino_ratio", &risk.sortino_ratio);
     row
 }
 
@@ -91,16 +105,18 @@ fn metrics_equal_reference() {
     let book = price_book(&[].into());
     let found = query(SQL, &as_table(&shuffled), &book, Execution::USUAL);
     assert_eq!(i64::try_from(found.len()).unwrap(), groups);
-    let mut without_loss = 0;
+    let (mut without_loss, mut risky) = (0, 0);
     for (group, found) in (0..).zip(&found) {
         let expected = expected(group, &trades);
         without_loss += i32::from(expected.get("profit_factor") == Some(&Cell::Null));
+        risky += i32::from(expected.get("sortino_ratio") != Some(&Cell::Null));
         if let Some(difference) = difference(&expected, found) {
             let of_group: Vec<_> = trades.iter().filter(|t| t.group == group).collect();
             panic!("HINDSIGHT_SEED={}: {difference}\n{of_group:?}", *SEED);
         }
     }
     assert!(without_loss > 100, "{without_loss} groups without loss");
+    assert!(risky > 500, "{risky} groups with a ratio of risk");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::history::{DAY, History, Outcome, Signal, day_of};
 use super::metrics::Metrics;
 use super::number::{Number, parse, rounded, whole};
 use super::parameters::{FillModel, Parameters};
+use super::risk::{Closed, Risk};
 use super::scoring::{position_size, rescore};
 use super::trade::{TradePnl, trade_pnl};
 
@@ -32,6 +33,8 @@ pub struct Backtest {
     pub untradable_signals: i64,
     pub actual: Metrics,
     pub simulated: Metrics,
+    pub actual_risk: Risk,
+    pub simulated_risk: Risk,
     pub pnl_difference_sol: Number,
     pub pnl_improvement_percent: Option<Number>,
     pub trade_count_difference: i64,
@@ -91,6 +94,23 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
         .collect();
     let actual = Metrics::of(&actual_pnls);
     let simulated = Metrics::of(&pnls_by_exit(&trades));
+    let days = days_of_range(history, parameters);
+    let actual_closed: Vec<Closed> = actual_trades
+        .iter()
+        .map(|outcome| Closed {
+            pnl: outcome.realized_pnl_sol.clone().unwrap(),
+            entry: outcome.entry_timestamp,
+            exit: outcome.exit_timestamp.unwrap(),
+        })
+        .collect();
+    let simulated_closed: Vec<Closed> = trades
+        .iter()
+        .map(|trade| Closed {
+            pnl: trade.pnl.net_pnl_sol.clone(),
+            entry: Some(trade.exit.entry_timestamp),
+            exit: trade.exit.exit_timestamp,
+        })
+        .collect();
 
     let pnl_difference_sol = &simulated.total_pnl_sol - &actual.total_pnl_sol;
     let pnl_improvement_percent = (!actual.total_pnl_sol.is_zero()).then(|| {
@@ -121,14 +141,16 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
             comparisons
         },
         trades,
+        actual_risk: Risk::of(&actual_closed, days.clone(), &actual.max_drawdown_sol),
+        simulated_risk: Risk::of(&simulated_closed, days, &simulated.max_drawdown_sol),
         actual,
         simulated,
     }
 }
 
-/// The signals from `start_date` 00:00 to the midnight that ends `end_date`, that one excluded, by
-/// time, then id. Without dates: the 30 days that end with the last signal's day.
-fn signals_in_range<'a>(history: &'a History, parameters: &Parameters) -> Vec<&'a Signal> {
+/// The days from `start_date` to `end_date`, since 1970, the last excluded. Without dates: the 30 days
+/// that end with the last signal's day.
+fn days_of_range(history: &History, parameters: &Parameters) -> std::ops::Range<i64> {
     let last_signal = history.signals.iter().map(|signal| signal.timestamp).max();
     let last_day = last_signal.map_or(0, |timestamp| timestamp.div_euclid(DAY));
     let end_day = parameters.end_date.as_deref().map_or(last_day, day_of);
@@ -136,7 +158,14 @@ fn signals_in_range<'a>(history: &'a History, parameters: &Parameters) -> Vec<&'
         .start_date
         .as_deref()
         .map_or(last_day - 29, day_of);
-    let range = start_day * DAY..(end_day + 1) * DAY;
+    start_day..end_day + 1
+}
+
+/// The signals from `start_date` 00:00 to the midnight that ends `end_date`, that one excluded, by
+/// time, then id.
+fn signals_in_range<'a>(history: &'a History, parameters: &Parameters) -> Vec<&'a Signal> {
+    let days = days_of_range(history, parameters);
+    let range = days.start * DAY..days.end * DAY;
     let mut signals: Vec<&Signal> = history
         .signals
         .iter()

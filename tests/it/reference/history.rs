@@ -22,6 +22,7 @@ pub struct Signal {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub signal_id: String,
+    pub entry_timestamp: Option<i64>,
     pub exit_timestamp: Option<i64>,
     pub realized_pnl_sol: Option<Number>,
 }
