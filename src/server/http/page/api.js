@@ -1,6 +1,10 @@
 // The server's routes. The token lives in the tab's session storage, comes from the link's fragment and
 // leaves the address at once. An answer that is no answer is a `Problem`, with the server's sentence.
 
+import { objects } from './parts.js';
+
+export { objects };
+
 const KEY = 'hindsight.authorization';
 
 export class Problem extends Error {
@@ -187,9 +191,3 @@ export async function events(path, body, take, options) {
     throw error.name === 'AbortError' || error instanceof Problem ? error : interrupted();
   }
 }
-
-// Rows as objects by column name.
-export const objects = ({ columns, rows }) => {
-  const names = columns.map((column) => column.name ?? column);
-  return rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
-};

@@ -95,3 +95,9 @@ const cell = (value) => {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 export const csv = (names, rows) => [names, ...rows].map((row) => row.map(cell).join(',')).join('\r\n');
+
+// Rows of {columns, rows} as objects by column name.
+export const objects = ({ columns, rows }) => {
+  const names = columns.map((column) => column.name ?? column);
+  return rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
+};

@@ -7,7 +7,7 @@ import { days, duration, minus, moment, places, plain, shortened, shown } from '
 import { Difference, Empty, Modal, Trouble, useLoaded, useTask } from './parts.js';
 import { mayApply, mayRun, now, useShared } from './store.js';
 import { TradeTable, join } from './trades.js';
-import { Exits, Figures, Verdict } from './whatif.js';
+import { Exits, Figures, Verdict } from './results.js';
 import { label, metrics, titled, unitOf, words } from './words.js';
 import { Overlay } from './overlay.js';
 import { setAll } from './work.js';

@@ -8,7 +8,7 @@ import { Empty, Trouble, csv, download, useLoaded } from './parts.js';
 import { PricePath } from './price.js';
 import { mayRun, useShared } from './store.js';
 import { words } from './words.js';
-import { effect, size } from './whatif.js';
+import { effect, size } from './results.js';
 import { configOf } from './work.js';
 
 const colour = (value) => (sign(value) > 0 ? 'gain' : sign(value) < 0 ? 'loss' : '');

@@ -50,6 +50,7 @@ const sentence = (name) => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
+// A metric's own title, where the result brings one; else what the name says.
 export const label = (name) => WHOLE[name] ?? sentence(name.replace(SUFFIX, '') || name);
 export const group = (name) => GROUPS[name] ?? sentence(name);
 export const unit = (text) => UNITS[text] ?? text ?? '';
