@@ -1,4 +1,4 @@
-# What the tests need beside the repository: sourced by tests/run and tests/clients/run.
+# What the tests need beside the repository: sourced by tests/run, tests/clients/run and tests/page/run.
 #
 # `missing` says in one go what of it is not there, and `install_missing` installs that where it can be
 # done, which is as root with apt-get; elsewhere what cannot run is skipped, and counted.
@@ -15,6 +15,15 @@ has_java() { has_program java && has_program javac; }
 has_pgjdbc() { [ -e "$jar" ]; }
 has_psql() { has_program psql; }
 has_jq() { has_program jq; }
+# The browser's program, under whichever name; CHROMIUM says another.
+chromium() {
+    local name
+    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+        [ -z "$name" ] || command -v "$name" && return
+    done
+    return 1
+}
+has_chromium() { chromium > /dev/null; }
 
 # The check, the packages of Debian that bring it, and what is skipped without it.
 needs="
@@ -23,7 +32,8 @@ pgbouncer|pgbouncer|tests of a transaction pooler
 jq|jq|the pages of README that use it
 psql|postgresql-client|psql
 python|python3-venv|psycopg, asyncpg, SQLAlchemy, Superset
-node|nodejs npm|node-pg
+node|nodejs npm|node-pg, the page in a browser
+chromium|chromium fonts-dejavu-core|the page in a browser
 java|default-jdk-headless|pgjdbc
 pgjdbc|libpostgresql-jdbc-java|pgjdbc
 "

@@ -74,6 +74,18 @@ export function useLoaded(load, key) {
   return { ...loaded, stale: loaded.key !== key, again: () => setRound((count) => count + 1) };
 }
 
+// Whether the screen is a phone's.
+const narrow = matchMedia('(max-width: 760px)');
+export function useNarrow() {
+  const [is, setIs] = useState(narrow.matches);
+  useEffect(() => {
+    const listener = () => setIs(narrow.matches);
+    narrow.addEventListener('change', listener);
+    return () => narrow.removeEventListener('change', listener);
+  }, []);
+  return is;
+}
+
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 // A small line over numbers, such as a price path, drawn as SVG.

@@ -21,7 +21,7 @@ function Axis({ axis, parameters, update, drop }) {
       ${parameters.map((each) => html`<option value=${each.name} selected=${each.name === axis.name}>${label(each.name)}${unit(each.unit) ? `, ${unit(each.unit)}` : ''}</option>`)}
     </select>
     <input class="text" id=${id} aria-label=${`Steps of ${label(axis.name)}`} value=${axis.text} autocomplete="off" spellcheck="false" aria-invalid=${problem ? 'true' : undefined} onInput=${(event) => update({ ...axis, text: event.target.value })} />
-    <button class="quiet" aria-label=${`Leave ${label(axis.name)} out`} disabled=${!drop} onClick=${drop}>Remove</button>
+    <button class="quiet" aria-label=${`Remove ${label(axis.name)}`} disabled=${!drop} onClick=${drop}>Remove</button>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
   </div>`;
 }

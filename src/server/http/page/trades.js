@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from './vendor/preact-htm.
 import * as api from './api.js';
 import { Grid } from './grid.js';
 import { counted, minus, moment, shortened, shown, sign } from './numbers.js';
-import { Empty, Trouble, csv, download, useLoaded } from './parts.js';
+import { Empty, Trouble, csv, download, useLoaded, useNarrow } from './parts.js';
 import { PricePath } from './price.js';
 import { mayRun, useShared } from './store.js';
 import { words } from './words.js';
@@ -37,7 +37,7 @@ async function load(config, signal) {
 }
 
 const COLUMNS = [
-  { name: 'timestamp', title: 'signal', width: '112px', cell: (row) => moment(row.timestamp), value: (row) => row.timestamp },
+  { name: 'timestamp', title: 'signal', width: '96px', cell: (row) => moment(row.timestamp), value: (row) => row.timestamp },
   { name: 'token_address', title: 'token', width: '100px', cell: (row) => html`<code title=${row.token_address}>${shortened(row.token_address)}</code>`, value: (row) => row.token_address },
   { name: 'source_wallet', title: 'wallet', width: '100px', cell: (row) => html`<code title=${row.source_wallet}>${shortened(row.source_wallet)}</code>`, value: (row) => row.source_wallet },
   { name: 'score', title: 'score', width: '64px', align: 'right', cell: (row) => shown(row.score, { least: 2 }), value: (row) => Number(row.score) },
@@ -62,7 +62,11 @@ function matches(row, filter) {
 
 const distinct = (rows, name) => [...new Set(rows.flatMap((row) => String(row[name] ?? '').split(', ')))].filter(Boolean).sort();
 
+// On a phone: what changed, and by how much; the rest is in the row that is opened.
+const FEW = ['timestamp', 'token_address', 'size', 'simulated_pnl_sol', 'actual_pnl_sol'].map((name) => ({ ...COLUMNS.find((column) => column.name === name), ...(name === 'token_address' ? { width: '88px' } : {}) }));
+
 export function TradeTable({ rows, config, name }) {
+  const narrow = useNarrow();
   const [order, setOrder] = useState({ name: 'size', down: true });
   const [filter, setFilter] = useState({ change: '', exit: '', skip: '', text: '' });
   const [opened, setOpened] = useState(null);
@@ -93,7 +97,7 @@ export function TradeTable({ rows, config, name }) {
       <button class="quiet" onClick=${save}>Download CSV</button>
     </div>
     <div class=${`with-detail ${open ? 'is-open' : ''}`}>
-      <${Grid} label="Trades" columns=${COLUMNS} count=${index.length} row=${(at) => rows[index[at]]} order=${order} onOrder=${setOrder} opened=${opened} onOpen=${(at) => setOpened(at === opened ? null : at)} />
+      <${Grid} label="Trades" columns=${narrow ? FEW : COLUMNS} count=${index.length} row=${(at) => rows[index[at]]} order=${order} onOrder=${setOrder} opened=${opened} onOpen=${(at) => setOpened(at === opened ? null : at)} />
       ${open && html`<${PricePath} key=${open.signal_id} row=${open} config=${config} close=${() => setOpened(null)} />`}
     </div>`;
 }

@@ -1,11 +1,11 @@
 // The first view: the settings on the left, what they would have made on the right.
 
-import { html, useEffect, useMemo, useState } from './vendor/preact-htm.js';
+import { html, useMemo, useState } from './vendor/preact-htm.js';
 import { objects } from './api.js';
 import { Equity } from './chart.js';
 import { differing, kind } from './config.js';
 import { counted, moment, plain, shortened, shown, sign } from './numbers.js';
-import { Empty, Trouble } from './parts.js';
+import { Empty, Trouble, useNarrow } from './parts.js';
 import { Exits, Figures, Verdict, effect, size } from './results.js';
 import { Parameter } from './slider.js';
 import { StoreRun } from './storing.js';
@@ -79,17 +79,6 @@ function Dock({ parameters }) {
     </select>
     <${Parameter} key=${`dock-${parameter.name}`} parameter=${parameter} />
   </div>`;
-}
-
-const narrow = matchMedia('(max-width: 760px)');
-export function useNarrow() {
-  const [is, setIs] = useState(narrow.matches);
-  useEffect(() => {
-    const listener = () => setIs(narrow.matches);
-    narrow.addEventListener('change', listener);
-    return () => narrow.removeEventListener('change', listener);
-  }, []);
-  return is;
 }
 
 function Answer() {

@@ -1,0 +1,78 @@
+// How it looks, and whether everybody can use it: pictures of every view, axe-core, the keyboard, zoom.
+
+import { copyFileSync, statSync } from 'node:fs';
+import { assert, axeSource, open, press, same, settled, shots, sql, test, type, until } from './harness.js';
+
+const VIEWS = ['what-if', 'trades', 'sweep', 'runs', 'trust', 'apply'];
+
+async function arrive(page, view) {
+  if (view === 'what-if') return settled(page);
+  if (view === 'sweep') {
+    await press(page, 'Sweep');
+    await until(page, 'the map', () => document.querySelector('.heat td.is-best'));
+  }
+  if (view === 'trades') await until(page, 'the table', () => document.querySelector('.grid .row'));
+  if (view === 'runs') await until(page, 'the list', () => document.querySelector('[data-run], .empty'));
+  if (view === 'trust') await until(page, 'all parts', () => document.querySelector('.scatter svg') && document.querySelector('.interval'));
+  if (view.startsWith('apply')) await until(page, 'the choice', () => document.querySelector('#which-run'));
+  await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
+}
+
+for (const view of VIEWS) {
+  test(`${view} in pictures, and without a finding of axe-core`, async () => {
+    for (const theme of ['light', 'dark']) for (const width of [1440, 1024, 390]) {
+      const { page, close } = await open({ view, width, theme });
+      await arrive(page, view);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${view} is wider than ${width}`);
+      await page.screenshot({ path: `${shots}/${view}-${width}-${theme}.png` });
+      const source = await import('node:fs').then((fs) => fs.readFileSync(axeSource, 'utf8'));
+      const client = await page.createCDPSession();
+      await client.send('Runtime.evaluate', { expression: source });
+      const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(' ')).slice(0, 4).join('; ')}`)));
+      assert.deepEqual(found, [], `${view} ${width} ${theme}`);
+      await close();
+    }
+  });
+}
+
+test('the picture of the README', async () => {
+  const { page, close } = await open();
+  await settled(page);
+  await type(page, 'score_threshold', '76');
+  await settled(page);
+  await type(page, 'stop_loss_percent', '8');
+  await same(page, { score_threshold: '76', stop_loss_percent: '8' });
+  await settled(page);
+  await page.evaluate(() => (document.activeElement.blur(), document.querySelector('.settings').scrollTo(0, 0), document.querySelector('.answer').scrollTo(0, 0)));
+  await new Promise((done) => setTimeout(done, 300));
+  await page.screenshot({ path: `${shots}/what-if.png` });
+  const { size } = statSync(`${shots}/what-if.png`);
+  assert.ok(size < 300000, `${size} bytes`);
+  if (process.env.HINDSIGHT_README_PICTURE) copyFileSync(`${shots}/what-if.png`, process.env.HINDSIGHT_README_PICTURE);
+  await close();
+});
+
+test('the keyboard alone reaches everything in the what-if', async () => {
+  const { page, close } = await open();
+  await settled(page);
+  for (const button of await page.$$('.folded h2 button[aria-expanded=false]')) await button.click();
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    window.reached = new Set();
+    document.addEventListener('focusin', (event) => window.reached.add(event.target));
+  });
+  const count = await page.evaluate(() => document.querySelectorAll('a[href], button:not(:disabled), input:not(:disabled), select, [tabindex="0"]').length);
+  for (let press = 0; press < count + 5; press++) await page.keyboard.press('Tab');
+  const missed = await page.evaluate(() => [...document.querySelectorAll('a[href], button:not(:disabled), input:not(:disabled), select, [tabindex="0"]')].filter((each) => !window.reached.has(each)).map((each) => each.outerHTML.slice(0, 120)));
+  assert.deepEqual(missed, []);
+  await close();
+});
+
+test('200 % zoom loses nothing', async () => {
+  for (const view of VIEWS) {
+    const { page, close } = await open({ view, width: 720, height: 450 });
+    await arrive(page, view);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), view);
+    await close();
+  }
+});
