@@ -12,15 +12,13 @@ export function sentence(row) {
   const worst = minus(row.simulated_pnl_conservative_sol, actual);
   const amount = (value) => shown(rounded(value, 2).replace('-', ''), { least: 2 });
   const colour = (value) => (sign(value) > 0 ? 'gain' : sign(value) < 0 ? 'loss' : '');
-  if (Number(row.total_signals) === 0) return html`No signal lies in this period.`;
-  if (sign(rounded(difference, 2)) === 0) return html`These settings would have made <b>no difference</b>.`;
-  const more = sign(difference) > 0 ? 'more' : 'less';
-  const start = html`These settings would have made <b class=${colour(difference)}>${amount(difference)} SOL ${more}</b>`;
-  const verdict = Number(row.simulated_total_trades) === 0 ? html`, by not trading at all.` : null;
-  if (verdict) return html`${start}${verdict}`;
-  if (sign(difference) < 0) return html`${start}.`;
-  if (sign(worst) < 0) return html`${start}, but <b class="loss">${amount(worst)} less</b> had every stop filled at its worst.`;
-  return html`${start}, and <b class=${colour(worst)}>${amount(worst)}</b> even had every stop filled at its worst.`;
+  if (Number(row.total_signals) === 0) return html`<span>No signal lies in this period.</span>`;
+  if (sign(rounded(difference, 2)) === 0) return html`<span>These settings would have made no difference.</span>`;
+  const more = html`<b class=${colour(difference)}>${amount(difference)} SOL ${sign(difference) > 0 ? 'more' : 'less'}</b>`;
+  if (Number(row.simulated_total_trades) === 0) return html`<span>These settings would have made ${more}, by not trading at all.</span>`;
+  if (sign(difference) < 0) return html`<span>These settings would have made ${more}.</span>`;
+  if (sign(worst) < 0) return html`<span>These settings would have made ${more}, but <b class="loss">${amount(worst)} less</b> had every stop filled at its worst.</span>`;
+  return html`<span>These settings would have made ${more}, and <b class=${colour(worst)}>${amount(worst)}</b> even had every stop filled at its worst.</span>`;
 }
 
 // Why a difference that is there does not count as an improvement.
@@ -39,15 +37,12 @@ export function Verdict({ row, interval, tried }) {
   return html`<div class="verdict">
     <h1 class="sentence" aria-live="polite">${sentence(row)}</h1>
     <p class="ground">
-      Really made: <b>${shown(row.actual_total_pnl_sol, { round: 2 })} SOL</b>.${' '}
-      ${token
-        ? html`By token, the difference lies between <b>${shown(token.lower_sol, { round: 1, signed: true })} and ${shown(token.upper_sol, { round: 1, signed: true })}</b> with 95 % confidence. `
-        : interval === undefined || interval?.length === 0
-          ? ''
-          : html`<span class="pending">By token, the difference is being weighed… </span>`}
-      ${why && html`<b>${why}</b> `}
-      ${refused > 0 && html`<b>${shown(String(refused))}</b> signals refused by the limits. `}
-      ${tried !== undefined && html`<b>${tried}</b> ${tried === 1 ? 'setting' : 'settings'} tried since this page was opened.`}
+      <span key="actual">Really made: <b>${shown(row.actual_total_pnl_sol, { round: 2 })} SOL</b>. </span>
+      ${token && html`<span key="interval">By token, the difference lies between <b>${shown(token.lower_sol, { round: 1, signed: true })} and ${shown(token.upper_sol, { round: 1, signed: true })}</b> with 95 % confidence. </span>`}
+      ${interval === null && html`<span key="weighing" class="pending">By token, the difference is being weighed… </span>`}
+      ${why && html`<b key="why">${why} </b>`}
+      ${refused > 0 && html`<span key="refused"><b>${shown(String(refused))}</b> signals refused by the limits. </span>`}
+      ${tried !== undefined && html`<span key="tried"><b>${tried}</b> ${tried === 1 ? 'setting' : 'settings'} tried since this page was opened.</span>`}
     </p>
   </div>`;
 }

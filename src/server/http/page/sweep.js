@@ -79,8 +79,9 @@ function Heat({ rows, axes, choose }) {
     </table>
     </div>
     <p class="ground">
-      ${edge.length > 0 ? html`<b>The best cell lies on the edge of the grid</b> in ${edge.join(' and ')}: what is beyond is not known. ` : 'The best cell lies inside the grid. '}
-      ${near > 1 ? html`<b>${near}</b> of ${cells.size} cells are within 5 % of it: a plateau, not a peak.` : cells.size > 1 ? html`<b>No other cell</b> is within 5 % of it: a peak, which the next months seldom repeat.` : ''}
+      <span key="edge">${edge.length > 0 ? html`<b>The best cell lies on the edge of the grid</b>` : 'The best cell lies inside the grid'}</span>
+      <span key="where">${edge.length > 0 ? ` in ${edge.join(' and ')}: what is beyond is not known. ` : '. '}</span>
+      ${cells.size > 1 && html`<span key="plateau">${near > 1 ? `${near} of ${cells.size} cells are within 5 % of it: a plateau, not a peak.` : 'No other cell is within 5 % of it: a peak, which the next months seldom repeat.'}</span>`}
     </p>
   </section>`;
 }
@@ -90,9 +91,12 @@ const decimalOrWords = (value) => (/^[-\d.]+$/.test(value) ? shown(value) : word
 
 function Worth({ overfitting, combinations }) {
   const each = Array.isArray(overfitting) ? overfitting[0] : overfitting;
-  return html`<p class="ground worth"><b>${shown(String(combinations))}</b> combinations were tried.${' '}
-    ${each && each.deflated_sharpe_ratio !== null && each.deflated_sharpe_ratio !== undefined ? html`The best one's deflated Sharpe is <b>${Number(each.deflated_sharpe_ratio).toFixed(2)}</b>: how sure its gain is, that many tries considered. ` : ''}
-    ${each && each.probability_of_overfitting !== null && each.probability_of_overfitting !== undefined ? html`Probability of overfitting: <b>${(Number(each.probability_of_overfitting) * 100).toFixed(0)} %</b>.` : ''}</p>`;
+  const known = (name) => each && each[name] !== null && each[name] !== undefined;
+  return html`<p class="ground worth">
+    <span key="number"><b>${shown(String(combinations))}</b> combinations were tried. </span>
+    ${known('deflated_sharpe_ratio') && html`<span key="deflated">The best one’s deflated Sharpe is <b>${Number(each.deflated_sharpe_ratio).toFixed(2)}</b>: how sure its gain is, that many tries considered. </span>`}
+    ${known('probability_of_overfitting') && html`<span key="overfitting">Probability of overfitting: <b>${(Number(each.probability_of_overfitting) * 100).toFixed(0)} %</b>.</span>`}
+  </p>`;
 }
 
 function Rows({ rows, axes, choose }) {

@@ -127,7 +127,7 @@ export function WhatIf() {
       <${Answer} />
     </main>
     <footer>
-      <p>${describing ? html`<b>${label(describing.name)}</b> ${describing.description}${describing.default !== null && describing.default !== undefined ? `; default ${words(plain(String(describing.default)))}` : ''}` : moved.length ? `${counted(moved.length, 'setting')} moved. Nothing is stored until you say so.` : 'These are the live settings. Nothing is stored until you say so.'}</p>
+      <p>${describing ? html`<span key="describing"><b>${label(describing.name)}</b> ${describing.description}${describing.default !== null && describing.default !== undefined ? `; default ${words(plain(String(describing.default)))}` : ''}</span>` : html`<span key="plain">${moved.length ? `${counted(moved.length, 'setting')} moved. Nothing is stored until you say so.` : 'These are the live settings. Nothing is stored until you say so.'}</span>`}</p>
       <button class="quiet" disabled=${moved.length === 0} onClick=${backToLive}>Back to live settings</button>
       <button class="main" disabled=${!mayRun(status) || typed > 0} onClick=${() => setStoring(true)}>Store this run…</button>
     </footer>
