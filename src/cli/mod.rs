@@ -25,6 +25,7 @@ mod options;
 mod output;
 mod progress;
 mod query;
+mod report;
 mod rollback;
 mod run;
 mod scenarios;
@@ -104,6 +105,7 @@ enum Command {
     Settings(live_settings::SettingsArgs),
     Apply(apply::ApplyArgs),
     Rollback(rollback::RollbackArgs),
+    Report(report::ReportArgs),
     Query(query::QueryArgs),
     Shell(shell::ShellArgs),
     Serve(serve::ServeArgs),
@@ -272,6 +274,7 @@ async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Res
         Command::Settings(arguments) => live_settings::execute(&workspace, arguments).await,
         Command::Apply(arguments) => apply::execute(&workspace, arguments).await,
         Command::Rollback(arguments) => rollback::execute(&workspace, arguments).await,
+        Command::Report(arguments) => report::execute(&workspace, arguments).await,
         Command::Query(arguments) => query::execute(&workspace, arguments).await,
         Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
         Command::Serve(arguments) => serve::execute(&workspace, arguments).await,

@@ -22,6 +22,7 @@ use futures::{StreamExt, stream};
 use hindsight::Outcome;
 use text::TextWriter;
 
+pub use file::FileTarget;
 pub use fit::{Place, fit};
 pub use format::Format;
 
@@ -29,7 +30,6 @@ use super::failure::Failure;
 use super::numbers::grouped;
 use super::terminal::{self, aside};
 use binary::{Binary, BinaryWriter};
-use file::FileTarget;
 use rows::Layout;
 
 /// The options of every command that prints rows.

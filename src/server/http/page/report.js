@@ -103,13 +103,16 @@ function Gaps({ data }) {
   <//>`;
 }
 
-function Report({ data }) {
-  const { row, manifest } = data;
-  const exits = useMemo(() => objects(data.exits), []);
-  const tables = useMemo(() => Object.fromEntries(['interval', 'calibration', 'changes', 'wallets', 'tokens', 'hours', 'gaps', 'gap_trades', 'exposure', 'costs', 'quality', 'equity'].map((name) => [name, data[name] ? objects(data[name]) : []])), []);
+function Report({ data: packed }) {
+  const [row] = useMemo(() => objects(packed.row), []);
+  const parameters = useMemo(() => objects(packed.parameters).map((each) => ({ ...each, value: row[each.name] ?? null })), []);
+  const data = { ...packed, row, parameters };
+  const manifest = { ...objects(packed.made)[0], ...packed.manifest };
+  const exits = useMemo(() => objects(packed.exits), []);
+  const tables = useMemo(() => Object.fromEntries(['interval', 'calibration', 'changes', 'wallets', 'tokens', 'hours', 'gaps', 'gap_trades', 'exposure', 'costs', 'quality', 'equity'].map((name) => [name, packed[name] ? objects(packed[name]) : []])), []);
   const cost = tables.costs[0] ?? {};
   return html`<main class="wide report">
-    <p class="soft">hindsight · ${manifest.label || manifest.scenario || 'report'} · made ${moment(manifest.generated_at, { year: true })} UTC</p>
+    <p class="soft">hindsight · ${manifest.label || manifest.scenario || (manifest.backtest ? manifest.backtest.slice(0, 8) : 'the defaults')} · made ${moment(manifest.generated_at, { year: true })} UTC</p>
     <${Verdict} row=${row} interval=${tables.interval} />
     <${Question} data=${data} />
     <${Believe} interval=${tables.interval} calibration=${tables.calibration} />
