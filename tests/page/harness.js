@@ -34,7 +34,7 @@ export async function serve(http = '127.0.0.1:0', role = 'operator') {
   await new Promise((done, failed) => {
     child.stderr.on('data', (text) => {
       said += text;
-      server.link ??= /http:\/\/\S+#token=\S+/.exec(said)?.[0] ?? null;
+      server.link ??= /http:\/\/\S+#token=[^\s,]+/.exec(said)?.[0] ?? null;
       if (server.link) done();
     });
     child.on('exit', () => failed(new Error(`the server ended: ${said}`)));

@@ -56,7 +56,7 @@ async function problemOf(response) {
 async function ask(method, path, body, { signal, accept } = {}) {
   const headers = { Authorization: sessionStorage.getItem(KEY) ?? 'Bearer none' };
   if (accept) headers.Accept = accept;
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (method !== 'GET') headers['Content-Type'] = 'application/json';
   let response;
   try {
     response = await fetch(`/api/v1/${path}`, {
