@@ -55,13 +55,14 @@ function Believe({ interval, calibration }) {
 const W = 900;
 // Days as bars: positions and SOL at once.
 function Bars({ rows, name, title }) {
-  const most = Math.max(...rows.map((row) => Number(row[name])), 1e-9);
+  const greatest = rows.map((row) => String(row[name])).reduce((a, b) => (ordered(b, a) > 0 ? b : a));
+  const most = Math.max(Number(greatest), 1e-9);
   const width = W / rows.length;
-  return html`<figure><figcaption>${title}, at most <b>${shown(String(most))}</b></figcaption><svg viewBox="0 0 ${W} 70" preserveAspectRatio="none" role="img" aria-label=${`${title}, by day, at most ${most}`}>
+  return html`<figure><figcaption>${title}, at most <b>${shown(greatest)}</b></figcaption><svg viewBox="0 0 ${W} 70" preserveAspectRatio="none" role="img" aria-label=${`${title}, by day, at most ${greatest}`}>
     <path class="bars" d=${rows.map((row, index) => `M${(index * width).toFixed(1)},70V${(70 - (Number(row[name]) / most) * 68).toFixed(1)}h${Math.max(0.5, width * 0.8).toFixed(1)}V70Z`).join('')} /></svg></figure>`;
 }
 
-const By = ({ rows, name, title, show }) => html`<div><h3>${title}</h3><${Rows} rows=${rows} first=${10} columns=${[
+const By = ({ rows, name, title, show, first = 10 }) => html`<div><h3>${title}</h3><${Rows} rows=${rows} first=${first} columns=${[
   { title: words(name), left: true, cell: (row) => show(row[name]) },
   { title: 'trades', cell: (row) => shown(String(row.trades)) },
   { title: 'actual', cell: (row) => shown(row.actual_pnl_sol, { round: 4 }) },
@@ -121,7 +122,7 @@ function Report({ data: packed }) {
       <${Overlay} runs=${[{ id: 'simulated', label: 'simulated' }]} curves=${[tables.equity]} />
     <//>
     <${Changes} rows=${tables.changes} />
-    <section class="two"><${Exits} exits=${exits} /><${By} rows=${tables.hours} name="hour" title="By hour of the signal, UTC" show=${(hour) => `${String(hour).padStart(2, '0')}:00`} /></section>
+    <section class="two"><${Exits} exits=${exits} /><${By} rows=${tables.hours} name="hour" title="By hour of the signal, UTC" first=${24} show=${(hour) => `${String(hour).padStart(2, '0')}:00`} /></section>
     <section class="two"><${By} rows=${tables.wallets} name="wallet" title="By wallet" show=${address} /><${By} rows=${tables.tokens} name="token" title="By token" show=${address} /></section>
     <${Gaps} data=${{ ...tables, row }} />
     <${Section} title="Exposure" note="at once, the most of each day">
