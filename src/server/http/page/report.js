@@ -134,13 +134,13 @@ function Report({ data: packed }) {
       { title: 'SOL', cell: ([, amount]) => shown(amount, { least: 4 }) },
     ]} /><//>
     <${Section} title="Assumptions"><ul>${data.assumptions.map((text) => html`<li>${text}</li>`)}</ul><//>
-    <${Section} title="The data" note="what the last load found">${tables.quality.length ? html`<${Rows} rows=${tables.quality} columns=${[
+    <${Section} title="The data" note="what the last load found">${tables.quality.length ? html`<div class="quality"><${Rows} rows=${tables.quality} columns=${[
       { title: 'table', left: true, cell: (each) => words(each.table_name) },
       { title: 'finding', left: true, cell: (each) => words(each.check_name) },
       { title: 'weight', left: true, cell: (each) => words(each.severity) },
       { title: 'rows', cell: (each) => shown(String(each.row_count)) },
       { title: 'example', left: true, cell: (each) => html`<code>${each.example ?? '–'}</code>` },
-    ]} />` : html`<${Empty}>Nothing odd.<//>`}<//>
+    ]} /></div>` : html`<${Empty}>Nothing odd.<//>`}<//>
     <${Section} title="Manifest"><dl class="manifest">${Object.entries(manifest).filter(([, each]) => each !== null && each !== undefined).map(([name, each]) => html`<dt>${words(name)}</dt><dd><code>${String(each)}</code></dd>`)}</dl>
       <details><summary>Every parameter</summary><${Rows} rows=${data.parameters} columns=${[
         { title: 'parameter', left: true, cell: (each) => html`<code>${each.name}</code>` },

@@ -106,6 +106,7 @@ function One({ id }) {
     ${run.status !== 'completed' ? html`<${Empty}>${run.error_message ?? `This run is ${run.status}.`}<//>` : html`
       <${Verdict} row=${run} />
       <p class="ground">${changed.length ? html`Other than the defaults: ${changed.map((parameter, index) => html`${index ? ', ' : ''}${label(parameter.name).toLowerCase()} <b>${show(values[parameter.name])}</b>`)}.` : 'Every setting is at its default.'}</p>
+      <p class="ground">As one file to send: <code>hindsight report ${short(run.id)} -o report.html</code></p>
       <div class="pair even"><${Figures} row=${run} /><${Exits} exits=${exits} /></div>
       <div class="trades"><${TradeTable} rows=${rows} config=${run.config ?? {}} name=${`run-${short(run.id)}`} /></div>`}
   </main>`;

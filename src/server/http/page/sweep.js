@@ -28,11 +28,13 @@ function Axis({ axis, parameters, update, drop }) {
 
 const first = (parameter) => (kind(parameter) === 'choice' ? parameter.choices.join(', ') : steps(parameter, 7).join(', '));
 
-// The heat map: over two axes, each cell the largest over the others.
-function Heat({ rows, axes, choose }) {
-  const [across, down] = axes;
+// The heat map: over two axes, each cell the largest over the others, or a slice of them.
+function Heat({ rows: every, axes, choose }) {
+  const [across, down, ...others] = axes;
+  const [slices, setSlices] = useState({});
+  const rows = useMemo(() => every.filter((row) => others.every(({ name }) => !slices[name] || same(row[name], slices[name]))), [every, slices]);
   const [which, setWhich] = useState('pnl_difference_sol');
-  const measures = useMemo(() => Object.keys(rows[0]).filter((name) => name === 'pnl_difference_sol' || name === 'simulated_pnl_conservative_sol' || /^simulated_(total_pnl_sol|win_rate|profit_factor|max_drawdown_sol|sharpe_ratio)$/.test(name)), [rows]);
+  const measures = useMemo(() => Object.keys(every[0]).filter((name) => name === 'pnl_difference_sol' || name === 'simulated_pnl_conservative_sol' || /^simulated_(total_pnl_sol|win_rate|profit_factor|max_drawdown_sol|sharpe_ratio)$/.test(name)), [every]);
   const least = /drawdown/.test(which);
   const cells = useMemo(() => {
     const found = new Map();
@@ -62,7 +64,10 @@ function Heat({ rows, axes, choose }) {
   };
   return html`<section class="heat" aria-label="Map of the grid">
     <div class="heat-head">
-      <h2>${measure(which)} <span>${axes.length > 2 ? 'the best over the other parameters' : 'of each combination'}</span></h2>
+      <h2>${measure(which)} <span>${others.some(({ name }) => !slices[name]) ? 'the best over the other parameters' : 'of each combination'}</span></h2>
+      ${others.map((axis) => html`<select key=${axis.name} aria-label=${`Slice of ${label(axis.name)}`} onChange=${(event) => setSlices({ ...slices, [axis.name]: event.target.value })}>
+        <option value="" selected=${!slices[axis.name]}>any ${label(axis.name).toLowerCase()}</option>${axis.values.map((value) => html`<option value=${value} selected=${value === slices[axis.name]}>${label(axis.name).toLowerCase()} ${decimalOrWords(value)}</option>`)}
+      </select>`)}
       <select aria-label="What the map shows" value=${which} onChange=${(event) => setWhich(event.target.value)}>${measures.map((name) => html`<option value=${name} selected=${name === which}>${measure(name)}</option>`)}</select>
     </div>
     <div class="scroll" tabindex="0" role="group" aria-label="Map">
