@@ -30,6 +30,7 @@ mod golden;
 mod histories;
 mod http;
 mod limits;
+mod page;
 mod pooler;
 mod postgres;
 mod price_book;

@@ -64,13 +64,14 @@ const nice = (number) => {
 // value at hand. Where the live value is no whole number of steps away, the step is finer.
 export function range(parameter, values, live) {
   const at = [parameter.default, values[parameter.name], live[parameter.name]].map(Number).filter((number) => number > 0);
-  const minimum = Number(parameter.minimum ?? 0);
+  const bound = Number(parameter.minimum ?? 0);
   const maximum = parameter.maximum === null || parameter.maximum === undefined
     ? nice(4 * Math.max(...at, whole(parameter) ? 5 : /sol$/.test(parameter.name) ? 0.25 : 2.5))
     : Number(parameter.maximum);
-  let step = Number(parameter.step) || nice((maximum - minimum) / 200);
+  let step = Number(parameter.step) || nice((maximum - bound) / 200);
   if (whole(parameter)) step = Math.max(1, Math.round(step));
-  else while (step > (maximum - minimum) / 20) step /= 10;
+  else while (step > (maximum - bound) / 20) step /= 10;
+  const minimum = parameter.above_minimum ? Number((bound + step).toPrecision(12)) : bound;
   return { minimum, maximum, step, digits: Math.max(places(String(step)), places(String(minimum))) };
 }
 
