@@ -9,6 +9,8 @@ const PAGE = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => by
 const KEPT = 'hindsight.values';
 const WIDTH = 720;
 const SETTLE = 160;
+// What the largest changes are chosen and shown by.
+const CHANGE = ['signal_id', 'timestamp', 'token_address', 'actual_pnl_sol', 'simulated_pnl_sol', 'change'];
 
 export const configOf = (values) => nested(values, now().parameters);
 
@@ -87,7 +89,7 @@ export function settle() {
     change({ interval: null });
     try {
       while (!lane.idle) await new Promise((done) => setTimeout(done, 20));
-      const changes = api.table('compare_trades', { config, order: ['-pnl_changed'], limit: 1000 }, { signal });
+      const changes = api.wholeTable('compare_trades', { config, columns: CHANGE }, { signal });
       const interval = api.table('pnl_interval', { config }, { signal });
       interval.catch(() => {}); // said below, or by the other
       change({ changes: { values, ...(await changes) } });
