@@ -2,7 +2,7 @@
 // of two parameters, with what such a search is worth.
 
 import { html, useMemo, useRef, useState } from './vendor/preact-htm.js';
-import { Problem, ndjson, objects } from './api.js';
+import { Problem, ndjson, objects, table } from './api.js';
 import { kind, same, wrong } from './config.js';
 import { counted, duration, plain, shown, sign } from './numbers.js';
 import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
@@ -95,10 +95,11 @@ const measure = (name) => (name === 'simulated_pnl_conservative_sol' ? 'PnL at w
 const decimalOrWords = (value) => (/^[-\d.]+$/.test(value) ? shown(value) : words(value));
 
 function Worth({ overfitting, combinations }) {
-  const each = Array.isArray(overfitting) ? overfitting[0] : overfitting;
+  const each = overfitting;
   const known = (name) => each && each[name] !== null && each[name] !== undefined;
   return html`<p class="ground worth">
     <span key="number"><b>${shown(String(combinations))}</b> combinations were tried. </span>
+    ${!each && html`<span key="weighing" class="pending">How much of the best is luck is being weighed… </span>`}
     ${known('deflated_sharpe_ratio') && html`<span key="deflated">The best one’s deflated Sharpe is <b>${Number(each.deflated_sharpe_ratio).toFixed(2)}</b>: how sure its gain is, that many tries considered. </span>`}
     ${known('probability_of_overfitting') && html`<span key="overfitting">Probability of overfitting: <b>${(Number(each.probability_of_overfitting) * 100).toFixed(0)} %</b>.</span>`}
   </p>`;
@@ -170,7 +171,12 @@ export function Sweep() {
       const tried = now().tried;
       for (const row of found) tried.add(JSON.stringify(shownAxes.map((axis) => row[axis.name])));
       change({ tried });
-      setResult({ axes: shownAxes, rows: found, ...complete });
+      const result = { axes: shownAxes, rows: found, ...complete };
+      setResult(result);
+      setProgress(null);
+      // How much of the best is luck takes longer than the sweep, and stands beside it when it comes.
+      const [overfitting] = objects(await table('overfitting', { config: configOf(now().values), grid }, { signal: stop.current.signal }));
+      setResult({ ...result, overfitting });
     }).then(() => setProgress(null));
   };
   const choose = (row) => {
