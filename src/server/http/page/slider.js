@@ -169,7 +169,7 @@ export function Parameter({ parameter }) {
   const locked = useShared((state) => state.locked.has(name));
   const moved = !same(value, live);
   const root = useRef();
-  const number = kind(parameter) === 'number' && parameter.group !== 'scoring_weights';
+  const number = kind(parameter) === 'number';
   useEffect(() => {
     if (!number) return undefined;
     const seen = new IntersectionObserver(([entry]) => {

@@ -113,20 +113,32 @@ async function curves(values, signal) {
   for (const name of [...wanted.keys()]) {
     if (signal.aborted) return;
     if (now().curves[name]?.key === key) continue;
-    const body = { page: `${PAGE}-curves`, seq: ticket(), config: configOf(values), width: 8, response: [name] };
     // A parameter without a curve has a slider all the same.
-    const answer = await api.live(body, { signal }).catch((problem) => {
+    const curve = await curveOf(name, values, signal).catch((problem) => {
       if (problem.status >= 400 && problem.status < 500 && !problem.unknownToken) return null;
       throw problem;
     });
-    const curve = answer?.response?.[name];
     if (curve) change((state) => ({ curves: { ...state.curves, [name]: { ...curve, key } } }));
   }
 }
 
-export const curvesAgain = () => {
-  if (lane.idle) settle();
-};
+async function curveOf(name, values, signal) {
+  const config = configOf(values);
+  if (!weights().includes(name)) {
+    const answer = await api.live({ page: `${PAGE}-curves`, seq: ticket(), config, width: 8, response: [name] }, { signal });
+    return answer?.response?.[name];
+  }
+  // A weight's other positions are those in which the other weights have given way.
+  const x = Array.from({ length: 21 }, (_, index) => String(index / 20));
+  const rows = x.map((at) => ({ ...values, ...reweigh(values, weights(), name, at, now().locked) }));
+  const grid = Object.fromEntries(weights().map((each) => [each, rows.map((row) => row[each])]));
+  const columns = [name, 'simulated_total_pnl_sol', 'simulated_pnl_conservative_sol'];
+  const answer = await api.table('backtest', { config, grid, arguments: { zip: true }, columns }, { signal });
+  const [at, simulated, conservative] = [0, 1, 2].map((column) => answer.rows.map((row) => row[column]));
+  return { x: at, simulated, conservative };
+}
+
+const weights = () => now().parameters.filter((each) => each.group === 'scoring_weights').map((each) => each.name);
 
 // A hand takes hold of a slider: from here the curve before the move stays as a ghost.
 let holding = null;
@@ -155,8 +167,7 @@ export function set(name, text, { typed: byTyping = false } = {}) {
     change({ typed: { ...others, [name]: { text, problem } } });
     return;
   }
-  const weights = parameters.filter((each) => each.group === 'scoring_weights').map((each) => each.name);
-  const patch = parameter.group === 'scoring_weights' ? reweigh(values, weights, name, text, locked) : { [name]: text };
+  const patch = parameter.group === 'scoring_weights' ? reweigh(values, weights(), name, text, locked) : { [name]: text };
   const next = { ...values, ...patch };
   if (byTyping && now().answer) change({ ghost: now().answer });
   change({ values: next, typed: others });
