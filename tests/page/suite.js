@@ -1,6 +1,7 @@
 // All tests of the page, in their order: the story's criteria first.
 
 import { runAll, serve, shots, shut } from './harness.js';
+import './pure.js';
 import './acceptance.js';
 import './hands.js';
 import './safety.js';
