@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use hindsight::metrics::{Better, Kind, METRICS};
 use hindsight::{Engine, Result};
 
 use super::data::{About, table};
@@ -37,7 +38,31 @@ pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
         // To a string nothing cannot be written.
         let _ = write!(out, "\"{name}\":{},", table(&rows)?);
     }
-    out.push_str("\"assumptions\":[");
+    out.push_str("\"metrics\":[");
+    for (position, metric) in METRICS.iter().enumerate() {
+        let better = match metric.better {
+            Better::More => "more",
+            Better::Less => "less",
+            Better::Neither => "neither",
+        };
+        let unit = match metric.kind {
+            Kind::Sol => "SOL",
+            Kind::Percent => "percent",
+            Kind::Minutes => "minutes",
+            Kind::Count | Kind::Ratio(_) => "",
+        };
+        if position > 0 {
+            out.push(',');
+        }
+        let _ = write!(
+            out,
+            "{{\"name\":\"{}\",\"unit\":\"{unit}\",\"better\":\"{better}\",\"description\":",
+            metric.name
+        );
+        write_json_text(&mut out, metric.description);
+        out.push('}');
+    }
+    out.push_str("],\"assumptions\":[");
     for (position, text) in ASSUMPTIONS.iter().enumerate() {
         if position > 0 {
             out.push(',');

@@ -3,7 +3,7 @@
 import { html, useMemo, useState } from './vendor/preact-htm.js';
 import { minus, ordered, places, rounded, shown, sign } from './numbers.js';
 import { Difference } from './parts.js';
-import { better, label, metrics, unitOf, words } from './words.js';
+import { better, label, metrics, says, unitOf, words } from './words.js';
 
 // What the row means, in one sentence, the reason with it.
 export function sentence(row) {
@@ -63,7 +63,7 @@ export function Figures({ row, whole = false }) {
           const least = Math.max(a === null ? 0 : places(a), s === null ? 0 : places(s));
           const unit = unitOf(metric);
           return html`<tr key=${metric} class=${index === 0 ? 'key' : ''} data-metric=${metric}>
-            <th scope="row">${label(metric)}${unit && html`<span>, ${unit}</span>`}</th>
+            <th scope="row" title=${says(metric)}>${label(metric)}${unit && html`<span>, ${unit}</span>`}</th>
             <td>${shown(a, { least })}</td>
             <td class="simulated">${shown(s, { least })}</td>
             <td><${Difference} value=${minus(s, a)} good=${better(metric)} least=${least} /></td>

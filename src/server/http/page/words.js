@@ -50,13 +50,15 @@ const sentence = (name) => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-// A metric's own title, where the result brings one; else what the name says.
 export const label = (name) => WHOLE[name] ?? sentence(name.replace(SUFFIX, '') || name);
 export const group = (name) => GROUPS[name] ?? sentence(name);
 export const unit = (text) => UNITS[text] ?? text ?? '';
 export const words = (name) => String(name ?? '').replaceAll('_', ' ');
 
 const named = (metric) => now().metrics.find((each) => each.name === metric);
+
+// What a metric is, in the engine's own words.
+export const says = (metric) => named(metric)?.description;
 
 // The unit of a metric; ratios have none.
 export function unitOf(metric) {
