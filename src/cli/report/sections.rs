@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hindsight::metrics::{Better, Kind, METRICS};
+use hindsight::metrics::{Better, METRICS};
 use hindsight::{Engine, Result};
 
 use super::data::{About, table};
@@ -45,19 +45,14 @@ pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
             Better::Less => "less",
             Better::Neither => "neither",
         };
-        let unit = match metric.kind {
-            Kind::Sol => "SOL",
-            Kind::Percent => "percent",
-            Kind::Minutes => "minutes",
-            Kind::Count | Kind::Ratio(_) => "",
-        };
         if position > 0 {
             out.push(',');
         }
         let _ = write!(
             out,
-            "{{\"name\":\"{}\",\"unit\":\"{unit}\",\"better\":\"{better}\",\"description\":",
-            metric.name
+            "{{\"name\":\"{}\",\"unit\":\"{}\",\"better\":\"{better}\",\"description\":",
+            metric.name,
+            metric.unit()
         );
         write_json_text(&mut out, metric.description);
         out.push('}');
