@@ -63,7 +63,7 @@ export const says = (metric) => named(metric)?.description;
 // The unit of a metric; ratios have none.
 export function unitOf(metric) {
   const known = named(metric);
-  if (known) return unit(known.unit);
+  if (known) return ['trades', 'ratio'].includes(known.unit) ? '' : unit(known.unit);
   if (/_sol$|^expectancy$/.test(metric)) return 'SOL';
   return /_minutes$/.test(metric) ? 'min' : /_percent$|_rate$/.test(metric) ? '%' : '';
 }
