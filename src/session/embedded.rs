@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
@@ -92,6 +93,11 @@ impl Engine {
     /// An engine over a dataset, with partitions and batch size as configured.
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
         Self::build(None, Place::Memory, dataset, config, Arc::default()).await
+    }
+
+    /// The memory that all statements share.
+    pub(crate) fn memory(&self) -> Arc<dyn MemoryPool> {
+        self.newest.memory()
     }
 
     async fn build(

@@ -124,7 +124,7 @@ impl Server {
             connections: Arc::new(Semaphore::new(options.max_connections)),
             logins: Arc::new(Semaphore::new(LOGINS)),
             computing,
-            memory: memory::Use::default(),
+            memory: memory::Use::new(engine.memory()),
             secret: secret(&engine).await?,
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -161,6 +161,8 @@ impl Server {
     pub async fn run(self, stop: CancellationToken, end: CancellationToken) {
         let mut connections = JoinSet::new();
         let mut give_back = tokio::time::interval(memory::GIVE_BACK_INTERVAL);
+        let looking_after = self.shared.memory.look_after();
+        tokio::pin!(looking_after);
         loop {
             let accepted = tokio::select! {
                 accepted = self.accept() => accepted,
@@ -170,6 +172,7 @@ impl Server {
                     self.shared.memory.give_back();
                     continue;
                 }
+                () = &mut looking_after => continue,
                 () = stop.cancelled() => break,
             };
             match accepted {
