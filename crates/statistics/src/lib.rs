@@ -1,0 +1,14 @@
+//! How far to believe a number: pure functions over `f64`, the same on any number of threads.
+//!
+//! What comes in are sums that others have worked out exactly; lamports as whole numbers stay exact
+//! here as long as their sums are below 2^53, nine million SOL. Undefined is `None`.
+
+pub mod bootstrap;
+pub mod concordance;
+pub mod folds;
+pub mod normal;
+pub mod overfitting;
+pub mod quantile;
+pub mod sharpe;
+
+mod blocks;

@@ -1,0 +1,160 @@
+"""A plain reading of the definitions in numpy and scipy: one JSON case a line in, one answer a line out.
+
+Nothing here is taken from the Rust beside it; ChaCha8 and how a seed becomes its key are written from
+their descriptions (Bernstein 2008; rand_core's documentation of seed_from_u64).
+"""
+
+import itertools
+import json
+import math
+import sys
+
+import numpy as np
+from scipy import stats
+
+
+def nothing_if_nan(value):
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def sharpe(days):
+    days = np.asarray(days)
+    if len(days) < 2 or np.all(days == days[0]):
+        return None
+    return float(days.mean() / days.std(ddof=1))
+
+
+def expected_best(ratios):
+    count = len(ratios)
+    if count == 0:
+        return None
+    if count == 1:
+        return 0.0
+    quantiles = stats.norm.ppf([1 - 1 / count, 1 - 1 / (count * math.e)])
+    return float(np.std(ratios, ddof=1) * ((1 - np.euler_gamma) * quantiles[0] + np.euler_gamma * quantiles[1]))
+
+
+def deflated(days, benchmark):
+    ratio = sharpe(days)
+    if len(days) < 3 or ratio is None:
+        return None
+    skewness, kurtosis = stats.skew(days), stats.kurtosis(days, fisher=False)
+    inner = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
+    if not inner > 0:
+        return None
+    return float(stats.norm.cdf((ratio - benchmark) * math.sqrt(len(days) - 1) / math.sqrt(inner)))
+
+
+def probability_of_overfitting(series, blocks):
+    series = np.asarray(series)
+    count, days = series.shape
+    if count < 2 or days < 2 * blocks:
+        return None
+    each = days // blocks
+    parts = [series[:, block * each : (block + 1) * each] for block in range(blocks)]
+
+    def ratios(chosen):
+        joined = np.concatenate([parts[block] for block in chosen], axis=1)
+        found = [sharpe(days) for days in joined]
+        return np.array([-np.inf if ratio is None else ratio for ratio in found])
+
+    below = splits = 0
+    for chosen in itertools.combinations(range(blocks), blocks // 2):
+        rest = [block for block in range(blocks) if block not in chosen]
+        best = int(np.argmax(ratios(chosen)))
+        rank = stats.rankdata(ratios(rest))[best]
+        below += rank / (count + 1) <= 0.5
+        splits += 1
+    return below / splits
+
+
+def overfitting(case):
+    ratios = [sharpe(days) for days in case["series"]]
+    kept = [days for days, ratio in zip(case["series"], ratios) if ratio is not None]
+    defined = [ratio for ratio in ratios if ratio is not None]
+    if not defined:
+        return {"undefined": len(ratios)}
+    best = int(np.argmax(defined))
+    benchmark = expected_best(defined)
+    return {
+        "undefined": len(ratios) - len(defined),
+        "best": ratios.index(defined[best]),
+        "best_sharpe": defined[best],
+        "expected_best_sharpe": benchmark,
+        "deflated_sharpe_ratio": deflated(kept[best], benchmark),
+        "probability_of_overfitting": probability_of_overfitting(kept, case["blocks"]),
+    }
+
+
+def concordance(case):
+    x, y = np.array(case["pairs"]).T
+    covariance = np.cov(x, y, ddof=0)[0, 1]
+    return nothing_if_nan(2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2))
+
+
+WORD = 0xFFFFFFFF
+
+
+def key_of(seed):
+    """seed_from_u64: eight outputs of PCG32."""
+    state, words = seed, []
+    for _ in range(8):
+        state = (state * 6364136223846793005 + 11634580027462260723) & 0xFFFFFFFFFFFFFFFF
+        shifted = (((state >> 18) ^ state) >> 27) & WORD
+        turn = state >> 59
+        words.append(((shifted >> turn) | (shifted << (32 - turn))) & WORD if turn else shifted)
+    return words
+
+
+def chacha8(key, stream):
+    """The words of one stream: counter in words 12 and 13, stream in 14 and 15."""
+
+    def quarter(x, a, b, c, d):
+        for to, other, turned, by in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            x[to] = (x[to] + x[other]) & WORD
+            mixed = x[turned] ^ x[to]
+            x[turned] = ((mixed << by) | (mixed >> (32 - by))) & WORD
+
+    for counter in itertools.count():
+        start = [0x61707865, 0x3320646E, 0x79622D32, 0x6B206574, *key]
+        start += [counter & WORD, counter >> 32, stream & WORD, stream >> 32]
+        x = list(start)
+        for _ in range(4):
+            for column in range(4):
+                quarter(x, column, column + 4, column + 8, column + 12)
+            for a, b, c, d in ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)):
+                quarter(x, a, b, c, d)
+        yield from ((a + b) & WORD for a, b in zip(x, start))
+
+
+def interval(case):
+    groups, count = case["groups"], len(case["groups"])
+    # Words whose products with count would favour some groups.
+    refused = 2**32 % count
+    sums = []
+    for resample in range(case["resamples"]):
+        words = chacha8(key_of(case["seed"]), resample)
+        drawn = []
+        while len(drawn) < count:
+            product = next(words) * count
+            if product & WORD >= refused:
+                drawn.append(groups[product >> 32])
+        sums.append(sum(drawn))
+    outside = (1 - case["confidence"]) / 2
+    return {
+        "lower": float(np.quantile(sums, outside)),
+        "upper": float(np.quantile(sums, 1 - outside)),
+        "standard_error": float(np.std(sums, ddof=1)),
+        "share_not_better": float(np.mean(np.array(sums) <= 0)),
+    }
+
+
+def normal(case):
+    return {"cdf": float(stats.norm.cdf(case["x"])), "quantile": float(stats.norm.ppf(case["p"]))}
+
+
+ANSWERS = {"overfitting": overfitting, "concordance": concordance, "interval": interval, "normal": normal}
+
+for line in sys.stdin:
+    case = json.loads(line)
+    print(json.dumps(ANSWERS[case["of"]](case)))

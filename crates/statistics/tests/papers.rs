@@ -1,0 +1,225 @@
+//! Every statistic against its definition written again in numpy and scipy, on 50 random inputs each.
+//!
+//! Python is the one of `HINDSIGHT_STATISTICS_PYTHON`, else of the folder into which tests/run installs
+//! it, else the user's. Without numpy and scipy the test says that it was skipped.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use hindsight_statistics::{bootstrap, concordance, normal, overfitting};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde_json::{Value, json};
+
+const CASES: usize = 50;
+const TOLERANCE: f64 = 1e-9;
+
+/// The first Python that has numpy and scipy.
+fn python() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("HINDSIGHT_CLIENTS").or_else(|| {
+        let cache =
+            variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+        Some(cache.join("hindsight-clients"))
+    });
+    let candidates = [
+        variable("HINDSIGHT_STATISTICS_PYTHON"),
+        cache.map(|cache| cache.join("statistics/bin/python")),
+        Some(PathBuf::from("python3")),
+    ];
+    candidates.into_iter().flatten().find(|python| {
+        let tried = Command::new(python)
+            .args(["-c", "import numpy, scipy"])
+            .output();
+        tried.is_ok_and(|tried| tried.status.success())
+    })
+}
+
+fn answers(python: &Path, cases: &[Value]) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/papers.py");
+    let mut child = Command::new(python)
+        .arg(script)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input: String = cases.iter().map(|case| format!("{case}\n")).collect();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "papers.py failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+struct Draws(ChaCha8Rng);
+
+impl Draws {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0.next_u32() % limit
+    }
+
+    fn uniform(&mut self) -> f64 {
+        (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0
+    }
+
+    /// A day's PnL: often none, sometimes large.
+    fn pnl(&mut self) -> f64 {
+        match self.below(5) {
+            0 => 0.0,
+            1 => (self.uniform() - 0.4) * 3.0,
+            _ => (self.uniform() - 0.5) * 0.2,
+        }
+    }
+
+    fn grid(&mut self) -> (Vec<Vec<f64>>, usize) {
+        let blocks = [2, 4, 6, 8][self.below(4) as usize];
+        let days = 2 + self.below(40) as usize;
+        let count = 1 + self.below(12) as usize;
+        let mut series: Vec<Vec<f64>> = (0..count)
+            .map(|_| (0..days).map(|_| self.pnl()).collect())
+            .collect();
+        // A flat one, one that is there twice, and one that stands still for most of the time.
+        match self.below(4) {
+            0 => series[0].fill(0.1),
+            1 => series.push(series[count - 1].clone()),
+            2 => series[0][..days * 3 / 4].fill(0.0),
+            _ => {}
+        }
+        (series, blocks)
+    }
+}
+
+fn assert_near(found: Option<f64>, expected: &Value, what: &str) {
+    match (found, expected.as_f64()) {
+        (None, None) => {}
+        (Some(found), Some(expected)) => {
+            let bound = TOLERANCE * expected.abs().max(1.0);
+            assert!(
+                (found - expected).abs() <= bound,
+                "{what}: {found}, expected {expected}"
+            );
+        }
+        (found, expected) => panic!("{what}: {found:?}, expected {expected:?}"),
+    }
+}
+
+#[test]
+fn every_statistic_is_what_its_definition_gives() {
+    let Some(python) = python() else {
+        eprintln!("SKIPPED papers: needs a Python with numpy and scipy");
+        return;
+    };
+    let mut draws = Draws(ChaCha8Rng::seed_from_u64(2017));
+    let mut cases = Vec::new();
+    for _ in 0..CASES {
+        let (series, blocks) = draws.grid();
+        cases.push(json!({"of": "overfitting", "series": series, "blocks": blocks}));
+        let count = 2 + draws.below(60);
+        let pairs: Vec<(f64, f64)> = (0..count)
+            .map(|_| {
+                let actual = draws.pnl();
+                (actual + draws.pnl() / 4.0, actual)
+            })
+            .collect();
+        cases.push(json!({"of": "concordance", "pairs": pairs}));
+        let groups: Vec<i64> = (0..1 + draws.below(40))
+            .map(|_| i64::from(draws.below(2_000_000)) - 900_000)
+            .collect();
+        let confidence = [0.8, 0.9, 0.95, 0.99][draws.below(4) as usize];
+        cases.push(json!({
+            "of": "interval",
+            "groups": groups,
+            "confidence": confidence,
+            "resamples": 2 + draws.below(60),
+            "seed": draws.0.next_u64() >> 12,
+        }));
+        let p = match draws.below(2) {
+            0 => draws.uniform(),
+            _ => 10_f64.powi(-(draws.below(200) as i32)) * draws.uniform(),
+        };
+        cases.push(json!({"of": "normal", "x": (draws.uniform() - 0.5) * 16.0, "p": p}));
+    }
+    let answers = answers(&python, &cases);
+    assert_eq!(answers.len(), cases.len());
+    let numbers = |value: &Value| -> Vec<f64> {
+        let values = value.as_array().unwrap().iter();
+        values.map(|value| value.as_f64().unwrap()).collect()
+    };
+    let mut defined = 0;
+    for (case, answer) in cases.iter().zip(&answers) {
+        let what = |of: &str| format!("{of} of {case}");
+        match case["of"].as_str().unwrap() {
+            "overfitting" => {
+                let series = case["series"].as_array().unwrap();
+                let series: Vec<Vec<f64>> = series.iter().map(numbers).collect();
+                let series: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
+                let blocks = case["blocks"].as_u64().unwrap() as usize;
+                let found = overfitting::overfitting(&series, blocks, &|| true).unwrap();
+                assert_eq!(
+                    found.undefined as u64,
+                    answer["undefined"].as_u64().unwrap()
+                );
+                let best = answer["best"].as_u64().map(|best| best as usize);
+                assert_eq!(found.best, best, "{}", what("best"));
+                for (name, found) in [
+                    ("best_sharpe", found.best_sharpe),
+                    ("expected_best_sharpe", found.expected_best_sharpe),
+                    ("deflated_sharpe_ratio", found.deflated_sharpe_ratio),
+                    (
+                        "probability_of_overfitting",
+                        found.probability_of_overfitting,
+                    ),
+                ] {
+                    assert_near(found, &answer[name], &what(name));
+                }
+                defined += usize::from(found.probability_of_overfitting.is_some());
+            }
+            "concordance" => {
+                let pairs = case["pairs"].as_array().unwrap().iter();
+                let pairs =
+                    pairs.map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap()));
+                let pairs: Vec<(f64, f64)> = pairs.collect();
+                assert_near(
+                    concordance::concordance(&pairs),
+                    answer,
+                    &what("concordance"),
+                );
+            }
+            "interval" => {
+                let found = bootstrap::interval(
+                    &numbers(&case["groups"]),
+                    case["confidence"].as_f64().unwrap(),
+                    case["resamples"].as_u64().unwrap() as usize,
+                    case["seed"].as_u64().unwrap(),
+                    &|| true,
+                );
+                let found = found.unwrap();
+                for (name, found) in [
+                    ("lower", Some(found.lower)),
+                    ("upper", Some(found.upper)),
+                    ("standard_error", found.standard_error),
+                    ("share_not_better", Some(found.share_not_better)),
+                ] {
+                    assert_near(found, &answer[name], &what(name));
+                }
+            }
+            _ => {
+                let (x, p) = (case["x"].as_f64().unwrap(), case["p"].as_f64().unwrap());
+                assert_near(Some(normal::cdf(x)), &answer["cdf"], &what("cdf"));
+                assert_near(
+                    Some(normal::quantile(p)),
+                    &answer["quantile"],
+                    &what("quantile"),
+                );
+            }
+        }
+    }
+    assert!(defined >= 20, "only {defined} grids can be halved");
+}
