@@ -101,6 +101,8 @@ select
     case when is_traded then trade_exit['exit_timestamp'] end as exit_timestamp,
     case when is_traded then trade_exit['exit_price'] end as exit_price,
     case when is_traded then trade_exit['exit_reason'] end as exit_reason,
+    case when is_traded then trade_exit['exit_price_exact'] end as exit_price_exact,
+    case when is_traded then position_size_exact end as position_size_exact,
     pnl['position_size_sol'] as position_size_sol,
     pnl['gross_pnl_sol'] as gross_pnl_sol,
     pnl['slippage_cost_sol'] as slippage_cost_sol,

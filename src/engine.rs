@@ -34,6 +34,7 @@ use crate::whatif::data_tables::{DataTable, PriceTable};
 use crate::whatif::grid::SweepSource;
 use crate::whatif::operator::HindsightQueryPlanner;
 use crate::whatif::pipeline::Pipeline;
+use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 
 /// One generation of the dataset with everything that is planned over it.
@@ -153,6 +154,9 @@ impl Served {
         for function in TABLE_FUNCTIONS.into_iter().chain([RUN_BACKTEST]) {
             session.register_udtf(function.name, Arc::new(function));
         }
+        for statistic in STATISTICS {
+            session.register_udtf(statistic.function.name, Arc::new(statistic.function));
+        }
         for procedure in &PROCEDURES {
             session.register_udtf(procedure.name, Arc::new(procedure));
         }
@@ -164,6 +168,7 @@ impl Served {
             pipeline: Arc::clone(&pipeline),
             sweep_source: Arc::clone(&sweep_source),
             scenarios: Arc::new(ScenariosTable::default()),
+            live_settings: Arc::new(live_settings()),
             last_day: last_day(&dataset),
         });
         // The last that is registered is asked first.

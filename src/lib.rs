@@ -25,7 +25,7 @@
 //! | 3 | [`dialect`] | what makes DataFusion compute as PostgreSQL does: functions, rules of planning, rewrites of statements |
 //! | 4 | [`caller`] | who executes a statement: role, transaction, notices, runs under way, stopping and giving way |
 //! | 4 | `growing` `memory` | functions whose results may be large or take long, in slices; values that are counted in the memory pool for as long as they live |
-//! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator |
+//! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator, what judges them |
 //! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
 //! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | 8 | [`session`] | one client's statements, settings, cursors, temporary tables and views |
@@ -49,7 +49,7 @@
 //!
 //! Beside the library: `udfs/` has the SQL functions and their kernels, the only arithmetic on
 //! trades; `crates/sweep/` what the grid operator does, many combinations over arrays of one history
-//! read once; `crates/pg-catalog/` what PostgreSQL's clients ask of `pg_catalog` and
+//! read once; `crates/statistics/` how far to believe a number, over plain `f64`; `crates/pg-catalog/` what PostgreSQL's clients ask of `pg_catalog` and
 //! `information_schema`, and the calendar; `queries/` the pipeline as an analyst reads it. `tests/it`
 //! is one integration binary, whose `reference` is the rules again as plain loops; `tests/sql` the
 //! specification of every function and error, in-process and over the wire; `tests/clients` real

@@ -66,7 +66,7 @@ fn main() {
     if is_asked("server") {
         server::round_trips(&bench.workspace);
     }
-    let in_process = ["kernel", "single", "sweep"];
+    let in_process = ["kernel", "single", "sweep", "trust"];
     if in_process.into_iter().any(is_asked) {
         let plain = bench.plain();
         if is_asked("kernel") {
@@ -77,6 +77,9 @@ fn main() {
         }
         if is_asked("sweep") {
             bench.sweeps(&plain);
+        }
+        if is_asked("trust") {
+            bench.trust(&plain);
         }
     }
     if is_asked("instructions") {
@@ -278,6 +281,31 @@ impl Bench {
             };
             sweep(&grid, GOES, &format!(", hold {hold}"));
         }
+    }
+}
+
+impl Bench {
+    /// What it costs to know how far to believe a result.
+    fn trust(&self, plain: &Plain) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let engine = runtime.block_on(Engine::open(&self.workspace)).unwrap();
+        let ask = |what: &str, goes: usize, call: &str| {
+            let sql = format!("select * from {call}");
+            let ask = || runtime.block_on(engine.sql(&sql)).unwrap();
+            plain.beside(what, goes, ask).1
+        };
+        ask(
+            "pnl_interval(), 10,000 resamples",
+            GOES,
+            &format!("pnl_interval({RANGE})"),
+        );
+        ask("calibration()", GOES, &format!("calibration({RANGE})"));
+        let grid = Grid::thousand().call();
+        let of = |function: &str| grid.replacen("backtest", function, 1);
+        let plainly = ask("1000 combinations", 5, &grid);
+        let walked = ask("walk_forward of them, 9 folds", 5, &of("walk_forward"));
+        println!("  {:.2} times the grid", walked.ratio(&plainly));
+        ask("overfitting of them, 12,870 halves", 5, &of("overfitting"));
     }
 }
 

@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use hindsight::records::settings::Group;
 use hindsight::{Engine, Error};
 
+use super::belief::Belief;
 use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
@@ -84,6 +85,7 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
         remark("Nothing was changed.");
         return Ok(());
     }
+    warn_of_chance(&engine, &id).await?;
     if !ask(&question, arguments.yes).await? {
         return Ok(());
     }
@@ -145,6 +147,19 @@ fn check_left_out(
         "--without {} applies the rest, which will not trade as the backtest did",
         names.join(",")
     )))
+}
+
+/// Says what speaks against the settings, before anybody is asked.
+async fn warn_of_chance(engine: &Engine, id: &str) -> Result<(), Failure> {
+    let sql = format!("select * from backtests where id = {}", quoted(id));
+    let run = engine.sql(&sql).await?;
+    if let Some(belief) = Belief::of_row(&run).filter(Belief::holds_zero) {
+        warn(format_args!(
+            "the difference that this run found may be chance: its 95 % interval is {}",
+            belief.range()
+        ));
+    }
+    Ok(())
 }
 
 /// What would change in these groups.

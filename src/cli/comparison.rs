@@ -13,6 +13,7 @@ use hindsight::{Engine, Error, Result};
 use hindsight_udfs::decimal;
 
 use super::apply::text;
+use super::belief::Belief;
 use super::failure::Failure;
 use super::load::short_fingerprint;
 use super::numbers::{fixed, signed};
@@ -29,6 +30,7 @@ pub struct Comparison {
     backtest: RecordBatch,
     trades: RecordBatch,
     fingerprint: String,
+    belief: Option<Belief>,
 }
 
 impl Comparison {
@@ -38,8 +40,17 @@ impl Comparison {
         let trades = format!("compare_trades({arguments})");
         let changed = changed_trades(&trades, "true");
         // The one runs while the other is planned.
-        let (backtest, trades) = futures::try_join!(engine.sql(&row), engine.sql(&changed))?;
-        Self::of(backtest, trades, engine.dataset().fingerprint.clone())
+        let (backtest, trades, belief) = futures::try_join!(
+            engine.sql(&row),
+            engine.sql(&changed),
+            Belief::of_call(engine, arguments)
+        )?;
+        Self::of(
+            backtest,
+            trades,
+            engine.dataset().fingerprint.clone(),
+            belief,
+        )
     }
 
     /// Compares the trades of a stored run.
@@ -64,13 +75,15 @@ impl Comparison {
         let changed = changed_trades("trade_comparisons", &is_its);
         let trades = engine.sql(&changed).await?;
         let fingerprint = text(&backtest, "dataset", 0);
-        Self::of(backtest, trades, fingerprint)
+        let belief = Belief::of_row(&backtest);
+        Self::of(backtest, trades, fingerprint, belief)
     }
 
     fn of(
         backtest: Vec<RecordBatch>,
         trades: Vec<RecordBatch>,
         fingerprint: String,
+        belief: Option<Belief>,
     ) -> Result<Self> {
         let one = |batches: Vec<RecordBatch>| {
             let schema = batches.first().map(RecordBatch::schema);
@@ -82,6 +95,7 @@ impl Comparison {
             backtest: one(backtest)?,
             trades: one(trades)?,
             fingerprint,
+            belief,
         })
     }
 
@@ -105,6 +119,9 @@ impl Comparison {
             fixed(self.exact("simulated_pnl_conservative_sol")?, 9, 4)
         )?;
         writeln!(out, "{}", self.verdict()?)?;
+        if let Some(belief) = &self.belief {
+            writeln!(out, "{}", belief.sentences())?;
+        }
         if self.trades.num_rows() > 0 {
             writeln!(
                 out,

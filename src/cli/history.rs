@@ -62,7 +62,8 @@ pub async fn execute(workspace: &Workspace, arguments: HistoryArgs) -> Result<()
             "id, cast(date_trunc('second', started_at) as timestamp(0)) as started, status, \
              scenario, label, start_date, end_date, simulated_total_trades as trades, \
              simulated_win_rate as win_rate, simulated_total_pnl_sol as pnl_sol, \
-             pnl_difference_sol as difference_sol, is_improvement as better"
+             pnl_difference_sol as difference_sol, interval_lower_sol as from_sol, \
+             interval_upper_sol as to_sol, is_improvement as better"
         }
         false => "*",
     };

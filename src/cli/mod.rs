@@ -5,6 +5,8 @@
 //! given a moment to tidy up.
 
 mod apply;
+mod belief;
+mod calibrate;
 mod changes;
 mod compare;
 mod comparison;
@@ -26,6 +28,7 @@ mod output;
 mod progress;
 mod query;
 mod report;
+mod reports;
 mod rollback;
 mod run;
 mod scenarios;
@@ -99,6 +102,7 @@ enum Command {
     Load(load::LoadArgs),
     Run(run::RunArgs),
     Sweep(sweep::SweepArgs),
+    Calibrate(calibrate::CalibrateArgs),
     History(history::HistoryArgs),
     Compare(compare::CompareArgs),
     Scenarios(scenarios::ScenariosArgs),
@@ -268,6 +272,7 @@ async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Res
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
         Command::Run(arguments) => run::execute(&workspace, arguments).await,
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
+        Command::Calibrate(arguments) => calibrate::execute(&workspace, arguments).await,
         Command::History(arguments) => history::execute(&workspace, arguments).await,
         Command::Compare(arguments) => compare::execute(&workspace, arguments).await,
         Command::Scenarios(arguments) => scenarios::execute(&workspace, arguments).await,

@@ -9,6 +9,8 @@ use hindsight::{Engine, Error};
 use super::copy;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
+use super::reports::{self, Report};
+use super::settings::{self, Setting};
 use super::statements;
 use super::variables::{self, Variables};
 use super::workspace::{Workspace, begin_statement};
@@ -19,13 +21,16 @@ use super::workspace::{Workspace, begin_statement};
     long_about = "Run SQL statements and print their results.\n\n\
                   Several statements end with semicolons; the first that fails ends the script, with \
                   exit code 1. With -v name=value, :name in a statement is the value as it is, :'name' \
-                  the value as a text in quotes, :\"name\" the value as a name in quotes.",
+                  the value as a text in quotes, :\"name\" the value as a name in quotes.\n\n\
+                  --report NAME answers a ready-made question over the settings that --set gives; \
+                  --report alone lists them.",
     after_help = "Examples:\n  \
                   hindsight query \"select * from backtest(stop_loss_percent => 12)\"\n  \
                   hindsight query \"select * from signals\" --format csv > signals.csv\n  \
                   hindsight query \"select * from equity_curve()\" -o equity.parquet\n  \
                   hindsight query \"copy signals to 'signals.csv'\"\n  \
                   hindsight query -f report.sql -v day=2025-01-31 --format json\n  \
+                  hindsight query --report wallets --set start_date=2025-01-01\n  \
                   echo \"show tables\" | hindsight query -"
 )]
 pub struct QueryArgs {
@@ -37,15 +42,39 @@ pub struct QueryArgs {
     /// A variable, used as :name, :'name' or :"name"
     #[arg(short = 'v', long = "variable", value_name = "NAME=VALUE", value_parser = variables::parse)]
     variables: Vec<(String, String)>,
+    /// Answer a ready-made question; without a name, list them
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["sql", "file", "variables"]
+    )]
+    report: Option<String>,
+    /// A parameter of the report and its value, or scenario=NAME
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::parse, requires = "report")]
+    settings: Vec<Setting>,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), Failure> {
     let mut output = arguments.output.open()?;
-    let script = read(arguments.sql, arguments.file.as_deref())?;
+    let (script, variables) = match arguments.report.as_deref() {
+        Some("") => (reports::list(), Variables::default()),
+        Some(name) => {
+            let report = Report::named(name)?;
+            (
+                report.sql.to_owned(),
+                reports::variables(&arguments.settings),
+            )
+        }
+        None => {
+            let script = read(arguments.sql, arguments.file.as_deref())?;
+            (script, arguments.variables.into_iter().collect())
+        }
+    };
     let engine = workspace.open().await?;
-    let variables = arguments.variables.into_iter().collect();
     run_script(&engine, &mut output, &script, &variables).await?;
     output.finish()
 }

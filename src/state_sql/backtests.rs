@@ -1,4 +1,5 @@
-//! The columns and rows of the table `backtests`: a run, then what `backtest` says of it.
+//! The columns and rows of the table `backtests`: a run, then what `backtest` says of it, then how far
+//! to believe that.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,8 +14,9 @@ use crate::error::Result;
 use crate::records::runs::Run;
 use crate::schema;
 use crate::whatif::grid;
+use crate::whatif::statistics::interval;
 
-/// Of a run itself; the columns of `backtest` follow.
+/// Of a run itself; the columns of `backtest` follow, then its interval.
 const OWN_COLUMNS: usize = 10;
 
 /// The columns of the table `backtests`.
@@ -39,6 +41,7 @@ pub static BACKTESTS: LazyLock<SchemaRef> = LazyLock::new(|| {
         .iter()
         .filter(|f| f.name() != "scenario");
     fields.extend(of_backtest.map(|field| field.as_ref().clone()));
+    fields.extend(interval::stored_columns());
     Arc::new(Schema::new(fields))
 });
 

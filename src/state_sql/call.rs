@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::{
@@ -46,7 +47,12 @@ impl RelationPlanner for ProcedurePlanner {
         let name = context.object_name_to_table_reference(name.clone())?;
         let called = name.table();
         let plan = if called == RUN_BACKTEST.name {
-            self.run_backtest(arguments(&RUN_BACKTEST, &[LABEL], args, context)?)?
+            self.run_backtest(arguments(
+                &RUN_BACKTEST,
+                &[(LABEL, DataType::Utf8)],
+                args,
+                context,
+            )?)?
         } else if let Some(procedure) = PROCEDURES.iter().find(|p| p.name == called) {
             procedures::plan(procedure, args, context)?
         } else {

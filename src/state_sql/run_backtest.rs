@@ -37,6 +37,7 @@ use crate::whatif::grid;
 use crate::whatif::grid::SweepSource;
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
+use crate::whatif::statistics::{interval, own_arguments};
 
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -82,8 +83,10 @@ pub fn plan(
         pipeline.relation(SIMULATED_SIGNALS, &row)?,
     ];
     for table in &RUN_TABLES {
-        inputs.push(pipeline.over(table.query, SIMULATED_SIGNALS, &signals)?);
+        inputs.push(pipeline.over(table.query, SIMULATED_SIGNALS, &signals, &row)?);
     }
+    let groups = pipeline.over("pnl_groups", SIMULATED_SIGNALS, &signals, &row)?;
+    inputs.push(interval::plan(own_arguments::none()?, groups)?);
     let run = RunBacktest {
         dataset: dataset.clone(),
     };
@@ -91,8 +94,8 @@ pub fn plan(
     Ok(operator::plan(run, inputs, schema))
 }
 
-/// The operator: its inputs are the label, the parameters, the backtest, the simulated signals and
-/// what [`RUN_TABLES`] keeps.
+/// The operator: its inputs are the label, the parameters, the backtest, the simulated signals, what
+/// [`RUN_TABLES`] keeps, and the interval of the difference.
 #[derive(Debug)]
 struct RunBacktest {
     dataset: Dataset,
@@ -228,7 +231,7 @@ struct RunTask {
     run: Run,
     begun: BegunRun,
     progress: Arc<Progress>,
-    /// The backtest, the simulated signals and what [`RUN_TABLES`] keeps.
+    /// The backtest, the simulated signals, what [`RUN_TABLES`] keeps, and the interval.
     work: Vec<Arc<dyn ExecutionPlan>>,
     made: Arc<MadeRows>,
     context: Arc<TaskContext>,
@@ -273,8 +276,10 @@ impl RunTask {
 
     /// Does the work, phase by phase.
     async fn work(&self, workspace: &Path) -> error::Result<Texts> {
-        let [backtest, signals, rows @ ..] = self.work.as_slice() else {
-            return Err(internal("a run has a backtest and its signals"));
+        let [backtest, signals, rows @ .., interval] = self.work.as_slice() else {
+            return Err(internal(
+                "a run has a backtest, its signals and its interval",
+            ));
         };
         // Neither needs the other, and each keeps one core busy.
         let backtest = SpawnedTask::spawn(one_row(Arc::clone(backtest), Arc::clone(&self.context)));
@@ -295,6 +300,8 @@ impl RunTask {
             Ok(SpawnedTask::spawn(write(rows, writer)))
         });
         let tables = tables.collect::<error::Result<Vec<_>>>()?;
+        let interval = rows_of(Arc::clone(interval), Arc::clone(&self.context)).await?;
+        results.extend(interval::stored(&interval)?);
         futures::future::try_join_all(tables.into_iter().map(joined)).await?;
         self.enter(Phase::Storing);
         run_files::sync(workspace, &self.run.id)?;
@@ -387,14 +394,23 @@ async fn write(mut rows: SendableRecordBatchStream, mut writer: RunWriter) -> er
     writer.finish()
 }
 
+/// The rows of a plan.
+async fn rows_of(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+) -> error::Result<Vec<RecordBatch>> {
+    Ok(plan.execute(0, context)?.try_collect().await?)
+}
+
 /// The single row of a plan.
 async fn one_row(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> error::Result<RecordBatch> {
-    let rows = plan.execute(0, context)?;
-    let batches: Vec<RecordBatch> = rows.try_collect().await?;
-    let row = batches.into_iter().find(|batch| batch.num_rows() > 0);
+    let row = rows_of(plan, context)
+        .await?
+        .into_iter()
+        .find(|batch| batch.num_rows() > 0);
     row.filter(|batch| batch.num_rows() == 1)
         .ok_or_else(|| internal("a run is one row"))
 }

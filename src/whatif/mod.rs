@@ -7,4 +7,5 @@ pub mod grid;
 pub mod operator;
 pub mod parameter_rows;
 pub mod pipeline;
+pub mod statistics;
 pub mod table_functions;

@@ -62,6 +62,11 @@ pub const QUERIES: [(&str, &str); 11] = [
         include_str!("../../queries/trade_metrics.sql"),
     ),
     ("backtest", include_str!("../../queries/backtest.sql")),
+    ("pnl_groups", include_str!("../../queries/pnl_groups.sql")),
+    (
+        "calibrate_trades",
+        include_str!("../../queries/calibrate_trades.sql"),
+    ),
 ];
 
 /// The columns of `run_parameters`: one row for each combination.
@@ -125,22 +130,18 @@ impl Pipeline {
 
     /// The plan of a query over these parameters.
     pub fn relation(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
-        let replaced =
-            self.query(name)?
-                .clone()
-                .transform_up_with_subqueries(|node| match node {
-                    LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
-                        let parameters = LogicalPlanBuilder::from(parameters.clone())
-                            .alias(scan.table_name.clone())?;
-                        Ok(Transformed::yes(parameters.build()?))
-                    }
-                    node => Ok(Transformed::no(node)),
-                })?;
-        Ok(replaced.data)
+        over_parameters(self.query(name)?.clone(), parameters)
     }
 
-    /// The plan of a query that reads `made`, over rows of that relation that are made already.
-    pub fn over(&self, name: &str, made: &str, rows: &LogicalPlan) -> Result<LogicalPlan> {
+    /// The plan of a query that reads `made`, over rows of that relation that are made already, and the
+    /// parameters that they are made with.
+    pub fn over(
+        &self,
+        name: &str,
+        made: &str,
+        rows: &LogicalPlan,
+        parameters: &LogicalPlan,
+    ) -> Result<LogicalPlan> {
         let replaced =
             self.query(name)?
                 .clone()
@@ -155,8 +156,21 @@ impl Pipeline {
                     }
                     node => Ok(Transformed::no(node)),
                 })?;
-        Ok(replaced.data)
+        over_parameters(replaced.data, parameters)
     }
+}
+
+/// Puts parameters in place of their stand-in.
+fn over_parameters(plan: LogicalPlan, parameters: &LogicalPlan) -> Result<LogicalPlan> {
+    let replaced = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::TableScan(scan) if scan.table_name.table() == RUN_PARAMETERS => {
+            let parameters =
+                LogicalPlanBuilder::from(parameters.clone()).alias(scan.table_name.clone())?;
+            Ok(Transformed::yes(parameters.build()?))
+        }
+        node => Ok(Transformed::no(node)),
+    })?;
+    Ok(replaced.data)
 }
 
 /// Plans a query, and makes it a relation that those after it can read.

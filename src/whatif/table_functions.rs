@@ -95,6 +95,8 @@ pub struct TableFunctionPlanner {
     pub sweep_source: Arc<SweepSource>,
     /// The table that `scenario => …` names rows of.
     pub scenarios: Arc<dyn TableProvider>,
+    /// The settings in force: group, name and value.
+    pub live_settings: Arc<dyn TableProvider>,
     /// The last signal's day, in days since 1970.
     pub last_day: Option<i32>,
 }
@@ -117,6 +119,8 @@ impl RelationPlanner for TableFunctionPlanner {
                 true => grid::plan(parameters, &self.sweep_source)?,
                 false => self.pipeline.relation(function.query, &parameters)?,
             }
+        } else if let Some(plan) = self.statistic(called, args, context)? {
+            plan
         } else if args.iter().any(|a| !matches!(a, FunctionArg::Unnamed(_))) {
             return plan_err!("table function '{called}' not found, or without named arguments");
         } else {
@@ -165,8 +169,8 @@ pub fn planned(
 }
 
 impl TableFunctionPlanner {
-    /// One row with a column for each argument, and over it the node that multiplies it.
-    pub fn parameter_rows(
+    /// One row with a column for each argument.
+    pub fn argument_row(
         &self,
         function: &TableFunction,
         arguments: &[Argument],
@@ -189,7 +193,16 @@ impl TableFunctionPlanner {
             // A plan without columns would have no row to multiply.
             columns.push(lit(ScalarValue::Null).alias("no_argument"));
         }
-        let row = LogicalPlanBuilder::empty(true).project(columns)?.build()?;
+        LogicalPlanBuilder::empty(true).project(columns)?.build()
+    }
+
+    /// One row with a column for each argument, and over it the node that multiplies it.
+    pub fn parameter_rows(
+        &self,
+        function: &TableFunction,
+        arguments: &[Argument],
+    ) -> Result<LogicalPlan> {
+        let row = self.argument_row(function, arguments)?;
         let scenarios = match arguments.iter().any(|argument| argument.name == SCENARIO) {
             true => {
                 let table = provider_as_source(Arc::clone(&self.scenarios));
@@ -208,10 +221,10 @@ pub struct Argument {
     pub value: Expr,
 }
 
-/// The arguments of a call: parameters, `scenario`, and the texts that are this function's own.
+/// The arguments of a call: parameters, `scenario`, and those that are this function's own.
 pub fn arguments(
     function: &TableFunction,
-    own: &[&'static str],
+    own: &[(&'static str, DataType)],
     args: &[FunctionArg],
     context: &mut dyn RelationPlannerContext,
 ) -> Result<Vec<Argument>> {
@@ -236,10 +249,10 @@ pub fn arguments(
             return Err(refuse(problem).into());
         };
         let name = context.normalize_ident(name.clone());
-        let of_own = own.iter().find(|own| **own == name);
+        let of_own = own.iter().find(|(own, _)| *own == name);
         let (name, data_type) = match (position(&name), of_own) {
             (Some(position), _) => (PARAMETERS[position].name, PARAMETERS[position].data_type()),
-            (None, Some(own)) => (*own, DataType::Utf8),
+            (None, Some((own, data_type))) => (*own, data_type.clone()),
             (None, None) if name == SCENARIO => (SCENARIO, DataType::Utf8),
             (None, None) if name == ZIP && function.sweeps => (ZIP, DataType::Boolean),
             (None, None) => {

@@ -6,6 +6,7 @@ mod files;
 mod formats;
 mod options;
 mod page;
+mod reports;
 mod scripts;
 mod serve;
 mod shell;

@@ -52,6 +52,7 @@ mod status;
 mod steps;
 mod sweeps;
 mod tidy;
+mod trust;
 mod wire;
 mod wire_sql;
 mod workspaces;

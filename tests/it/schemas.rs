@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use hindsight::whatif::pipeline::QUERIES;
+use hindsight::whatif::statistics::STATISTICS;
 use hindsight::whatif::table_functions::TABLE_FUNCTIONS;
 use hindsight::{Engine, dataset::Dataset};
 
@@ -36,7 +37,8 @@ fn queries() {
 fn table_functions() {
     let engine = empty();
     let mut text = String::new();
-    for function in TABLE_FUNCTIONS {
+    let statistics = STATISTICS.into_iter().map(|statistic| statistic.function);
+    for function in TABLE_FUNCTIONS.into_iter().chain(statistics) {
         let name = function.name;
         let rows = block_on(engine.sql(&format!("select * from {name}()"))).unwrap();
         writeln!(text, "{name}\n{}", columns(&rows[0].schema())).unwrap();

@@ -46,10 +46,11 @@ sql_files! {
     state { runs scenarios settings transactions }
     statements { allowed escapes prepared queries }
     table_functions {
-        backtest backtest_by_queries compare_trades equity_curve simulate_trades
+        backtest backtest_by_queries calibrate_trades calibration compare_trades equity_curve
+        pnl_interval simulate_trades
     }
     tables { data_quality parameters signals token_prices trade_outcomes }
-    trades { trade_pnl }
+    trades { price_errors trade_pnl }
 }
 
 fn folder() -> PathBuf {

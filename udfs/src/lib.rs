@@ -27,6 +27,7 @@ pub fn scalar_functions(book: &Arc<PriceBook>) -> Vec<ScalarUDF> {
         scoring::position_size::PositionSize::default().into(),
         exits::simulate_exit::SimulateExit::new(Arc::clone(book)).into(),
         exits::price_at::PriceAt::new(Arc::clone(book)).into(),
+        trades::price_errors::PriceErrors::default().into(),
         trades::trade_pnl::TradePnlFunction::default().into(),
         metrics::round_half_even::RoundHalfEven::default().into(),
         metrics::divide_rounded::DivideRounded::default().into(),

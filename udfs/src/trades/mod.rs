@@ -1,4 +1,5 @@
 //! From a position and two prices to what a trade earned.
 
+pub mod price_errors;
 pub mod quick_pnl;
 pub mod trade_pnl;

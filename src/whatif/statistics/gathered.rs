@@ -1,0 +1,135 @@
+//! The operator that makes its few rows of all rows of its inputs, on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+
+use super::own_arguments::Given;
+use crate::caller::give_way::Stop;
+use crate::error::Error;
+use crate::whatif::operator::{self, Operator};
+
+/// Makes the rows: of the function's own arguments and of all rows of the relation it judges.
+pub type Make = Arc<dyn Fn(&Given, &RecordBatch, &Work) -> Result<RecordBatch> + Send + Sync>;
+
+/// What it is done with.
+pub struct Work {
+    /// The columns to make.
+    pub schema: SchemaRef,
+    /// What it needs beyond its input is added here.
+    pub memory: MemoryReservation,
+    stop: Stop,
+    is_left: Arc<AtomicBool>,
+}
+
+impl Work {
+    /// Whether somebody still waits for it.
+    pub fn goes_on(&self) -> bool {
+        !self.stop.is_stopped() && !self.is_left.load(Ordering::Relaxed)
+    }
+
+    /// What a statistic came to, unless it was told to stop.
+    pub fn unless_stopped<T>(&self, made: Option<T>) -> Result<T> {
+        made.ok_or_else(|| Error::Cancelled.into())
+    }
+}
+
+/// The plan: `own` is the row of own arguments, `relation` what is judged.
+pub fn plan(
+    name: &'static str,
+    own: LogicalPlan,
+    relation: LogicalPlan,
+    schema: SchemaRef,
+    make: Make,
+) -> Result<LogicalPlan> {
+    let schema = DFSchema::try_from(schema)?;
+    Ok(operator::plan(
+        Gathered { name, make },
+        vec![own, relation],
+        Arc::new(schema),
+    ))
+}
+
+struct Gathered {
+    name: &'static str,
+    make: Make,
+}
+
+impl std::fmt::Debug for Gathered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gathered({})", self.name)
+    }
+}
+
+impl Operator for Gathered {
+    fn name(&self) -> &'static str {
+        "Statistic"
+    }
+
+    fn detail(&self) -> String {
+        self.name.to_owned()
+    }
+
+    fn execute(
+        &self,
+        inputs: &[Arc<dyn ExecutionPlan>],
+        schema: &SchemaRef,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let memory = MemoryConsumer::new(self.name).register(context.memory_pool());
+        let work = Work {
+            schema: Arc::clone(schema),
+            memory,
+            stop: Stop::of(&context),
+            is_left: Arc::default(),
+        };
+        let inputs = inputs.iter().map(|input| {
+            let schema = input.schema();
+            Ok((schema, input.execute(0, Arc::clone(&context))?))
+        });
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let make = Arc::clone(&self.make);
+        let rows = async move {
+            let mut tables = Vec::with_capacity(inputs.len());
+            for (schema, mut input) in inputs {
+                let mut batches = Vec::new();
+                while let Some(batch) = input.try_next().await? {
+                    // Once as it comes, once more where all are put together.
+                    work.memory.try_grow(2 * batch.get_array_memory_size())?;
+                    batches.push(batch);
+                }
+                tables.push(concat_batches(&schema, &batches)?);
+            }
+            let [own, relation] = tables.as_slice() else {
+                return Err(DataFusionError::Internal(
+                    "a statistic has two inputs".into(),
+                ));
+            };
+            let (own, relation) = (Given(own.clone()), relation.clone());
+            let _left = LeftOnDrop(Arc::clone(&work.is_left));
+            let made = tokio::task::spawn_blocking(move || make(&own, &relation, &work));
+            made.await.map_err(|error| {
+                DataFusionError::Execution(format!("the statistic stopped: {error}"))
+            })?
+        };
+        Ok(stream::once(rows).boxed())
+    }
+}
+
+struct LeftOnDrop(Arc<AtomicBool>);
+
+impl Drop for LeftOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

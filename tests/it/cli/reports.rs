@@ -1,0 +1,97 @@
+//! Ready-made questions: each is listed with its question, and answers it over a demo.
+
+use super::{Outcome, failure, stdout};
+
+#[test]
+fn cli_every_report_answers_its_question() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    stdout(&workspace, &["demo", "--days", "6"])?;
+    let list = stdout(&workspace, &["query", "--report", "--format", "csv"])?;
+    let names: Vec<&str> = list
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next())
+        .collect();
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/queries/reports"))?;
+    assert_eq!(names.len(), files.count(), "{list}");
+    let query = ["query", "--format", "csv", "--set", "start_date=2025-01-01"];
+    for name in names {
+        let answer = |more: &[&str]| {
+            stdout(
+                &workspace,
+                &[&query[..], &["--report", name], more].concat(),
+            )
+        };
+        let plain = answer(&[])?;
+        // A question about limits has no answer without any.
+        let more = match name {
+            "limits" => ["--set", "max_open_positions=2"],
+            _ => ["--set", "stop_loss_percent=8"],
+        };
+        let set = answer(&more)?;
+        assert!(set.lines().count() > 1, "{name}: {set}");
+        assert_ne!(plain, set, "{name}");
+        assert_eq!(plain.lines().next(), set.lines().next(), "{name}");
+    }
+    let (code, errors) = failure(&workspace, &["query", "--report", "wallet"])?;
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("the reports are wallets, "), "{errors}");
+    Ok(())
+}
+
+#[test]
+fn cli_calibrate_and_run_say_how_far_to_believe_them() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    let demo = stdout(&workspace, &["demo", "--days", "6"])?;
+    assert!(
+        demo.contains("95 % interval of the difference, resampled by "),
+        "{demo}"
+    );
+    let calibration = stdout(&workspace, &["calibrate", "--set", "start_date=2025-01-01"])?;
+    assert!(
+        calibration.contains("trades that were really made and are closed"),
+        "{calibration}"
+    );
+    assert!(calibration.contains("size and costs"), "{calibration}");
+    let trades = [
+        "calibrate",
+        "--trades",
+        "--set",
+        "start_date=2025-01-01",
+        "--format",
+        "csv",
+    ];
+    let trades = stdout(&workspace, &trades)?;
+    let row = [
+        "calibrate",
+        "--set",
+        "start_date=2025-01-01",
+        "--format",
+        "csv",
+    ];
+    let row = stdout(&workspace, &row)?;
+    let count = row
+        .lines()
+        .nth(1)
+        .and_then(|row| row.split(',').next())
+        .unwrap_or_default();
+    assert_eq!(count, (trades.lines().count() - 1).to_string());
+
+    let run = [
+        "run",
+        "--set",
+        "stop_loss_percent=12",
+        "--set",
+        "start_date=2025-01-01",
+        "--format",
+    ];
+    stdout(&workspace, &[&run[..], &["json"]].concat())?;
+    let stored = "select b.interval_lower_sol = i.lower_sol and b.interval_upper_sol = i.upper_sol \
+                  from backtests b, pnl_interval(start_date => '2025-01-01', stop_loss_percent => 12) i \
+                  where i.method = b.interval_method";
+    let stored = stdout(&workspace, &["query", stored, "--format", "csv"])?;
+    assert_eq!(stored.lines().nth(1), Some("true"), "{stored}");
+    Ok(())
+}
