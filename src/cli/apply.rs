@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use hindsight::records::settings::Group;
 use hindsight::{Engine, Error};
 
-use super::belief::Belief;
+use super::belief::{Belief, Choice};
 use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
@@ -158,6 +158,9 @@ async fn warn_of_chance(engine: &Engine, id: &str) -> Result<(), Failure> {
             "the difference that this run found may be chance: its 95 % interval is {}",
             belief.range()
         ));
+    }
+    if let Some(objection) = Choice::of_row(&run).and_then(|choice| choice.objection()) {
+        warn(objection);
     }
     Ok(())
 }

@@ -71,6 +71,64 @@ impl Belief {
     }
 }
 
+/// That a stored run is the best of several, and what speaks for it.
+#[derive(Debug, PartialEq)]
+pub struct Choice {
+    tried: u64,
+    deflated_sharpe_ratio: Option<f64>,
+    probability_of_overfitting: Option<f64>,
+    efficiency: Option<f64>,
+}
+
+impl Choice {
+    /// As a stored run has it; `None` where it was the only one.
+    pub fn of_row(rows: &[RecordBatch]) -> Option<Self> {
+        let number = |name: &str| text(rows, name, 0).parse::<f64>().ok();
+        let tried = text(rows, "combinations_tried", 0).parse().ok();
+        Some(Self {
+            tried: tried.filter(|tried| *tried > 1)?,
+            deflated_sharpe_ratio: number("deflated_sharpe_ratio"),
+            probability_of_overfitting: number("probability_of_overfitting"),
+            efficiency: number("walk_forward_efficiency"),
+        })
+    }
+
+    pub fn sentence(&self) -> String {
+        let mut sentence = format!(
+            "The best of {} combinations",
+            super::numbers::grouped(self.tried)
+        );
+        let mut say = |what: &str, share: Option<f64>| {
+            if let Some(share) = share {
+                sentence.push_str(&format!(", {what} {:.0} %", share * 100.0));
+            }
+        };
+        say("deflated Sharpe ratio", self.deflated_sharpe_ratio);
+        say(
+            "probability of overfitting",
+            self.probability_of_overfitting,
+        );
+        say("walk-forward efficiency", self.efficiency);
+        sentence + "."
+    }
+
+    /// What speaks against applying it.
+    pub fn objection(&self) -> Option<String> {
+        let tried = super::numbers::grouped(self.tried);
+        match self.efficiency {
+            None => Some(format!(
+                "these settings are the best of {tried} combinations, which is mostly luck, and no \
+                 walk-forward says what choosing so is worth: hindsight walk-forward, with the same --set"
+            )),
+            Some(efficiency) if efficiency <= 0.0 => Some(format!(
+                "these settings are the best of {tried} combinations, and walked forward, choosing so \
+                 earned nothing"
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
 /// Four digits, with a plus where it is more than nothing.
 fn shown(amount: &str) -> String {
     match hindsight_udfs::decimal::parse(amount) {

@@ -13,7 +13,7 @@ use hindsight::{Engine, Error, Result};
 use hindsight_udfs::decimal;
 
 use super::apply::text;
-use super::belief::Belief;
+use super::belief::{Belief, Choice};
 use super::failure::Failure;
 use super::load::short_fingerprint;
 use super::numbers::{fixed, signed};
@@ -121,6 +121,9 @@ impl Comparison {
         writeln!(out, "{}", self.verdict()?)?;
         if let Some(belief) = &self.belief {
             writeln!(out, "{}", belief.sentences())?;
+        }
+        if let Some(choice) = Choice::of_row(std::slice::from_ref(&self.backtest)) {
+            writeln!(out, "{}", choice.sentence())?;
         }
         if self.trades.num_rows() > 0 {
             writeln!(

@@ -44,6 +44,7 @@ mod user;
 mod values;
 mod variables;
 mod version;
+mod walk_forward;
 mod workspace;
 
 use std::process::ExitCode;
@@ -102,6 +103,7 @@ enum Command {
     Load(load::LoadArgs),
     Run(run::RunArgs),
     Sweep(sweep::SweepArgs),
+    WalkForward(walk_forward::WalkForwardArgs),
     Calibrate(calibrate::CalibrateArgs),
     History(history::HistoryArgs),
     Compare(compare::CompareArgs),
@@ -272,6 +274,7 @@ async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Res
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
         Command::Run(arguments) => run::execute(&workspace, arguments).await,
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,
+        Command::WalkForward(arguments) => walk_forward::execute(&workspace, arguments).await,
         Command::Calibrate(arguments) => calibrate::execute(&workspace, arguments).await,
         Command::History(arguments) => history::execute(&workspace, arguments).await,
         Command::Compare(arguments) => compare::execute(&workspace, arguments).await,

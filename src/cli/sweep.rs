@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hindsight::Engine;
+use datafusion::arrow::array::RecordBatch;
 use hindsight::whatif::estimate;
+use hindsight::{Engine, Error};
 
+use super::apply::text;
 use super::failure::Failure;
 use super::numbers::{grouped, whole};
 use super::output::OutputArgs;
 use super::progress::Bar;
 use super::run::open_loaded;
-use super::settings::{self, Setting};
-use super::terminal::{aside, remark, seconds};
+use super::settings::{self, Setting, quoted};
+use super::terminal::{aside, remark, seconds, warn};
+use super::walk_forward::EFFICIENCY;
 use super::workspace::Workspace;
 
 /// A wait that is announced.
@@ -43,6 +46,15 @@ pub struct SweepArgs {
     /// Rows to show, 0 for all [default: 20 in a table, else all]
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     limit: Option<u64>,
+    /// Run the best once more and store it, with how many were tried
+    #[arg(long)]
+    store: bool,
+    /// What the stored run is for, beside it in the history
+    #[arg(long, requires = "store")]
+    label: Option<String>,
+    /// Store with it what choosing the best again and again would have brought
+    #[arg(long, requires = "store")]
+    walk_forward: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -90,8 +102,106 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
         written = output.write_after(outcome, true, move || shown.clear()) => written?,
         never = follow(&engine, &bar, combinations) => match never {},
     }
+    let overfitting = match (is_table || arguments.store) && combinations > 1 {
+        true => Some(overfitting(&engine, &call).await?),
+        false => None,
+    };
+    if let Some(overfitting) = overfitting.as_deref().filter(|_| is_table) {
+        say(overfitting, combinations);
+    }
+    if arguments.store {
+        let mut chosen = vec![format!("combinations_tried => {combinations}")];
+        chosen.extend(
+            arguments
+                .label
+                .map(|label| format!("label => {}", quoted(&label))),
+        );
+        for column in ["deflated_sharpe_ratio", "probability_of_overfitting"] {
+            let number = overfitting
+                .as_deref()
+                .map(|row| text(row, column, 0))
+                .unwrap_or_default();
+            if !number.is_empty() {
+                chosen.push(format!("{column} => {number}"));
+            }
+        }
+        if arguments.walk_forward {
+            let walked = format!("with walked as (select * from walk_forward({call}))");
+            let row = engine.sql(&format!(
+                "{walked} select {EFFICIENCY} as efficiency from walked"
+            ));
+            let efficiency = text(&row.await?, "efficiency", 0);
+            match efficiency.is_empty() {
+                true => warn("there is no walk-forward: too few days, or no gain in training"),
+                false => chosen.push(format!("walk_forward_efficiency => {efficiency}")),
+            }
+        }
+        let id = store(&engine, &call, &swept, &chosen.join(", ")).await?;
+        aside(format_args!("the best of them, stored as {id}"));
+    }
     aside(seconds(started.elapsed()));
     Ok(())
+}
+
+/// Blocks of days that are enough to judge a month by, and few enough for a large grid.
+const BLOCKS: u32 = 10;
+
+/// The row of `overfitting`.
+async fn overfitting(engine: &Engine, call: &str) -> Result<Vec<RecordBatch>, Failure> {
+    let sql = format!("select * from overfitting({call}, blocks => {BLOCKS})");
+    Ok(engine.sql(&sql).await?)
+}
+
+/// Says what the number of combinations leaves of the best.
+fn say(row: &[RecordBatch], combinations: u64) {
+    let number = |column: &str| text(row, column, 0).parse::<f64>().ok();
+    let (Some(best), Some(expected)) = (number("best_sharpe"), number("expected_best_sharpe"))
+    else {
+        return;
+    };
+    let likely = number("deflated_sharpe_ratio").map_or(String::new(), |likely| {
+        format!(
+            ", so that it is real with a likelihood of {:.0} %",
+            likely * 100.0
+        )
+    });
+    remark(format_args!(
+        "{} tried: the best daily Sharpe ratio is {best:.3}, and that of as many without any merit would be \
+         about {expected:.3}{likely} (deflated Sharpe ratio).",
+        grouped(combinations)
+    ));
+    if let Some(probability) = number("probability_of_overfitting") {
+        remark(format_args!(
+            "Chosen by one half of the days, the best is below the middle in the other half in {:.0} % of all \
+             ways to halve them (probability of overfitting). hindsight walk-forward shows what choosing \
+             would have brought.",
+            probability * 100.0
+        ));
+    }
+}
+
+/// Runs and stores the best combination; returns its id.
+async fn store(engine: &Engine, call: &str, swept: &str, chosen: &str) -> Result<String, Failure> {
+    let sql = format!(
+        "select {swept} from backtest({call}) order by simulated_total_pnl_sol desc, {swept} limit 1"
+    );
+    let best = engine.sql(&sql).await?;
+    let Some(first) = best.first().filter(|batch| batch.num_rows() > 0) else {
+        return Err(Error::NotReady("there is no combination to store".into()).into());
+    };
+    let mut settings = Vec::new();
+    for field in first.schema().fields() {
+        let value = match text(&best, field.name(), 0) {
+            value if value.is_empty() => "null".to_owned(),
+            value => quoted(&value),
+        };
+        settings.push(format!("\"{}\" => {value}", field.name()));
+    }
+    let sql = format!(
+        "select * from run_backtest({}, {chosen})",
+        settings.join(", ")
+    );
+    Ok(text(&engine.sql(&sql).await?, "backtest_id", 0))
 }
 
 /// Shows how far the sweep is, as long as it is waited for.

@@ -16,8 +16,16 @@ use crate::schema;
 use crate::whatif::grid;
 use crate::whatif::statistics::interval;
 
-/// Of a run itself; the columns of `backtest` follow, then its interval.
+/// Of a run itself; the columns of `backtest` follow, then its interval, and how it was chosen.
 const OWN_COLUMNS: usize = 10;
+
+/// How the settings of a run were chosen, as whoever stored it has said.
+pub const CHOICE: [(&str, DataType); 4] = [
+    ("combinations_tried", DataType::Int64),
+    ("deflated_sharpe_ratio", DataType::Float64),
+    ("probability_of_overfitting", DataType::Float64),
+    ("walk_forward_efficiency", DataType::Float64),
+];
 
 /// The columns of the table `backtests`.
 pub static BACKTESTS: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -42,6 +50,8 @@ pub static BACKTESTS: LazyLock<SchemaRef> = LazyLock::new(|| {
         .filter(|f| f.name() != "scenario");
     fields.extend(of_backtest.map(|field| field.as_ref().clone()));
     fields.extend(interval::stored_columns());
+    let choice = CHOICE.into_iter();
+    fields.extend(choice.map(|(name, data_type)| Field::new(name, data_type, true)));
     Arc::new(Schema::new(fields))
 });
 

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{
 };
 use datafusion::sql::sqlparser::ast::TableFactor;
 
+use super::backtests::CHOICE;
 use super::procedures::{self, PROCEDURES};
 use super::run_backtest;
 use crate::dataset::Dataset;
@@ -19,6 +20,12 @@ use crate::whatif::table_functions::{
 
 /// The argument of `run_backtest` that says what the run is for.
 const LABEL: &str = "label";
+
+/// The arguments of `run_backtest` beside the parameters: the label, and how its settings were chosen.
+fn own_arguments() -> Vec<(&'static str, DataType)> {
+    let label = std::iter::once((LABEL, DataType::Utf8));
+    label.chain(CHOICE).collect()
+}
 
 /// The procedure that stores a run: its arguments are the parameters.
 pub const RUN_BACKTEST: TableFunction = TableFunction {
@@ -64,12 +71,19 @@ impl RelationPlanner for ProcedurePlanner {
 
 impl ProcedurePlanner {
     fn run_backtest(&self, mut arguments: Vec<Argument>) -> Result<LogicalPlan> {
-        let label = arguments.iter().position(|argument| argument.name == LABEL);
-        let label = label.map(|position| arguments.remove(position).value);
+        let own = own_arguments().into_iter().map(|(name, data_type)| {
+            let given = arguments.iter().position(|argument| argument.name == name);
+            (
+                name,
+                data_type,
+                given.map(|given| arguments.remove(given).value),
+            )
+        });
+        let own = own.collect();
         let functions = &self.table_functions;
         let parameters = functions.parameter_rows(&RUN_BACKTEST, &arguments)?;
         run_backtest::plan(
-            run_backtest::label_row(label)?,
+            run_backtest::own_row(own)?,
             parameters,
             &functions.pipeline,
             &functions.sweep_source,

@@ -20,7 +20,7 @@ use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::backtests::{BACKTESTS, backtests};
+use super::backtests::{BACKTESTS, CHOICE, backtests};
 use crate::caller::client::{Client, Severity};
 use crate::caller::give_way::Stop;
 use crate::caller::progress::{Phase, Progress, tenths_of_percent};
@@ -58,7 +58,7 @@ fn schema() -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// The plan of a run: `label` is a row with its label, `parameters` the row that it is run with.
+/// The plan of a run: `label` is a row with its label and how it was chosen, `parameters` the row that it is run with.
 pub fn plan(
     label: LogicalPlan,
     parameters: LogicalPlan,
@@ -146,8 +146,10 @@ async fn begin(
         return Err(internal("a run has several inputs"));
     };
     let row = |plan| one_row(Arc::clone(plan), Arc::clone(&context));
-    let (label, parameters) = (row(label).await?, row(parameters).await?);
-    let label = label.column_by_name("label");
+    let (own, parameters) = (row(label).await?, row(parameters).await?);
+    let mut choice = texts(&own, 0)?;
+    choice.retain(|name, _| CHOICE.iter().any(|(known, _)| known == name));
+    let label = own.column_by_name("label");
     let label = label.and_then(|column| column.as_string_opt::<i32>());
     let label = label
         .filter(|column| column.is_valid(0))
@@ -202,6 +204,7 @@ async fn begin(
         let begun = client.store.begin_run(&run, &workspace).await?;
         let task = RunTask {
             client,
+            choice,
             run,
             begun,
             progress,
@@ -228,6 +231,8 @@ impl Drop for CancelOnDrop {
 /// A run under way.
 struct RunTask {
     client: Arc<Client>,
+    /// How its settings were chosen.
+    choice: Texts,
     run: Run,
     begun: BegunRun,
     progress: Arc<Progress>,
@@ -302,6 +307,7 @@ impl RunTask {
         let tables = tables.collect::<error::Result<Vec<_>>>()?;
         let interval = rows_of(Arc::clone(interval), Arc::clone(&self.context)).await?;
         results.extend(interval::stored(&interval)?);
+        results.extend(self.choice.clone());
         futures::future::try_join_all(tables.into_iter().map(joined)).await?;
         self.enter(Phase::Storing);
         run_files::sync(workspace, &self.run.id)?;
@@ -497,10 +503,12 @@ impl Operator for StandIn {
     }
 }
 
-/// A row with a label, or with none.
-pub fn label_row(label: Option<Expr>) -> Result<LogicalPlan> {
-    let none = || Expr::Literal(datafusion::common::ScalarValue::Utf8(None), None);
-    let label = label.unwrap_or_else(none);
-    let label = datafusion::logical_expr::cast(label, DataType::Utf8).alias("label");
-    LogicalPlanBuilder::empty(true).project([label])?.build()
+/// A row of the arguments beside the parameters, null where they are not given.
+pub fn own_row(own: Vec<(&'static str, DataType, Option<Expr>)>) -> Result<LogicalPlan> {
+    let none = || Expr::Literal(datafusion::common::ScalarValue::Null, None);
+    let columns = own.into_iter().map(|(name, data_type, value)| {
+        let value = value.unwrap_or_else(none);
+        datafusion::logical_expr::cast(value, data_type).alias(name)
+    });
+    LogicalPlanBuilder::empty(true).project(columns)?.build()
 }

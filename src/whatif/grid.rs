@@ -54,6 +54,20 @@ impl SweepSource {
         self.dataset.signals.num_rows()
     }
 
+    /// Runs combinations on this thread and those of rayon; not for one of those.
+    pub fn backtests(
+        &self,
+        combinations: &[Combination],
+        course: &Course,
+    ) -> Result<Vec<Backtest>> {
+        let book = &self.dataset.price_book;
+        let results = backtest(self.history()?, book, combinations, course);
+        results.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
+            true => Error::Cancelled.into(),
+            false => error,
+        })
+    }
+
     /// Read once; who comes meanwhile waits, so that this is not for a thread of rayon.
     pub fn history(&self) -> Result<&History> {
         let Dataset {
@@ -171,33 +185,30 @@ async fn run(
     pool: Arc<dyn MemoryPool>,
     done: Arc<AtomicU64>,
 ) -> Result<RecordBatch> {
-    let combinations = batches.iter().map(RecordBatch::num_rows).sum();
-    let (cells, memory) = reserve(combinations, source.signal_count(), &pool)?;
+    let count = batches.iter().map(RecordBatch::num_rows).sum();
+    let (cells, memory) = reserve(count, source.signal_count(), &pool)?;
     let course = Arc::new(Course::new(done, cells));
     let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
         // Also when nobody waits any more, until it has stopped.
         let _memory = memory;
         let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
-        let combinations = (0..parameters.num_rows())
-            .map(|row| Combination::read(&parameters, row))
-            .collect::<Result<Vec<_>>>()?;
-        let book = &source.dataset.price_book;
-        let results = backtest(source.history()?, book, &combinations, &course);
-        let results =
-            results.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
-                true => Error::Cancelled.into(),
-                false => error,
-            })?;
+        let results = source.backtests(&combinations(&parameters)?, &course)?;
         rows(&schema, &parameters, &results)
     });
     work.await
         .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
 }
 
+/// The rows of the parameter relation as the grid reads them.
+pub fn combinations(parameters: &RecordBatch) -> Result<Vec<Combination>> {
+    let rows = 0..parameters.num_rows();
+    rows.map(|row| Combination::read(parameters, row)).collect()
+}
+
 /// Memory for as many cells as the combinations make use of, or for fewer where there is not so much:
 /// then they share less.
-fn reserve(
+pub fn reserve(
     combinations: usize,
     signals: usize,
     pool: &Arc<dyn MemoryPool>,

@@ -23,7 +23,7 @@ use crate::schema;
 pub const RUN_PARAMETERS: &str = "run_parameters";
 
 /// Every query, each after those it reads.
-pub const QUERIES: [(&str, &str); 11] = [
+pub const QUERIES: [(&str, &str); 13] = [
     (
         "scored_signals",
         include_str!("../../queries/scored_signals.sql"),

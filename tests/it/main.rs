@@ -53,6 +53,7 @@ mod steps;
 mod sweeps;
 mod tidy;
 mod trust;
+mod walk_forward;
 mod wire;
 mod wire_sql;
 mod workspaces;

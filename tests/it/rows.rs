@@ -6,7 +6,7 @@ use std::fmt;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, make_array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, Int64Type, TimeUnit,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
 use datafusion::arrow::util::display::array_value_to_string;
@@ -233,6 +233,10 @@ pub fn cells(name: &str, column: &dyn Array) -> Vec<Cell> {
         kind if kind.is_integer() => {
             let column = cast(&DataType::Int64).as_primitive::<Int64Type>().clone();
             Box::new(move |row| Cell::from(column.value(row)))
+        }
+        DataType::Float64 => {
+            let column = column.as_primitive::<Float64Type>().clone();
+            Box::new(move |row| Cell::Number(Number::from_float(column.value(row)).unwrap()))
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(_, _) => {
             let column = cast(&DataType::Utf8).as_string::<i32>().clone();

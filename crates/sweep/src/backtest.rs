@@ -5,7 +5,7 @@
 //! time is bounded by the block, whatever the number of combinations. Many combinations are run in
 //! slices, between which the threads are free for those who ask for less.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
@@ -56,6 +56,7 @@ pub struct Course {
     /// For how many cells there is memory at a time.
     cells: usize,
     keeps_days: bool,
+    leaves_out_actual: bool,
 }
 
 impl Default for Course {
@@ -72,6 +73,16 @@ impl Course {
             is_cancelled: AtomicBool::new(false),
             cells,
             keeps_days: false,
+            leaves_out_actual: false,
+        }
+    }
+
+    /// The same, with what `exits_before` leaves out left out of the actual side and of all counts too,
+    /// and not of the simulated trades alone.
+    pub fn leaving_out_actual(self) -> Self {
+        Self {
+            leaves_out_actual: true,
+            ..self
         }
     }
 
@@ -205,6 +216,40 @@ struct ActualSide {
     traded: i64,
 }
 
+impl ActualSide {
+    /// That of a range, without some signals.
+    fn of(
+        history: &History,
+        range: Range<usize>,
+        days: Days,
+        course: &Course,
+        left_out: &HashSet<u32>,
+    ) -> Result<Self> {
+        let outcomes = history.outcomes.iter();
+        let outcomes = outcomes.filter(|outcome| {
+            range.contains(&(outcome.signal as usize)) && !left_out.contains(&outcome.signal)
+        });
+        let trades = outcomes.map(|outcome| Trade {
+            pnl: outcome.pnl,
+            end: outcome.exit,
+            held: outcome
+                .entry
+                .map(|entry| outcome.exit.saturating_sub(entry)),
+        });
+        let side = Side::of(trades, history.outcomes_total, days, course.keeps_days);
+        let (metrics, days) = side.finish()?;
+        let traded = history.traded[range.end] - history.traded[range.start];
+        let left_out = left_out
+            .iter()
+            .filter(|signal| history.actual[**signal as usize].is_some());
+        Ok(Self {
+            metrics,
+            days: days.into(),
+            traded: i64::from(traded) - left_out.count() as i64,
+        })
+    }
+}
+
 fn actual_sides(
     history: &History,
     ranges: impl Iterator<Item = (Range<usize>, Days)>,
@@ -216,23 +261,7 @@ fn actual_sides(
         if sides.contains_key(&key) {
             continue;
         }
-        let outcomes = history.outcomes.iter();
-        let outcomes = outcomes.filter(|outcome| range.contains(&(outcome.signal as usize)));
-        let trades = outcomes.map(|outcome| Trade {
-            pnl: outcome.pnl,
-            end: outcome.exit,
-            held: outcome
-                .entry
-                .map(|entry| outcome.exit.saturating_sub(entry)),
-        });
-        let side = Side::of(trades, history.outcomes_total, days, course.keeps_days);
-        let (metrics, days) = side.finish()?;
-        let traded = history.traded[range.end] - history.traded[range.start];
-        let side = ActualSide {
-            metrics,
-            days: days.into(),
-            traded: traded.into(),
-        };
+        let side = ActualSide::of(history, range, days, course, &HashSet::new())?;
         sides.insert(key, side);
     }
     Ok(sides)
@@ -333,12 +362,16 @@ impl Run<'_> {
         self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
         let scoring = &self.block.scorings.values[first.scoring];
+        let exits = match scoring.exits_before {
+            Some(_) => Training::of(scoring, self.history, exits),
+            None => Training::all(exits),
+        };
         let pass = Pass {
             history: self.history,
             book: self.book,
             rules: &self.block.rules.values[first.rules],
             fill_model: self.block.fill_model,
-            exits,
+            exits: exits.kept,
             scores,
             positions: &self.shared.positions[first.sizing],
             days: scoring.days,
@@ -351,17 +384,35 @@ impl Run<'_> {
         let result = |(member, sum): (&Member, Sum)| {
             let selected = scores.selected.get(&member.threshold);
             let selected = selected.copied().unwrap_or_default();
-            Ok((member.position, self.result(scoring, selected, sum)?))
+            let left_out = match self.course.leaves_out_actual {
+                true => exits.left_out(scores, member.threshold),
+                false => HashSet::new(),
+            };
+            let result = self.result(scoring, selected, sum, &left_out)?;
+            Ok((member.position, result))
         };
         members.iter().zip(sums).map(result).collect()
     }
 
-    fn result(&self, scoring: &Scoring, selected: i64, sum: Sum) -> Result<Backtest> {
+    fn result(
+        &self,
+        scoring: &Scoring,
+        selected: i64,
+        sum: Sum,
+        left_out: &HashSet<u32>,
+    ) -> Result<Backtest> {
         let key = (scoring.range.clone(), scoring.days);
-        let actual = self.actual.get(&key).cloned().unwrap_or_default();
+        let actual = match left_out.is_empty() {
+            true => self.actual.get(&key).cloned().unwrap_or_default(),
+            false => {
+                let (range, days) = key;
+                ActualSide::of(self.history, range, days, self.course, left_out)?
+            }
+        };
+        let selected = selected - left_out.len() as i64;
         let (simulated, days) = sum.side.finish()?;
         Ok(Backtest {
-            total_signals: scoring.range.len() as i64,
+            total_signals: (scoring.range.len() - left_out.len()) as i64,
             signals_above_threshold: selected,
             untradable_signals: selected - simulated.total_trades,
             actual: actual.metrics,
@@ -373,5 +424,41 @@ impl Run<'_> {
                 simulated: days,
             }),
         })
+    }
+}
+
+/// The exits of a training: those of its range before the instant that it must not look past.
+struct Training<'a> {
+    kept: &'a [SignalExit],
+    late: &'a [SignalExit],
+}
+
+impl<'a> Training<'a> {
+    fn all(exits: &'a [SignalExit]) -> Self {
+        Self {
+            kept: exits,
+            late: &[],
+        }
+    }
+
+    fn of(scoring: &Scoring, history: &History, exits: &'a [SignalExit]) -> Self {
+        // No trade ends before its signal: what ends before the range is of none of its signals.
+        let first = history.timestamps.get(scoring.range.start).copied();
+        let before = |instant: i64| exits.partition_point(|exit| exit.end < instant);
+        let from = first.map_or(exits.len(), before);
+        let to = scoring.exits_before.map_or(exits.len(), before).max(from);
+        Self {
+            kept: &exits[from..to],
+            late: &exits[to..],
+        }
+    }
+
+    /// The selected signals of which something is sold too late.
+    fn left_out(&self, scores: &Scores, threshold: i64) -> HashSet<u32> {
+        let signals = self.late.iter().map(|exit| exit.signal);
+        let selected = |signal: &u32| i64::from(scores.of_signals[*signal as usize]) >= threshold;
+        signals
+            .filter(|signal| scores.of_signals[*signal as usize] >= 0 && selected(signal))
+            .collect()
     }
 }

@@ -47,6 +47,8 @@ pub struct Scoring {
     pub days: Days,
     /// Microseconds × 10^4.
     pub max_entry_delay: Option<i128>,
+    /// Microseconds.
+    pub exits_before: Option<i64>,
 }
 
 /// One combination of a block.
@@ -121,6 +123,7 @@ impl Block {
             range,
             days: combination.days(),
             max_entry_delay: combination.max_entry_delay,
+            exits_before: combination.exits_before,
         };
         self.levels.add(&combination.rules);
         self.members.push(Member {

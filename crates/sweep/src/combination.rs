@@ -31,6 +31,8 @@ pub struct Combination {
     pub exit_extras: ExitExtras,
     pub fees: Fees,
     pub limits: Limits,
+    /// Signals of which something is sold at this instant or later are left out, in microseconds.
+    pub exits_before: Option<i64>,
 }
 
 /// Exit rules beyond the strategy's; percentages × 10^4, times in microseconds.
@@ -178,6 +180,7 @@ impl Combination {
                 max_daily_loss: decimal("max_daily_loss_sol")?,
                 starting_balance: decimal("starting_balance_sol")?,
             },
+            exits_before: None,
         })
     }
 }

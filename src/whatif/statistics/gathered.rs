@@ -1,22 +1,27 @@
 //! The operator that makes its few rows of all rows of its inputs, on a thread of its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
+use hindsight_sweep::backtest::{Backtest, Course};
+use hindsight_sweep::combination::Combination;
+
 use super::own_arguments::Given;
+use crate::caller::client::Client;
 use crate::caller::give_way::Stop;
 use crate::error::Error;
+use crate::whatif::grid::{self, SweepSource};
 use crate::whatif::operator::{self, Operator};
 
 /// Makes the rows: of the function's own arguments and of all rows of the relation it judges.
@@ -28,14 +33,56 @@ pub struct Work {
     pub schema: SchemaRef,
     /// What it needs beyond its input is added here.
     pub memory: MemoryReservation,
+    pool: Arc<dyn MemoryPool>,
+    /// Counts the combinations that are done.
+    done: Arc<AtomicU64>,
     stop: Stop,
-    is_left: Arc<AtomicBool>,
+    left: Arc<Left>,
+}
+
+/// Whether nobody waits for the work any more, and the backtests that are stopped then.
+#[derive(Default)]
+struct Left {
+    is_left: AtomicBool,
+    course: Mutex<Option<Arc<Course>>>,
+}
+
+impl Left {
+    fn follow(&self, course: &Arc<Course>) {
+        let mut followed = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        *followed = Some(Arc::clone(course));
+        if self.is_left.load(Ordering::SeqCst) {
+            course.is_cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn leave(&self) {
+        self.is_left.store(true, Ordering::SeqCst);
+        let followed = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(course) = followed.as_ref() {
+            course.is_cancelled.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Work {
     /// Whether somebody still waits for it.
     pub fn goes_on(&self) -> bool {
-        !self.stop.is_stopped() && !self.is_left.load(Ordering::Relaxed)
+        !self.stop.is_stopped() && !self.left.is_left.load(Ordering::SeqCst)
+    }
+
+    /// Runs combinations of a grid, until nobody waits for them any more.
+    pub fn backtests(
+        &self,
+        source: &SweepSource,
+        combinations: &[Combination],
+        of: fn(Course) -> Course,
+    ) -> Result<Vec<Backtest>> {
+        let count = combinations.len();
+        let (cells, _memory) = grid::reserve(count, source.signal_count(), &self.pool)?;
+        let course = Arc::new(of(Course::new(Arc::clone(&self.done), cells)));
+        self.left.follow(&course);
+        source.backtests(combinations, &course)
     }
 
     /// What a statistic came to, unless it was told to stop.
@@ -90,8 +137,10 @@ impl Operator for Gathered {
         let work = Work {
             schema: Arc::clone(schema),
             memory,
+            pool: Arc::clone(context.memory_pool()),
+            done: Arc::clone(&Client::of(&context)?.combinations),
             stop: Stop::of(&context),
-            is_left: Arc::default(),
+            left: Arc::default(),
         };
         let inputs = inputs.iter().map(|input| {
             let schema = input.schema();
@@ -116,7 +165,7 @@ impl Operator for Gathered {
                 ));
             };
             let (own, relation) = (Given(own.clone()), relation.clone());
-            let _left = LeftOnDrop(Arc::clone(&work.is_left));
+            let _leave = LeaveOnDrop(Arc::clone(&work.left));
             let made = tokio::task::spawn_blocking(move || make(&own, &relation, &work));
             made.await.map_err(|error| {
                 DataFusionError::Execution(format!("the statistic stopped: {error}"))
@@ -126,10 +175,10 @@ impl Operator for Gathered {
     }
 }
 
-struct LeftOnDrop(Arc<AtomicBool>);
+struct LeaveOnDrop(Arc<Left>);
 
-impl Drop for LeftOnDrop {
+impl Drop for LeaveOnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.leave();
     }
 }

@@ -3,7 +3,9 @@
 pub mod calibration;
 pub mod gathered;
 pub mod interval;
+pub mod overfitting;
 pub mod own_arguments;
+pub mod walk_forward;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
@@ -40,8 +42,17 @@ const fn over_query(name: &'static str, query: &'static str) -> TableFunction {
     }
 }
 
+const fn over_grid(name: &'static str) -> TableFunction {
+    TableFunction {
+        name,
+        query: "backtest",
+        is_grid: true,
+        sweeps: true,
+    }
+}
+
 /// Every one of them.
-pub const STATISTICS: [Statistic; 3] = [
+pub const STATISTICS: [Statistic; 5] = [
     Statistic {
         function: over_query("pnl_interval", "pnl_groups"),
         own: &interval::ARGUMENTS,
@@ -67,6 +78,18 @@ pub const STATISTICS: [Statistic; 3] = [
             let trades = planner.pipeline.relation("calibrate_trades", &parameters)?;
             calibration::plan(own, trades)
         },
+    },
+    Statistic {
+        function: over_grid("overfitting"),
+        own: &[overfitting::BLOCKS],
+        of_live: false,
+        plan: |planner, own, parameters| overfitting::plan(own, parameters, &planner.sweep_source),
+    },
+    Statistic {
+        function: over_grid("walk_forward"),
+        own: &walk_forward::ARGUMENTS,
+        of_live: false,
+        plan: |planner, own, parameters| walk_forward::plan(own, parameters, &planner.sweep_source),
     },
 ];
 
