@@ -127,10 +127,8 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
         }
         if arguments.walk_forward {
             let walked = format!("with walked as (select * from walk_forward({call}))");
-            let row = engine.sql(&format!(
-                "{walked} select {EFFICIENCY} as efficiency from walked"
-            ));
-            let efficiency = text(&row.await?, "efficiency", 0);
+            let sql = format!("{walked} select {EFFICIENCY} as efficiency from walked");
+            let efficiency = text(&engine.sql(&sql).await?, "efficiency", 0);
             match efficiency.is_empty() {
                 true => warn("there is no walk-forward: too few days, or no gain in training"),
                 false => chosen.push(format!("walk_forward_efficiency => {efficiency}")),

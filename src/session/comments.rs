@@ -31,7 +31,7 @@ pub fn of_function(name: &str) -> Option<&'static str> {
         .map(|(_, comment)| *comment)
 }
 
-const FUNCTIONS: [(&str, &str); 10] = [
+const FUNCTIONS: &[(&str, &str)] = &[
     (
         "backtest",
         "One row for each combination of the arguments: what was really made beside what other \
@@ -49,6 +49,28 @@ const FUNCTIONS: [(&str, &str); 10] = [
     (
         "equity_curve",
         "One row for each signal of the range: running sums of both results.",
+    ),
+    (
+        "pnl_interval",
+        "What the difference between simulated and actual PnL may be worth, had other tokens or other \
+         days come along; one row by token and one by day.",
+    ),
+    (
+        "calibrate_trades",
+        "One row for each closed trade: how far its simulation, by default with the live settings, is \
+         from what really happened, and in what.",
+    ),
+    (
+        "calibration",
+        "The same in one row: how far to believe every other number.",
+    ),
+    (
+        "overfitting",
+        "What is left of the best combination of a grid, given how many were tried.",
+    ),
+    (
+        "walk_forward",
+        "One row for each fold: the best combination of its training days, on the test days after them.",
     ),
     (
         "run_backtest",

@@ -47,7 +47,7 @@ sql_files! {
     statements { allowed escapes prepared queries }
     table_functions {
         backtest backtest_by_queries calibrate_trades calibration compare_trades equity_curve
-        pnl_interval simulate_trades
+        overfitting pnl_interval simulate_trades walk_forward
     }
     tables { data_quality parameters signals token_prices trade_outcomes }
     trades { price_errors trade_pnl }
