@@ -45,7 +45,7 @@ fn id(rows: &[RecordBatch]) -> Result<String, Problem> {
 
 pub async fn run(call: Call) -> Result<Response<Body>, Problem> {
     let trades = call.number("trades", results::TRADES, results::TRADES_MAX)?;
-    let config = Config::read(Object::parse(&call.body)?)?;
+    let config = Config::read(Object::parse(&call.body)?, call.ranges())?;
     let rows = call.rows(&statement(&config)).await?;
     let document = results::document(&call, &id(&rows)?, trades).await?;
     Ok(call.json(&document))
@@ -53,7 +53,7 @@ pub async fn run(call: Call) -> Result<Response<Body>, Problem> {
 
 pub async fn stream(call: Call) -> Result<Response<Body>, Problem> {
     let trades = call.number("trades", results::TRADES, results::TRADES_MAX)?;
-    let config = Config::read(Object::parse(&call.body)?)?;
+    let config = Config::read(Object::parse(&call.body)?, call.ranges())?;
     let call = Arc::new(call);
     let made = Arc::clone(&call);
     streams::answer(&call, Form::Events, move |pieces| {

@@ -29,6 +29,7 @@ use super::protocol::{Answers, BODY_LIMIT};
 use super::routes::Route;
 use super::{GRACE, Shared, gate, page};
 use crate::error::Error;
+use crate::parameters::Ranges;
 use crate::session::{Outcome, Session};
 
 /// How many requests and streams each caller may have at once.
@@ -349,6 +350,11 @@ impl Call {
             let detail = format!("{name} must be a whole number up to {most}, found '{found}'");
             Problem::request(detail)
         })
+    }
+
+    /// The ranges of parameters that the workspace has.
+    pub fn ranges(&self) -> &Ranges {
+        self.shared.engine.store().ranges()
     }
 
     /// A session of the caller.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::json::{Object, scalar};
 use super::problem::Problem;
 use crate::error::Error;
-use crate::parameters::{Kind, PARAMETERS, Parameter, check_together, position};
+use crate::parameters::{Kind, PARAMETERS, Parameter, Ranges, check_together, position};
 use crate::records::runs::Texts;
 
 /// The groups whose parameters stand on top.
@@ -70,14 +70,14 @@ pub fn path(parameter: &Parameter) -> String {
 
 impl Config {
     /// Reads the whole of an object, and checks every value.
-    pub fn read(mut object: Object) -> Result<Self, Problem> {
-        let config = Self::take(&mut object)?;
+    pub fn read(mut object: Object, ranges: &Ranges) -> Result<Self, Problem> {
+        let config = Self::take(&mut object, ranges)?;
         object.end()?;
         Ok(config)
     }
 
     /// Takes a configuration out of the members of an object.
-    pub fn take(object: &mut Object) -> Result<Self, Problem> {
+    fn take(object: &mut Object, ranges: &Ranges) -> Result<Self, Problem> {
         let mut config = Self::default();
         for group in groups() {
             let Some(mut nested) = object.object(group)? else {
@@ -107,7 +107,7 @@ impl Config {
         for name in ANSWERED {
             object.take(name);
         }
-        config.check()?;
+        config.check(ranges)?;
         Ok(config)
     }
 
@@ -124,11 +124,13 @@ impl Config {
     }
 
     /// Every value alone, and where no scenario adds others, all of them together.
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, ranges: &Ranges) -> Result<(), Problem> {
         let mut values = Vec::with_capacity(PARAMETERS.len());
         for parameter in &PARAMETERS {
             let value = match self.text(parameter) {
-                Some(text) => parameter.value(&ScalarValue::Utf8(Some(text.to_owned())))?,
+                Some(text) => {
+                    parameter.value_in(&ScalarValue::Utf8(Some(text.to_owned())), ranges)?
+                }
                 None => parameter.default_value()?,
             };
             values.push(value);

@@ -5,6 +5,7 @@ use axum::http::Response;
 use chrono::NaiveDate;
 use datafusion::common::ScalarValue;
 use hindsight_udfs::decimal;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
@@ -12,13 +13,14 @@ use super::config;
 use super::json::objects;
 use super::problem::Problem;
 use super::settings;
-use crate::parameters::{Kind, PARAMETERS, Parameter};
+use crate::metrics::{Better, METRICS};
+use crate::parameters::{Kind, PARAMETERS, Parameter, Ranges};
 use crate::records::runs::Texts;
 
 /// Days of the range that a backtest takes without one.
 const RANGE_DAYS: u64 = 30;
-/// Steps of a slider over its whole range, about.
-const STEPS: i128 = 100;
+/// Values of a parameter that are tried, at most.
+const POSITIONS: i128 = 40;
 
 pub async fn defaults(call: Call) -> Result<Response<Body>, Problem> {
     let version = settings::version(&call).await?;
@@ -57,7 +59,7 @@ pub async fn defaults(call: Call) -> Result<Response<Body>, Problem> {
     }
     let parameters = PARAMETERS
         .iter()
-        .map(|parameter| describe(parameter, live(parameter.name)));
+        .map(|parameter| describe(parameter, call.ranges(), live(parameter.name)));
     document.insert("parameters".into(), parameters.collect());
     document.insert("metrics".into(), metrics());
     document.insert("settings_version".into(), version.into());
@@ -65,7 +67,7 @@ pub async fn defaults(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// What a page must know of a parameter.
-fn describe(parameter: &'static Parameter, live: Value) -> Value {
+fn describe(parameter: &'static Parameter, ranges: &Ranges, live: Value) -> Value {
     let kind = match parameter.kind {
         Kind::Date => "date",
         Kind::Decimal(_, _) => "decimal",
@@ -84,14 +86,13 @@ fn describe(parameter: &'static Parameter, live: Value) -> Value {
     about.insert("description".into(), parameter.description.into());
     let default = parameter.default.map(|text| config::value(parameter, text));
     about.insert("default".into(), default.unwrap_or_default());
-    for (name, bound) in [
-        ("minimum", parameter.minimum()),
-        ("maximum", parameter.maximum()),
-    ] {
-        about.insert(name.into(), bound.map(config::plain).into());
+    let range = ranges.of(parameter);
+    for (name, bound) in [("minimum", range.minimum), ("maximum", range.maximum)] {
+        let bound = bound.map(|bound| bound.normalize().to_string());
+        about.insert(name.into(), bound.into());
     }
     about.insert("above_minimum".into(), parameter.above_minimum.into());
-    about.insert("step".into(), step(parameter).into());
+    about.insert("step".into(), parameter.step.into());
     if let Kind::Choice(words) = parameter.kind {
         about.insert("choices".into(), json!(words));
     }
@@ -101,7 +102,20 @@ fn describe(parameter: &'static Parameter, live: Value) -> Value {
 
 /// The metrics that both sides of a result have.
 fn metrics() -> Value {
-    Value::Array(Vec::new())
+    let metrics = METRICS.iter().map(|metric| {
+        json!({
+            "name": metric.name,
+            "title": metric.title,
+            "unit": metric.unit(),
+            "better": match metric.better {
+                Better::More => "more",
+                Better::Less => "less",
+                Better::Neither => "neither",
+            },
+            "description": metric.description,
+        })
+    });
+    metrics.collect()
 }
 
 /// The digits behind the point that a parameter has.
@@ -119,62 +133,43 @@ fn units(text: &str, scale: i8) -> Option<i128> {
     decimal::rescale_exact(mantissa, digits, scale)
 }
 
-/// The least and greatest position of a slider, in units of the last digit. Where there is no
-/// greatest value, five times what is usual.
-fn span(parameter: &Parameter, current: Option<&str>) -> Option<(i128, i128, i8)> {
-    let scale = scale(parameter)?;
-    let of = |text: Option<&str>| text.and_then(|text| units(text, scale));
-    let least = of(parameter.minimum()).unwrap_or(0);
-    let usual = of(current)
-        .or(of(parameter.default))
-        .filter(|usual| *usual > 0);
-    let most = of(parameter.maximum()).or_else(|| usual?.checked_mul(5));
-    let most = most.or_else(|| decimal::rescale_exact(60, 0, scale))?;
-    (most > least).then_some((least, most, scale))
-}
-
-/// A step that people count in: 1, 2 or 5 with zeros, about a hundredth of the range.
-pub fn step(parameter: &Parameter) -> Option<String> {
-    let (least, most, scale) = span(parameter, None)?;
-    let wanted = ((most - least) / STEPS).max(1);
-    let mut step = 1_i128;
-    let mut factors = [2, 5, 10].into_iter().cycle();
-    let mut zeros = 1_i128;
-    while step < wanted {
-        let factor = factors.next().unwrap_or(10);
-        step = zeros * factor;
-        if factor == 10 {
-            zeros = step;
-        }
-    }
-    Some(decimal::format(step, scale))
-}
-
 /// At most so many values over a parameter's range, evenly, its ends and what it is now among them.
-pub fn positions(parameter: &'static Parameter, current: Option<&str>, most: usize) -> Vec<String> {
+/// Where there is no greatest value, up to five times what is usual.
+pub fn positions(
+    parameter: &'static Parameter,
+    current: Option<&str>,
+    ranges: &Ranges,
+) -> Vec<String> {
     match parameter.kind {
         Kind::Choice(words) => return words.iter().map(|word| (*word).to_owned()).collect(),
         Kind::Boolean => return vec!["false".into(), "true".into()],
         _ => {}
     }
-    let Some((least, greatest, scale)) = span(parameter, current) else {
+    let Some(scale) = scale(parameter) else {
         return Vec::new();
     };
-    let current = current
-        .or(parameter.default)
-        .and_then(|text| units(text, scale));
-    let count = most.max(3) as i128 - 2;
-    let mut units: Vec<i128> = (0..=count)
+    let of = |text: Option<&str>| text.and_then(|text| units(text, scale));
+    let range = ranges.of(parameter);
+    let bound = |bound: Option<Decimal>| of(bound.map(|bound| bound.to_string()).as_deref());
+    let now = of(current.or(parameter.default));
+    let least = bound(range.minimum).unwrap_or(0);
+    let usual = now.filter(|usual| *usual > 0);
+    let usual = usual.or_else(|| of(parameter.step)?.checked_mul(20));
+    let greatest = bound(range.maximum).or_else(|| usual?.checked_mul(5));
+    let Some(greatest) = greatest.filter(|greatest| *greatest > least) else {
+        return Vec::new();
+    };
+    let count = POSITIONS - 2;
+    let mut all: Vec<i128> = (0..=count)
         .map(|place| least + (greatest - least) * place / count)
-        .chain(current.filter(|current| (least..=greatest).contains(current)))
+        .chain(now.filter(|now| (least..=greatest).contains(now)))
         .collect();
-    units.sort_unstable();
-    units.dedup();
-    let texts = units.into_iter().map(|units| decimal::format(units, scale));
+    all.sort_unstable();
+    all.dedup();
+    let texts = all.into_iter().map(|units| decimal::format(units, scale));
     let is_allowed = |text: &String| {
-        parameter
-            .value(&ScalarValue::Utf8(Some(text.clone())))
-            .is_ok()
+        let value = ScalarValue::Utf8(Some(text.clone()));
+        parameter.value_in(&value, ranges).is_ok()
     };
     texts.filter(is_allowed).collect()
 }
@@ -184,31 +179,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_round_and_within_the_digits() {
-        for parameter in &PARAMETERS {
-            let Some(step) = step(parameter) else {
-                continue;
-            };
-            let digits: String = step.chars().filter(char::is_ascii_digit).collect();
-            let digits = digits.trim_matches('0');
-            assert!(
-                ["1", "2", "5"].contains(&digits),
-                "{}: {step}",
-                parameter.name
-            );
-        }
-    }
-
-    #[test]
     fn positions_are_allowed_ascend_and_hold_the_ends() {
         for parameter in &PARAMETERS {
-            let positions = positions(parameter, None, 40);
+            let positions = positions(parameter, None, &Ranges::default());
             assert!(positions.len() <= 40, "{}", parameter.name);
             if let Some(scale) = scale(parameter) {
                 let numbers: Vec<i128> = positions.iter().filter_map(|t| units(t, scale)).collect();
                 assert_eq!(numbers.len(), positions.len(), "{}", parameter.name);
                 assert!(numbers.is_sorted_by(|a, b| a < b), "{}", parameter.name);
-                if let Some(maximum) = parameter.maximum() {
+                if let Some(maximum) = parameter.maximum {
                     assert_eq!(numbers.last().copied(), units(maximum, scale));
                 }
             }

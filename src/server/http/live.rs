@@ -44,7 +44,7 @@ use super::passwords::Caller;
 use super::problem::Problem;
 use super::responses;
 use crate::error::Error;
-use crate::parameters::{PARAMETERS, Parameter};
+use crate::parameters::{PARAMETERS, Parameter, Ranges};
 use crate::schema::SOL;
 use crate::session::{Engine, Session};
 
@@ -133,7 +133,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(body: &[u8]) -> Result<Self, Problem> {
+    fn read(body: &[u8], ranges: &Ranges) -> Result<Self, Problem> {
         let mut object = Object::parse(body)?;
         let page = object.text("page")?.unwrap_or_default();
         let seq = object.get("seq", "a whole number")?;
@@ -160,7 +160,7 @@ impl Asked {
         Ok(Self {
             page,
             seq,
-            config: Config::read(config)?,
+            config: Config::read(config, ranges)?,
             width,
             response: response
                 .iter()
@@ -171,7 +171,7 @@ impl Asked {
 }
 
 pub async fn live(call: Call) -> Result<Response<Body>, Problem> {
-    let asked = Asked::read(&call.body)?;
+    let asked = Asked::read(&call.body, call.ranges())?;
     let dropped = || {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -248,8 +248,7 @@ async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
     let responses: Vec<_> = response
         .iter()
         .map(|parameter| {
-            let values =
-                defaults::positions(parameter, config.text(parameter), responses::POSITIONS);
+            let values = defaults::positions(parameter, config.text(parameter), call.ranges());
             let task = spawned(call, responses::statement(&config, parameter, &values));
             (*parameter, values, task)
         })

@@ -208,9 +208,9 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Integer => json!({ "type": ["integer", "string", "null"] }),
         _ => json!({ "type": ["string", "number", "null"] }),
     };
-    let range = match (parameter.minimum(), parameter.maximum()) {
+    let range = match (parameter.minimum, parameter.maximum) {
         (None, None) => String::new(),
-        _ => format!("; {}", parameter.expectation()),
+        (least, most) => format!("; {} to {}", least.unwrap_or("any"), most.unwrap_or("any")),
     };
     schema["description"] = format!("{} ({}{range})", parameter.description, parameter.unit).into();
     if let Some(default) = parameter.default {
@@ -607,8 +607,6 @@ fn schemas() -> Value {
                     ("parameter", text()),
                     ("value", text()),
                     ("range", text()),
-                    ("minimum", text()),
-                    ("maximum", text()),
                 ]),
                 &["type", "title", "status", "detail"],
             ),

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::parameters::{self, PARAMETERS};
+use crate::parameters;
 
 /// The type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -76,17 +76,6 @@ impl Problem {
             members.insert("parameter".into(), name.as_str().into());
             members.insert("value".into(), value.as_str().into());
             members.insert("range".into(), range.as_str().into());
-            if let Some(position) = parameters::position(name) {
-                let parameter = &PARAMETERS[position];
-                for (member, bound) in [
-                    ("minimum", parameter.minimum()),
-                    ("maximum", parameter.maximum()),
-                ] {
-                    if let Some(bound) = bound {
-                        members.insert(member.into(), bound.into());
-                    }
-                }
-            }
         }
         Value::Object(members)
     }

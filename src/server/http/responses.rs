@@ -9,8 +9,6 @@ use super::json::objects;
 use super::problem::Problem;
 use crate::parameters::{PARAMETERS, Parameter};
 
-/// Positions of a parameter that a curve has, at most.
-pub const POSITIONS: usize = 40;
 const WEIGHTS: &str = "scoring_weights";
 /// The columns of a curve, after its values.
 const COLUMNS: [&str; 2] = ["simulated_total_pnl_sol", "simulated_pnl_conservative_sol"];

@@ -61,7 +61,7 @@ pub async fn put(call: Call) -> Result<Response<Body>, Problem> {
     let description = object.text("description")?;
     let tags: Option<Vec<String>> = object.get("tags", "a list of texts")?;
     let config = match object.object("config")? {
-        Some(config) => Config::read(config)?,
+        Some(config) => Config::read(config, call.ranges())?,
         None => Config::default(),
     };
     object.end()?;

@@ -18,7 +18,7 @@ use super::streams::{self, Form, Pieces};
 use super::tables;
 use crate::caller::progress::remaining;
 use crate::error::Error;
-use crate::parameters::{Parameter, position};
+use crate::parameters::{Parameter, Ranges, position};
 use crate::session::{Outcome, Session};
 use crate::whatif::grid;
 
@@ -35,16 +35,16 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn read(body: &[u8]) -> Result<Self, Problem> {
+    fn read(body: &[u8], ranges: &Ranges) -> Result<Self, Problem> {
         let mut object = Object::parse(body)?;
         let config = match object.object("config")? {
-            Some(config) => Config::read(config)?,
+            Some(config) => Config::read(config, ranges)?,
             None => Config::default(),
         };
         let Some(grid) = object.object("grid")? else {
             return Err(Problem::request("grid is missing"));
         };
-        let grid = tables::grid_of(grid)?;
+        let grid = tables::grid_of(grid, ranges)?;
         object.end()?;
         if grid.is_empty() {
             return Err(Problem::request("grid names no parameter"));
@@ -74,7 +74,7 @@ impl Sweep {
 }
 
 pub async fn sweep(call: Call) -> Result<Response<Body>, Problem> {
-    let sweep = Sweep::read(&call.body)?;
+    let sweep = Sweep::read(&call.body, call.ranges())?;
     let form = match call.takes_ndjson {
         true => Form::Lines,
         false => Form::Events,

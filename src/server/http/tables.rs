@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Response;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
+use datafusion::common::ScalarValue;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -14,8 +15,9 @@ use super::config::{self, Config, literal};
 use super::json::{Columns, Object, objects, scalar, type_name};
 use super::problem::Problem;
 use crate::error::Error;
-use crate::parameters::Parameter;
+use crate::parameters::{Parameter, Ranges};
 use crate::session::Session;
+use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::TABLE_FUNCTIONS;
 
 /// Rows of a page, unless told otherwise, and at most.
@@ -225,7 +227,9 @@ fn written(
 /// The rows of a table function for a configuration that is not stored.
 pub async fn function(call: Call) -> Result<Response<Body>, Problem> {
     let name = call.path("function").to_owned();
+    let statistics = STATISTICS.iter().map(|statistic| statistic.function.name);
     let known = TABLE_FUNCTIONS.iter().map(|function| function.name);
+    let known = known.chain(statistics);
     let Some(function) = known.clone().find(|known| *known == name) else {
         let shown: String = name.chars().take(100).collect();
         let names: Vec<&str> = known.collect();
@@ -236,7 +240,7 @@ pub async fn function(call: Call) -> Result<Response<Body>, Problem> {
     };
     let mut object = Object::parse(&call.body)?;
     let config = match object.object("config")? {
-        Some(config) => Config::read(config)?,
+        Some(config) => Config::read(config, call.ranges())?,
         None => Config::default(),
     };
     let mut own = Vec::new();
@@ -252,7 +256,7 @@ pub async fn function(call: Call) -> Result<Response<Body>, Problem> {
         arguments.end()?;
     }
     let grid = match object.object("grid")? {
-        Some(grid) => grid_of(grid)?,
+        Some(grid) => grid_of(grid, call.ranges())?,
         None => Vec::new(),
     };
     let wanted = Wanted::of_body(&mut object)?;
@@ -267,7 +271,10 @@ pub async fn function(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// The values of a grid, by parameter.
-pub fn grid_of(mut grid: Object) -> Result<Vec<(&'static Parameter, Vec<String>)>, Problem> {
+pub fn grid_of(
+    mut grid: Object,
+    ranges: &Ranges,
+) -> Result<Vec<(&'static Parameter, Vec<String>)>, Problem> {
     let mut arrays: Vec<(&'static Parameter, Vec<String>)> = Vec::new();
     for (name, value) in grid.rest() {
         let parameter = config::named(&name)?;
@@ -276,7 +283,7 @@ pub fn grid_of(mut grid: Object) -> Result<Vec<(&'static Parameter, Vec<String>)
         let mut texts = Vec::with_capacity(values.len());
         for value in &values {
             let text = scalar(&format!("grid.{name}"), value)?;
-            parameter.value(&datafusion::common::ScalarValue::Utf8(Some(text.clone())))?;
+            parameter.value_in(&ScalarValue::Utf8(Some(text.clone())), ranges)?;
             texts.push(text);
         }
         if texts.is_empty() || arrays.iter().any(|(known, _)| known.name == parameter.name) {

@@ -223,8 +223,7 @@ fn what_is_wrong_is_said_by_name_value_and_range() {
     );
     assert_eq!(problem["parameter"], "stop_loss_percent");
     assert_eq!(problem["value"], "60");
-    assert_eq!(problem["minimum"], "1");
-    assert_eq!(problem["maximum"], "50");
+    assert_eq!(problem["range"], "between 1 and 50");
     assert_eq!(problem["sqlstate"], "22023");
     for (wrong, part) in [
         (
