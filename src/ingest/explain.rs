@@ -60,6 +60,12 @@ pub(super) fn explain(column: &'static Column, row: u64, cell: &Cell<'_>) -> Mis
         Cell::Timestamp(instant) if !timestamp::is_plausible(instant.micros) => {
             return implausible(refused);
         }
+        Cell::Object(text) | Cell::Other(text) if text.starts_with(['{', '[']) => {
+            return refused.with_hint(
+                "the value holds several: each row is an object of its own, as pandas writes them \
+                 with to_json(orient='records')",
+            );
+        }
         _ => return refused,
     };
     if is_word_for_nothing(text) {

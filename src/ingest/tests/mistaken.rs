@@ -146,6 +146,12 @@ fn what_a_file_seems_to_be_is_said() {
             "jq names the elements",
         ),
         (
+            "columns.json",
+            b"{\"token_address\":{\"0\":\"T\"},\"timestamp\":{\"0\":1735689600000},\"price\":{\"0\":1}}",
+            "row 1, column token_address: found {",
+            "orient='records'",
+        ),
+        (
             "put_together.csv",
             b"token_address,timestamp,price\nT,1735689600,1\ntimestamp,token_address,price\n",
             "row 2 (line 3), column timestamp: found token_address",
