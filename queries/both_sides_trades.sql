@@ -8,6 +8,7 @@ select
     signal_id,
     entry_timestamp,
     exit_timestamp,
+    cast(null as bigint) as part,
     realized_pnl_sol as pnl_sol
 from actual_trades
 union all
@@ -17,6 +18,7 @@ select
     signal_id,
     entry_timestamp,
     exit_timestamp,
+    part,
     net_pnl_sol as pnl_sol
 from simulated_signals
 where is_traded

@@ -4,8 +4,29 @@
 
 with
 
+-- The sales of one position are one trade here.
 simulated as (
-    select * from simulated_signals
+    select
+        combination,
+        signal_id,
+        signal_timestamp,
+        token_address,
+        source_wallet,
+        score,
+        is_selected,
+        is_traded,
+        cast(sum(net_pnl_sol) as numeric(20, 9)) as net_pnl_sol,
+        cast(sum(conservative_net_pnl_sol) as numeric(20, 9)) as conservative_net_pnl_sol
+    from simulated_signals
+    group by
+        combination,
+        signal_id,
+        signal_timestamp,
+        token_address,
+        source_wallet,
+        score,
+        is_selected,
+        is_traded
 ),
 
 -- The outcomes of one signal are one trade. One that is not closed yet makes the signal traded,

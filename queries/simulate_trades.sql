@@ -1,5 +1,6 @@
 -- simulate_trades: the simulated trades, in the order of their signals.
--- Grain: one row for each simulated trade.
+-- Grain: one row for each simulated trade, which is one sale: of a position in parts there are
+--   several, by part.
 -- Reads: simulated_signals.
 
 select
@@ -19,7 +20,9 @@ select
     gas_cost_sol,
     net_pnl_sol,
     pnl_percent,
-    is_win
+    is_win,
+    part,
+    share_percent
 from simulated_signals
 where is_traded
-order by signal_timestamp, signal_id
+order by signal_timestamp, signal_id, part

@@ -24,8 +24,10 @@ of_trades as (
             count(*) filter (where pnl_sol <= 0),
             4
         ) as average_loss_sol,
-        max_drawdown(pnl_sol order by exit_timestamp, signal_id) as max_drawdown_sol,
-        max_consecutive_losses(pnl_sol order by exit_timestamp, signal_id) as max_consecutive_losses,
+        max_drawdown(pnl_sol order by exit_timestamp, signal_id, part) as max_drawdown_sol,
+        max_consecutive_losses(
+            pnl_sol order by exit_timestamp, signal_id, part
+        ) as max_consecutive_losses,
         win_rate(pnl_sol) as win_rate,
         profit_factor(pnl_sol) as profit_factor,
         expectancy(pnl_sol) as expectancy,

@@ -78,7 +78,7 @@
 //! signal and walk every path again for each combination, and planning it costs more than running
 //! it. [`hindsight_sweep`] scores each set of weights once and walks each path once: the first
 //! touches of all stops, targets, trails and time limits are ranked by the instant of the exit, and
-//! the exit under one set of rules is the least of four ranks. A trade's PnL is a multiplication in
+//! the end of a part under its rules is the least of their ranks. A trade's PnL is a multiplication in
 //! whole numbers, right wherever its known error leaves the rounding no choice; elsewhere the exact
 //! division decides. Combinations run in blocks bounded by what they keep for each signal, so that
 //! memory does not grow with their number. `backtest_by_queries(…)` runs the query itself, and the

@@ -8,10 +8,12 @@ use std::process::Command;
 
 use hindsight::dataset::Dataset;
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::combination::{Combination, ExitExtras, Fees, Limits};
+use hindsight_sweep::combination::{Combination, Fees, Limits};
 use hindsight_sweep::history::History;
-use hindsight_udfs::exits::first_touches::{Levels, first_touches};
-use hindsight_udfs::exits::walk::{ExitRules, ExitStrategy, FillModel, walk};
+use hindsight_udfs::exits::first_touches::{Levels, Touches, first_touches};
+use hindsight_udfs::exits::settings::ExitSettings;
+use hindsight_udfs::exits::walk::Path as PricePath;
+use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::scoring::rescore::rescore;
 use hindsight_udfs::trades::trade_pnl::Costs;
@@ -64,9 +66,16 @@ impl Kernels {
 
     /// The exit of every signal by the default rules.
     pub fn walk(&self) -> u64 {
-        let rules = combination(&Grid::hundred(), ExitStrategy::TrailingStop).rules;
-        let exits = self.paths(|timestamps, prices, entry, at| {
-            walk(timestamps, prices, entry, at, &rules).position
+        let settings = combination(&Grid::hundred(), ExitStrategy::TrailingStop).exits;
+        let part = settings.parts().remove(0);
+        let exits = self.paths(|timestamps, prices, entry, signal_timestamp| {
+            let path = PricePath {
+                timestamps,
+                prices,
+                entry,
+                signal_timestamp,
+            };
+            path.end(1, &part).position
         });
         exits.map(|exit| exit as u64).sum()
     }
@@ -75,12 +84,13 @@ impl Kernels {
     pub fn first_touches(&self) -> u64 {
         let mut levels = Levels::default();
         for combination in combinations(&Grid::hundred()) {
-            levels.add(&combination.rules);
+            let parts = combination.exits.parts();
+            parts.iter().for_each(|part| levels.add(part));
         }
-        let mut touches = Vec::new();
+        let mut touches = Touches::default();
         let touched = self.paths(|timestamps, prices, entry, at| {
             first_touches(timestamps, prices, entry, at, &levels, &mut touches);
-            touches.len()
+            touches.all.len()
         });
         touched.map(|touched| touched as u64).sum()
     }
@@ -145,19 +155,19 @@ fn combinations(grid: &Grid) -> Vec<Combination> {
     vary(|one, weight| one.weights[2] = weight * 10, &grid.weights);
     vary(|one, points| one.threshold = points * 100, &grid.thresholds);
     vary(
-        |one, percent| one.rules.stop_loss = percent * 10_000,
+        |one, percent| one.exits.stop_loss = percent * 10_000,
         &grid.stops,
     );
     vary(
-        |one, percent| one.rules.take_profit = Some(percent * 10_000),
+        |one, percent| one.exits.take_profit = percent * 10_000,
         &grid.targets,
     );
     vary(
-        |one, percent| one.rules.trailing_stop = Some(percent * 10_000),
+        |one, percent| one.exits.trailing_stop = percent * 10_000,
         &grid.trails,
     );
     vary(
-        |one, minutes| one.rules.max_hold_micros = minutes * MINUTE_MICROS,
+        |one, minutes| one.exits.max_hold_micros = minutes * MINUTE_MICROS,
         &grid.holds,
     );
     all
@@ -176,14 +186,13 @@ fn combination(grid: &Grid, strategy: ExitStrategy) -> Combination {
             scale_with_confidence: true,
             confidence_multiplier: 15_000,
         },
-        rules: ExitRules::new(strategy, 150_000, 500_000, 100_000, hold),
+        exits: ExitSettings::new(strategy, 150_000, 500_000, 100_000, hold),
         fill_model: FillModel::Level,
         costs: Costs {
             slippage_percent: 10_000,
             gas: 100_000,
         },
         max_entry_delay: None,
-        exit_extras: ExitExtras::default(),
         fees: Fees::default(),
         limits: Limits::default(),
     }

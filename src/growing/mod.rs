@@ -91,6 +91,7 @@ const GROWING: &[(&str, Growth)] = &[
     ("regexp_count", Growth::Slow(512)),
     ("regexp_instr", Growth::Slow(512)),
     ("simulate_exit", Growth::Slow(1_024)),
+    ("simulate_exits", Growth::Slow(1_024)),
 ];
 
 /// The longest text that `levenshtein` compares, in bytes: as in PostgreSQL.

@@ -1,7 +1,6 @@
 //! The one table of parameters: named arguments, validation, columns and help all read it.
 
 pub mod effect;
-mod ladder;
 mod range;
 mod rows;
 pub mod value;
@@ -12,9 +11,9 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use hindsight_udfs::decimal;
+use hindsight_udfs::exits::ladder::{self, Ladder};
 use rust_decimal::Decimal;
 
-use self::ladder::Ladder;
 pub use self::range::{Range, Ranges};
 pub use self::rows::PARAMETERS;
 use self::value::{Value, number};
@@ -54,9 +53,6 @@ pub struct Parameter {
     pub step: Option<&'static str>,
     pub description: &'static str,
 }
-
-/// Percentages have four fractional digits.
-const HUNDRED_PERCENT: i128 = 1_000_000;
 
 /// The way out of an error: its own, or where the range of the parameter is that it is about.
 pub fn hint(error: &Error) -> Option<String> {
@@ -333,23 +329,16 @@ fn check_shares(values: &[ScalarValue]) -> Result<()> {
     else {
         return Ok(());
     };
-    let sold = text.parse::<Ladder>().map_or(0, |ladder| ladder.shares());
-    let left = HUNDRED_PERCENT - moonbag;
-    match sold > left {
-        true => Err(Error::Parameter {
+    let ladder: std::result::Result<Ladder, String> = text.parse();
+    // What a moonbag must be is checked by itself.
+    let moonbag = i64::try_from(*moonbag).unwrap_or(0);
+    match ladder.and_then(|ladder| ladder.check_beside(moonbag)) {
+        Ok(()) => Ok(()),
+        Err(expected) => Err(Error::Parameter {
             parameter: "take_profit_ladder".into(),
-            expected: match left {
-                0 => "none beside a moonbag_percent of 100".into(),
-                left => format!(
-                    "of shares that sum to at most {}, beside a moonbag_percent of {}, such as {}@100",
-                    decimal::format(left, 4),
-                    decimal::format(*moonbag, 4),
-                    decimal::format(left, 4),
-                ),
-            },
+            expected,
             found: format!("'{text}'"),
         }),
-        false => Ok(()),
     }
 }
 

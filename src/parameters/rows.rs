@@ -1,6 +1,6 @@
 //! The rows of the table: what can be set, in the order of the columns of `backtest`.
 
-use hindsight_udfs::exits::walk::{ExitStrategy, FillModel};
+use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
 
 use super::{Kind, Parameter};
 

@@ -15,7 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, cells_for};
+use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, LEVELS_LEAST, cells_for};
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
@@ -220,7 +220,7 @@ pub fn reserve(
     loop {
         match memory.try_grow(cells * CELL_BYTES) {
             Ok(()) => return Ok((cells, memory)),
-            Err(_) if cells / 2 >= CELLS_MIN.max(8 * signals) => cells /= 2,
+            Err(_) if cells / 2 >= CELLS_MIN.max(LEVELS_LEAST * signals) => cells /= 2,
             Err(error) => return Err(error),
         }
     }

@@ -13,7 +13,7 @@ pub fn named_arguments(settings: &Settings) -> String {
     let argument = |(name, value): &(String, String)| {
         let is_text = matches!(
             name.as_str(),
-            "start_date" | "end_date" | "exit_strategy" | "fill_model"
+            "start_date" | "end_date" | "exit_strategy" | "fill_model" | "take_profit_ladder"
         );
         let quote = if is_text { "'" } else { "" };
         format!("{name} => {quote}{value}{quote}")
@@ -27,7 +27,7 @@ fn prove_engine(engine: &TestEngine, case: &Case) {
         ("backtest", "", std::slice::from_ref(&case.backtest)),
         (
             "simulate_trades",
-            " order by signal_timestamp, signal_id",
+            " order by signal_timestamp, signal_id, part",
             &case.trades,
         ),
         ("compare_trades", "", &case.comparisons),

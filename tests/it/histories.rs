@@ -30,7 +30,7 @@ fn engine_equals_reference_on_random_histories() {
             let row = reference_rows::backtest(&expected);
             check(&engine, number, &settings, "backtest", "", &[row]);
             let of_trades: Vec<Row> = expected.trades.iter().map(reference_rows::trade).collect();
-            let order = " order by signal_timestamp, signal_id";
+            let order = " order by signal_timestamp, signal_id, part";
             check(
                 &engine,
                 number,

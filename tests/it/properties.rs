@@ -5,7 +5,7 @@
 mod arithmetic;
 mod exit_cases;
 mod exit_laws;
-mod exit_touches;
 mod exits;
+pub mod further_exits;
 mod metrics;
 mod session;

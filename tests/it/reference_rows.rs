@@ -88,6 +88,8 @@ pub fn trade(trade: &Trade) -> Row {
     row.push("net_pnl_sol", &trade.pnl.net_pnl_sol);
     row.push("pnl_percent", &trade.pnl.pnl_percent);
     row.push("is_win", trade.is_win);
+    row.push("part", trade.exit.part);
+    row.push("share_percent", &trade.exit.share_percent);
     row
 }
 

@@ -88,11 +88,6 @@ impl Row {
         self.0.push((name.into(), cell.into()));
     }
 
-    /// Forgets the fields that another row has not.
-    pub fn keep_only(&mut self, like: &Self) {
-        self.0.retain(|(name, _)| like.get(name).is_some());
-    }
-
     /// The value of a field, `None` where the row has no such field.
     pub fn get(&self, name: &str) -> Option<&Cell> {
         let found = self.0.iter().find(|(field, _)| field == name);

@@ -37,7 +37,7 @@ macro_rules! sql_files {
 
 sql_files! {
     dialect { dates intervals json texts to_char zone }
-    exits { price_at simulate_exit }
+    exits { price_at simulate_exit simulate_exits }
     metrics {
         divide_rounded expectancy max_consecutive_losses max_drawdown profit_factor round_half_even
         sharpe_ratio sortino_ratio sqn win_rate

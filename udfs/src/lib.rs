@@ -26,6 +26,7 @@ pub fn scalar_functions(book: &Arc<PriceBook>) -> Vec<ScalarUDF> {
         scoring::rescore::Rescore::default().into(),
         scoring::position_size::PositionSize::default().into(),
         exits::simulate_exit::SimulateExit::new(Arc::clone(book)).into(),
+        exits::simulate_exits::SimulateExits::new(Arc::clone(book)).into(),
         exits::price_at::PriceAt::new(Arc::clone(book)).into(),
         trades::price_errors::PriceErrors::default().into(),
         trades::trade_pnl::TradePnlFunction::default().into(),

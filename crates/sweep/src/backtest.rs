@@ -5,6 +5,7 @@
 //! time is bounded by the block, whatever the number of combinations. Many combinations are run in
 //! slices, between which the threads are free for those who ask for less.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
@@ -19,11 +20,12 @@ use rayon::prelude::*;
 use super::block::{Block, CELLS_MAX, Member, Scoring};
 use super::combination::Combination;
 use super::days::{DayPnl, Days};
-use super::exits::{ExitTable, SignalExit};
+use super::exits::{ExitTable, Sales, SignalExit};
 use super::history::History;
 use super::metrics::{Metrics, Side, Trade, rounded};
-use super::pass::{Pass, Positions, Scratch, Sum};
+use super::pass::{Pass, Scratch, Sum};
 use super::scores::Scores;
+use super::shares::SharedPositions;
 
 /// The result of one combination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -270,7 +272,7 @@ fn actual_sides(
 /// What the combinations of a block share but for the exits.
 struct Shared {
     scores: Vec<Scores>,
-    positions: Vec<Positions>,
+    positions: SharedPositions,
     /// The tradable signals that one of them selects, told by their places.
     signals: Vec<u32>,
 }
@@ -309,12 +311,9 @@ impl Shared {
             count += usize::from(is_wanted[tradable.signal as usize]);
         }
         signals.truncate(count);
-        let sizings = block.sizings.values.par_iter();
         Self {
             scores,
-            positions: sizings
-                .map(|(sizing, costs)| Positions::new(*sizing, *costs, &occurs))
-                .collect(),
+            positions: SharedPositions::new(block.sizings.values.clone(), occurs),
             signals,
         }
     }
@@ -338,12 +337,12 @@ impl Run<'_> {
             return Ok(vec![]);
         };
         self.course.check()?;
-        let exits = self.exits.exits(&self.block.rules.values[first.rules]);
+        let sales = self.exits.sales(&self.block.rules.values[first.rules]);
         let alike = |a: &Member, b: &Member| (a.scoring, a.sizing) == (b.scoring, b.sizing);
         let results: Vec<Vec<(usize, Backtest)>> = members
             .par_chunk_by(alike)
             .map_init(Scratch::default, |scratch, members| {
-                self.same_trades(members, &exits, scratch)
+                self.same_trades(members, &sales, scratch)
             })
             .collect::<Result<_>>()?;
         Ok(results.into_iter().flatten().collect())
@@ -353,7 +352,7 @@ impl Run<'_> {
     fn same_trades(
         &self,
         members: &[Member],
-        exits: &[SignalExit],
+        sales: &Sales,
         scratch: &mut Scratch,
     ) -> Result<Vec<(usize, Backtest)>> {
         let Some(first) = members.first() else {
@@ -362,18 +361,22 @@ impl Run<'_> {
         self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
         let scoring = &self.block.scorings.values[first.scoring];
+        let shares = sales.shares.iter();
+        let positions = shares.map(|share| self.shared.positions.of(first.sizing, *share));
+        let positions: Vec<_> = positions.collect();
+        let parts = &self.block.rules.values[first.rules];
         let exits = match scoring.exits_before {
-            Some(_) => Training::of(scoring, self.history, exits),
-            None => Training::all(exits),
+            Some(_) => Training::of(scoring, self.history, &sales.exits, parts.len() == 1),
+            None => Training::all(&sales.exits),
         };
         let pass = Pass {
             history: self.history,
             book: self.book,
-            rules: &self.block.rules.values[first.rules],
+            parts,
             fill_model: self.block.fill_model,
-            exits: exits.kept,
+            exits: &exits.kept,
             scores,
-            positions: &self.shared.positions[first.sizing],
+            positions: &positions,
             days: scoring.days,
             keeps_days: self.course.keeps_days,
         };
@@ -414,7 +417,7 @@ impl Run<'_> {
         Ok(Backtest {
             total_signals: (scoring.range.len() - left_out.len()) as i64,
             signals_above_threshold: selected,
-            untradable_signals: selected - simulated.total_trades,
+            untradable_signals: selected - sum.signals,
             actual: actual.metrics,
             simulated,
             trades_changed: actual.traded + sum.changed,
@@ -429,36 +432,46 @@ impl Run<'_> {
 
 /// The exits of a training: those of its range before the instant that it must not look past.
 struct Training<'a> {
-    kept: &'a [SignalExit],
+    kept: Cow<'a, [SignalExit]>,
     late: &'a [SignalExit],
 }
 
 impl<'a> Training<'a> {
     fn all(exits: &'a [SignalExit]) -> Self {
         Self {
-            kept: exits,
+            kept: exits.into(),
             late: &[],
         }
     }
 
-    fn of(scoring: &Scoring, history: &History, exits: &'a [SignalExit]) -> Self {
+    /// `is_one` where every signal is sold as a whole.
+    fn of(scoring: &Scoring, history: &History, exits: &'a [SignalExit], is_one: bool) -> Self {
         // No trade ends before its signal: what ends before the range is of none of its signals.
         let first = history.timestamps.get(scoring.range.start).copied();
         let before = |instant: i64| exits.partition_point(|exit| exit.end < instant);
         let from = first.map_or(exits.len(), before);
         let to = scoring.exits_before.map_or(exits.len(), before).max(from);
+        let (kept, late) = (&exits[from..to], &exits[to..]);
+        if is_one {
+            let kept = kept.into();
+            return Self { kept, late };
+        }
+        // What was sold of a signal in time leaves with what is sold of it later.
+        let mut is_late = vec![false; history.timestamps.len()];
+        late.iter()
+            .for_each(|exit| is_late[exit.signal as usize] = true);
+        let in_time = kept.iter().filter(|exit| !is_late[exit.signal as usize]);
         Self {
-            kept: &exits[from..to],
-            late: &exits[to..],
+            kept: in_time.copied().collect(),
+            late,
         }
     }
 
     /// The selected signals of which something is sold too late.
     fn left_out(&self, scores: &Scores, threshold: i64) -> HashSet<u32> {
         let signals = self.late.iter().map(|exit| exit.signal);
-        let selected = |signal: &u32| i64::from(scores.of_signals[*signal as usize]) >= threshold;
-        signals
-            .filter(|signal| scores.of_signals[*signal as usize] >= 0 && selected(signal))
-            .collect()
+        let score = |signal: u32| i64::from(scores.of_signals[signal as usize]);
+        let selected = |signal: &u32| score(*signal) >= threshold.max(0);
+        signals.filter(selected).collect()
     }
 }

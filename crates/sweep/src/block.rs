@@ -9,7 +9,8 @@ use std::hash::Hash;
 use std::ops::Range;
 
 use hindsight_udfs::exits::first_touches::Levels;
-use hindsight_udfs::exits::walk::{ExitRules, FillModel};
+use hindsight_udfs::exits::rule::Part;
+use hindsight_udfs::exits::words::FillModel;
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::trade_pnl::Costs;
 
@@ -23,17 +24,22 @@ pub const CELLS_MAX: usize = 4_000_000;
 pub const CELLS_MIN: usize = 250_000;
 /// What a cell may need: a touch and its exit, twice while they are ranked, and its rank.
 pub const CELL_BYTES: usize = 2 * (size_of::<Place>() + size_of::<SignalExit>()) + 8;
-/// Ways in which a position can end, each a level of its own.
+/// Ways in which a position can end under one strategy, each a level of its own; and at the most,
+/// with a ladder's targets, and a stop and a time limit of the moonbag.
 const LEVELS_EACH: usize = 4;
+const LEVELS_MAX: usize = 13;
+/// The fewest levels that a block has room for.
+pub const LEVELS_LEAST: usize = LEVELS_MAX + LEVELS_EACH;
 /// Ways of sizing; each is kept for each score there is.
 const SIZINGS_MAX: usize = 64;
 
 /// How many cells so many combinations make use of, at the most.
 pub fn cells_for(combinations: usize, signal_count: usize) -> usize {
-    let levels = combinations.saturating_mul(LEVELS_EACH).max(8);
+    let levels = combinations.saturating_mul(LEVELS_EACH);
+    let least = LEVELS_LEAST * signal_count;
     levels
         .saturating_mul(signal_count)
-        .min(CELLS_MAX.max(8 * signal_count))
+        .clamp(least, CELLS_MAX.max(least))
 }
 
 /// What selects signals, but for the threshold.
@@ -68,7 +74,7 @@ pub struct Member {
 #[derive(Debug)]
 pub struct Block {
     pub fill_model: FillModel,
-    pub rules: Distinct<ExitRules>,
+    pub rules: Distinct<Vec<Part>>,
     pub levels: Levels,
     pub scorings: Distinct<Scoring>,
     pub sizings: Distinct<(Sizing, Costs)>,
@@ -84,7 +90,7 @@ impl Block {
         signal_count: usize,
         cells: usize,
     ) -> Vec<Self> {
-        let most = (cells / signal_count.max(1)).max(8);
+        let most = (cells / signal_count.max(1)).max(LEVELS_LEAST);
         let mut blocks: Vec<Self> = Vec::new();
         for (_, fill_model) in FillModel::NAMES {
             let mut block = Self::new(fill_model);
@@ -125,11 +131,18 @@ impl Block {
             max_entry_delay: combination.max_entry_delay,
             exits_before: combination.exits_before,
         };
-        self.levels.add(&combination.rules);
+        let (rules, is_new) = self.rules.place(combination.exits.parts());
+        if is_new {
+            let parts = self.rules.values[rules].iter();
+            parts.for_each(|part| self.levels.add(part));
+        }
         self.members.push(Member {
-            rules: self.rules.place(combination.rules),
-            scoring: self.scorings.place(scoring),
-            sizing: self.sizings.place((combination.sizing, combination.costs)),
+            rules,
+            scoring: self.scorings.place(scoring).0,
+            sizing: self
+                .sizings
+                .place((combination.sizing, combination.costs))
+                .0,
             threshold: combination.threshold,
             position,
         });
@@ -160,10 +173,13 @@ impl<T> Default for Distinct<T> {
 }
 
 impl<T: Clone + Eq + Hash> Distinct<T> {
-    fn place(&mut self, value: T) -> usize {
-        *self.places.entry(value).or_insert_with_key(|value| {
+    /// The place of a value, and whether it is new.
+    fn place(&mut self, value: T) -> (usize, bool) {
+        let count = self.values.len();
+        let place = *self.places.entry(value).or_insert_with_key(|value| {
             self.values.push(value.clone());
-            self.values.len() - 1
-        })
+            count
+        });
+        (place, place == count)
     }
 }

@@ -5,7 +5,8 @@ use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, Decimal128Type, Int64Type, TimestampMicrosecondType,
 };
 use datafusion::common::{Result, internal_datafusion_err};
-use hindsight_udfs::exits::walk::{ExitRules, FillModel};
+use hindsight_udfs::exits::settings::ExitSettings;
+use hindsight_udfs::exits::words::FillModel;
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::trade_pnl::Costs;
 
@@ -23,29 +24,15 @@ pub struct Combination {
     /// Points × 100.
     pub threshold: i64,
     pub sizing: Sizing,
-    pub rules: ExitRules,
+    pub exits: ExitSettings,
     pub fill_model: FillModel,
     pub costs: Costs,
     /// Microseconds × 10^4, since the parameter has four digits of a minute.
     pub max_entry_delay: Option<i128>,
-    pub exit_extras: ExitExtras,
     pub fees: Fees,
     pub limits: Limits,
     /// Signals of which something is sold at this instant or later are left out, in microseconds.
     pub exits_before: Option<i64>,
-}
-
-/// Exit rules beyond the strategy's; percentages × 10^4, times in microseconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExitExtras {
-    /// As it is written, checked.
-    pub take_profit_ladder: Option<String>,
-    pub trailing_activation: i64,
-    pub break_even: Option<i64>,
-    pub stagnation: Option<i64>,
-    pub moonbag: Option<i64>,
-    pub moonbag_stop_loss: Option<i64>,
-    pub moonbag_max_hold: Option<i64>,
 }
 
 /// Costs beyond slippage and gas; percentages × 10^4, amounts in lamports.
@@ -115,6 +102,11 @@ impl Combination {
             .column_by_name("take_profit_ladder")
             .and_then(|column| column.as_string_opt::<i32>())
             .ok_or_else(|| internal_datafusion_err!("the parameters have no take_profit_ladder"))?;
+        let ladder = ladder.is_valid(row).then(|| ladder.value(row));
+        let ladder = ladder.map(str::parse).transpose();
+        let ladder = ladder.map_err(|expected: String| {
+            internal_datafusion_err!("take_profit_ladder must be {expected}")
+        })?;
         let unknown = |name| move |()| internal_datafusion_err!("{name} has an unknown value");
         let hold = value::<Int64Type>(batch, "max_hold_minutes", row)?.unwrap_or(0);
         let gas = match boolean("include_gas_costs")? {
@@ -140,15 +132,24 @@ impl Combination {
                 scale_with_confidence: boolean("scale_with_confidence")?,
                 confidence_multiplier: required("confidence_multiplier")?,
             },
-            rules: ExitRules::new(
-                word("exit_strategy")?
-                    .parse()
-                    .map_err(unknown("exit_strategy"))?,
-                small("stop_loss_percent")?,
-                small("take_profit_percent")?,
-                small("trailing_stop_percent")?,
-                hold.saturating_mul(MINUTE_MICROS),
-            ),
+            exits: ExitSettings {
+                ladder,
+                trailing_activation: small("trailing_activation_percent")?,
+                break_even: small_or_none("break_even_percent")?,
+                stagnation_micros: micros("stagnation_minutes")?,
+                moonbag: small_or_none("moonbag_percent")?,
+                moonbag_stop_loss: small_or_none("moonbag_stop_loss_percent")?,
+                moonbag_max_hold_micros: micros("moonbag_max_hold_minutes")?,
+                ..ExitSettings::new(
+                    word("exit_strategy")?
+                        .parse()
+                        .map_err(unknown("exit_strategy"))?,
+                    small("stop_loss_percent")?,
+                    small("take_profit_percent")?,
+                    small("trailing_stop_percent")?,
+                    hold.saturating_mul(MINUTE_MICROS),
+                )
+            },
             fill_model: word("fill_model")?.parse().map_err(unknown("fill_model"))?,
             costs: Costs {
                 slippage_percent: required("slippage_percent")?,
@@ -156,15 +157,6 @@ impl Combination {
             },
             max_entry_delay: decimal("max_entry_delay_minutes")?
                 .map(|minutes| minutes.saturating_mul(MINUTE_MICROS.into())),
-            exit_extras: ExitExtras {
-                take_profit_ladder: ladder.is_valid(row).then(|| ladder.value(row).to_owned()),
-                trailing_activation: small("trailing_activation_percent")?,
-                break_even: small_or_none("break_even_percent")?,
-                stagnation: micros("stagnation_minutes")?,
-                moonbag: small_or_none("moonbag_percent")?,
-                moonbag_stop_loss: small_or_none("moonbag_stop_loss_percent")?,
-                moonbag_max_hold: micros("moonbag_max_hold_minutes")?,
-            },
             fees: Fees {
                 exit_slippage_percent: small("exit_slippage_percent")?,
                 platform_fee_percent: small("platform_fee_percent")?,

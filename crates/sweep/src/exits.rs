@@ -2,14 +2,16 @@
 //!
 //! The touches stand in the order in which trades are counted, by the instant of the exit and then
 //! the signal. A touch's place in it, its rank, tells it apart from all others and says which of two
-//! comes first, so that the exit of a signal under a set of rules is the least of four ranks, and
-//! the exits of all signals are a set of ranks that needs no sorting.
+//! comes first, so that the end of a part under its rules is the least of their ranks, and the exits
+//! of all signals are a set of ranks that needs no sorting. Touches that are one exit, such as that
+//! of two time limits at one price, have one rank: parts that end so are one sale.
 
 use std::hint::black_box;
 
 use datafusion::common::Result;
-use hindsight_udfs::exits::first_touches::{Levels, first_touches};
-use hindsight_udfs::exits::walk::{ExitReason, ExitRules, FillModel, HUNDRED_PERCENT, fill};
+use hindsight_udfs::exits::first_touches::{Levels, Touch, Touches, first_touches};
+use hindsight_udfs::exits::rule::Part;
+use hindsight_udfs::exits::words::{ExitReason, FillModel, HUNDRED_PERCENT, fill};
 use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 use rayon::prelude::*;
@@ -19,6 +21,9 @@ use super::history::{History, Tradable};
 
 /// The rank of a level that a path does not touch.
 const UNTOUCHED: u32 = u32::MAX;
+/// The bits of a level's place in an order.
+const LEVEL_BITS: u32 = 24;
+const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
 /// Signals whose paths are walked between two looks at a cancellation.
 const SIGNALS_AT_ONCE: usize = 512;
 /// Signals whose paths are walked before the threads are free.
@@ -38,6 +43,10 @@ pub struct SignalExit {
     pub is_new: bool,
     /// Whether a return is too large to be kept, and both are 0 here.
     pub is_vast: bool,
+    /// The number of the first of the parts that are sold, from 1 on: of a touch, 1.
+    pub part: u8,
+    /// The place of what is sold among the shares that are: of a touch, 0.
+    pub share: u8,
     /// The returns by the fill model and by conservative fills.
     pub rate: Rate,
     pub conservative_rate: Rate,
@@ -57,7 +66,7 @@ struct Walked {
 /// A touch on its way to its rank: they are ranked as these are sorted.
 #[derive(Clone, Copy)]
 pub struct Place {
-    /// From the highest bits on: the instant, the rank of the signal's id, the reason.
+    /// From the highest bits on: the instant, the rank of the signal's id, the reason, the level.
     order: u128,
     /// Among the exits of the signals that were walked with its own.
     exit: u32,
@@ -66,10 +75,17 @@ pub struct Place {
 }
 
 impl Place {
-    fn order(timestamp: i64, id_rank: u32, reason: ExitReason) -> u128 {
+    fn order(timestamp: i64, id_rank: u32, reason: ExitReason, slot: usize) -> u128 {
         // Flipped, the sign lets bits compare as numbers do.
         let instant = timestamp as u64 ^ 1 << 63;
-        u128::from(instant) << 64 | u128::from(id_rank) << 8 | reason as u128
+        let level = match reason {
+            // What the clock ends, ends at the observed price, whichever limit it was.
+            ExitReason::TimeLimit | ExitReason::Stagnation | ExitReason::EndOfData => 0,
+            // Levels of one reason ascend, of which there are fewer than cells.
+            _ => slot as u32 & LEVEL_MASK,
+        };
+        let touch = (reason as u32) << LEVEL_BITS | level;
+        u128::from(instant) << 64 | u128::from(id_rank) << 32 | u128::from(touch)
     }
 
     fn instant(&self) -> u64 {
@@ -134,13 +150,11 @@ impl<'a> ExitTable<'a> {
         fill_model: FillModel,
         course: &Course,
     ) -> Result<Self> {
-        let rules_of_slots: Vec<_> = (0..levels.slot_count()).map(|s| levels.rules(s)).collect();
         let paths = Paths {
             history,
             book,
             levels,
             fill_model,
-            rules_of_slots,
         };
         let mut walked: Vec<Walked> = Vec::new();
         for (slice, signals) in signals.chunks(SIGNALS_IN_A_SLICE).enumerate() {
@@ -161,8 +175,12 @@ impl<'a> ExitTable<'a> {
         let exits = || exits().map(exit).collect();
         let ranks = || {
             let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
+            let mut before = (0, None);
             for (rank, place) in (0_u32..).zip(&order) {
-                ranks[place.cell as usize] = rank;
+                if before.1 != Some(place.order) {
+                    before = (rank, Some(place.order));
+                }
+                ranks[place.cell as usize] = before.0;
             }
             ranks
         };
@@ -177,13 +195,30 @@ impl<'a> ExitTable<'a> {
         })
     }
 
-    /// The exits of all signals under one set of rules, in the order in which trades are counted.
-    pub fn exits(&self, rules: &ExitRules) -> Vec<SignalExit> {
-        let slots = self.levels.slots(rules);
+    /// The sales of all signals under one set of rules, in the order in which trades are counted.
+    pub fn sales(&self, parts: &[Part]) -> Sales {
+        match parts {
+            [part] => {
+                let slots = self.levels.slots(part);
+                let exits = match <[usize; 4]>::try_from(padded(&slots, 4)) {
+                    Ok(slots) => self.of_whole(&slots),
+                    Err(slots) => self.of_whole(&slots),
+                };
+                Sales {
+                    exits,
+                    shares: vec![HUNDRED_PERCENT],
+                }
+            }
+            parts => self.of_parts(parts),
+        }
+    }
+
+    /// The exits of all signals that end at the first touch of some slots.
+    fn of_whole<S: AsRef<[usize]>>(&self, slots: &S) -> Vec<SignalExit> {
         let mut is_exit = vec![0_u64; self.exits.len().div_ceil(64)];
         let mut count = 0;
         for ranks in self.ranks.chunks_exact(self.levels.slot_count()) {
-            let first = slots.iter().map(|slot| ranks[*slot]).min();
+            let first = slots.as_ref().iter().map(|slot| ranks[*slot]).min();
             let first = first.unwrap_or(UNTOUCHED) as usize;
             if let Some(word) = is_exit.get_mut(first / 64) {
                 *word |= 1 << (first % 64);
@@ -200,6 +235,126 @@ impl<'a> ExitTable<'a> {
         }
         exits
     }
+
+    /// The sales of positions in several parts.
+    fn of_parts(&self, parts: &[Part]) -> Sales {
+        let slots: Vec<Vec<usize>> = parts.iter().map(|part| self.levels.slots(part)).collect();
+        let rows = self.ranks.len() / self.levels.slot_count();
+        let mut sold: Vec<Sold> = Vec::with_capacity(rows * parts.len());
+        let mut is_place = vec![0_u64; self.exits.len().div_ceil(64)];
+        let mut behind: Vec<Sold> = Vec::new();
+        for ranks in self.ranks.chunks_exact(self.levels.slot_count()) {
+            let first = sold.len();
+            for ((part, slots), number) in parts.iter().zip(&slots).zip(1..) {
+                let rank = slots.iter().map(|slot| ranks[*slot]).min();
+                let rank = rank.filter(|rank| *rank != UNTOUCHED);
+                let Some(rank) = rank else { continue };
+                match sold[first..].iter_mut().find(|sold| sold.rank == rank) {
+                    Some(sold) => sold.share += part.share,
+                    None => sold.push(Sold {
+                        rank,
+                        place: rank,
+                        part: number,
+                        share: part.share,
+                    }),
+                }
+            }
+            // At one instant sales go by their parts, and the ranks of most do. The last part, a
+            // moonbag, may end by a rule whose turn comes before that of others.
+            if let Some((last, others)) = sold[first..].split_last() {
+                let last = *last;
+                let end = self.exits[last.rank as usize].end;
+                let later = others.iter().map(|sold| sold.rank);
+                let later =
+                    later.filter(|rank| *rank > last.rank && self.exits[*rank as usize].end == end);
+                if let Some(place) = later.max() {
+                    behind.push(Sold { place, ..last });
+                    sold.pop();
+                }
+            }
+            for sold in &sold[first..] {
+                is_place[sold.place as usize / 64] |= 1 << (sold.place % 64);
+            }
+        }
+        self.in_order(&sold, &is_place, behind)
+    }
+
+    /// Sales at the places of their ranks, and `behind` those places some more.
+    fn in_order(&self, sold: &[Sold], is_place: &[u64], mut behind: Vec<Sold>) -> Sales {
+        let mut shares: Vec<i64> = Vec::new();
+        let mut exit = |sold: &Sold| {
+            let known = shares.iter().position(|share| *share == sold.share);
+            let share = known.unwrap_or(shares.len());
+            if share == shares.len() {
+                shares.push(sold.share);
+            }
+            SignalExit {
+                part: sold.part,
+                share: share as u8,
+                ..self.exits[sold.rank as usize]
+            }
+        };
+        let mut before = 0_u32;
+        let counts = is_place.iter().map(|word| {
+            let count = before;
+            before += word.count_ones();
+            count
+        });
+        let counts: Vec<u32> = counts.collect();
+        let Some(some) = sold.first() else {
+            return Sales::default();
+        };
+        let mut exits = vec![exit(some); sold.len()];
+        // How many places there are before one.
+        let index = |place: u32| {
+            let (word, bit) = (place as usize / 64, place % 64);
+            (counts[word] + (is_place[word] & ((1 << bit) - 1)).count_ones()) as usize
+        };
+        for sold in sold {
+            exits[index(sold.place)] = exit(sold);
+        }
+        if !behind.is_empty() {
+            behind.sort_unstable_by_key(|sold| sold.place);
+            let mut merged = Vec::with_capacity(exits.len() + behind.len());
+            let mut taken = 0;
+            for sold in &behind {
+                let next = index(sold.place) + 1;
+                merged.extend_from_slice(&exits[taken..next]);
+                merged.push(exit(sold));
+                taken = next;
+            }
+            merged.extend_from_slice(&exits[taken..]);
+            exits = merged;
+        }
+        Sales { exits, shares }
+    }
+}
+
+/// The sales of some signals.
+#[derive(Debug, Default)]
+pub struct Sales {
+    /// In the order in which trades are counted.
+    pub exits: Vec<SignalExit>,
+    /// What is sold, percent × 10^4, each once.
+    pub shares: Vec<i64>,
+}
+
+/// A sale on its way to its place.
+#[derive(Clone, Copy)]
+struct Sold {
+    rank: u32,
+    /// The rank that it stands at or behind.
+    place: u32,
+    part: u8,
+    share: i64,
+}
+
+/// At least so many of the same slots, of which there is one.
+fn padded(slots: &[usize], least: usize) -> Vec<usize> {
+    let mut padded = slots.to_vec();
+    let first = slots.first().copied().unwrap_or(0);
+    padded.resize(slots.len().max(least), first);
+    padded
 }
 
 /// What signals' paths are walked over.
@@ -208,7 +363,6 @@ struct Paths<'a> {
     book: &'a PriceBook,
     levels: &'a Levels,
     fill_model: FillModel,
-    rules_of_slots: Vec<ExitRules>,
 }
 
 impl Paths<'_> {
@@ -235,7 +389,7 @@ impl Paths<'_> {
             order: Vec::with_capacity(signals.len()),
             exits: Vec::with_capacity(signals.len()),
         };
-        let mut touches = Vec::new();
+        let mut touches = Touches::default();
         for (row, signal) in (first_row..).zip(signals) {
             let place = row - first_row;
             if place.is_multiple_of(AHEAD) {
@@ -250,10 +404,15 @@ impl Paths<'_> {
             let paid = mantissas[start];
             let cost = i128::from(paid) * i128::from(HUNDRED_PERCENT);
             let stake = Stake::new(cost);
-            for touch in &touches {
-                let (exit, observed) = (&touch.exit, mantissas[touch.exit.position]);
-                let rules = &self.rules_of_slots[touch.slot];
-                let gain = |model| fill(paid, observed, exit, rules, model) - cost;
+            for touch in &touches.all {
+                let Touch {
+                    slot,
+                    position,
+                    reason,
+                    level,
+                } = *touch;
+                let observed = mantissas[position];
+                let gain = |model| fill(level, observed, model) - cost;
                 let (gain, conservative) = (gain(self.fill_model), gain(FillModel::Conservative));
                 let rate = stake.rate(gain);
                 let conservative_rate = match conservative == gain {
@@ -262,17 +421,19 @@ impl Paths<'_> {
                 };
                 // Blocks hold fewer cells, and so fewer exits, than 32 bits count.
                 walked.order.push(Place {
-                    order: Place::order(timestamps[exit.position], signal.id_rank, exit.reason),
+                    order: Place::order(timestamps[position], signal.id_rank, reason, slot),
                     exit: walked.exits.len() as u32,
-                    cell: (row * self.levels.slot_count() + touch.slot) as u32,
+                    cell: (row * self.levels.slot_count() + slot) as u32,
                 });
                 walked.exits.push(SignalExit {
                     signal: signal.signal,
                     is_new: signal.is_new,
                     is_vast: rate.is_none() || conservative_rate.is_none(),
+                    part: 1,
+                    share: 0,
                     rate: rate.unwrap_or_default(),
                     conservative_rate: conservative_rate.unwrap_or_default(),
-                    end: timestamps[exit.position],
+                    end: timestamps[position],
                     actual_pnl: signal.actual_pnl,
                 });
             }
@@ -288,7 +449,7 @@ mod tests {
     /// The ranks of exits at these instants, of signals with these ranks, walked in two parts.
     fn check(exits: &[(i64, u32, ExitReason)]) {
         let place = |(timestamp, id_rank, reason): &(i64, u32, ExitReason)| Place {
-            order: Place::order(*timestamp, *id_rank, *reason),
+            order: Place::order(*timestamp, *id_rank, *reason, 0),
             exit: 0,
             cell: 0,
         };

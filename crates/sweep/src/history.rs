@@ -13,7 +13,7 @@ use rayon::prelude::*;
 pub const FAR: i64 = i64::MIN / 2;
 
 /// The signals of a dataset in the order of time, then id, each with what it meets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct History {
     /// Microseconds, ascending.
     pub timestamps: Vec<i64>,

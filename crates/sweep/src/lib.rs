@@ -15,6 +15,9 @@ pub mod days;
 pub mod history;
 pub mod metrics;
 
+#[cfg(test)]
+mod exit_cases;
 mod exits;
 mod pass;
 mod scores;
+mod shares;

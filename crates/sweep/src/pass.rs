@@ -3,10 +3,15 @@
 //! Combinations that differ in their thresholds alone share one pass: a trade counts for each
 //! threshold that its score reaches.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
 use hindsight_udfs::arguments::ArgumentError;
-use hindsight_udfs::exits::walk::{ExitRules, FillModel, HUNDRED_PERCENT, fill, walk};
+use hindsight_udfs::exits::rule::Part;
+use hindsight_udfs::exits::walk::{Path, walk};
+use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::scoring::position_size::{Sizing, position_size};
@@ -22,30 +27,44 @@ use super::scores::Scores;
 /// PnL that differs by more than this many lamports has changed.
 const PNL_CHANGE: i64 = 1_000_000;
 
+impl SignalExit {
+    /// What a signal adds to the count of changed ones, if its trades bring so much.
+    #[inline]
+    fn change(&self, net: i64) -> i64 {
+        let is_same = net.abs_diff(self.actual_pnl) <= PNL_CHANGE as u64;
+        i64::from(self.is_new) - i64::from(is_same)
+    }
+}
+
 /// What the trades of one combination add up to; amounts in lamports.
 #[derive(Debug, Clone, Default)]
 pub struct Sum {
     pub side: Side,
     pub conservative_pnl: i128,
-    /// What they add to the count of changed trades, which starts from those actually traded.
+    /// The signals they are of: a position may be sold in several trades.
+    pub signals: i64,
+    /// What these add to the count of changed ones, which starts from those actually traded.
     pub changed: i64,
 }
 
-/// The positions of one way of sizing, by score.
+/// The positions of one way of sizing, by score; or a share of each.
 #[derive(Debug)]
 pub struct Positions {
     sizing: Sizing,
     costs: Costs,
+    /// × 10^-6.
+    share: i64,
     /// `None` where one of them needs more than 64 bits.
     quick: Option<Vec<QuickPosition>>,
 }
 
 impl Positions {
     /// The positions of the scores that occur, of all below its length.
-    pub fn new(sizing: Sizing, costs: Costs, occurs: &[bool]) -> Self {
+    pub fn new(sizing: Sizing, costs: Costs, share: i64, occurs: &[bool]) -> Self {
         let mut positions = Self {
             sizing,
             costs,
+            share,
             quick: None,
         };
         let quick = occurs.iter().zip(0..).map(|(occurs, score)| match occurs {
@@ -57,7 +76,8 @@ impl Positions {
     }
 
     fn exact(&self, score: i32) -> Option<Position> {
-        position_size(score.into(), &self.sizing).and_then(|size| Position::new(size, &self.costs))
+        let size = position_size(score.into(), &self.sizing)?;
+        Position::new(size, self.share.into(), &self.costs)
     }
 }
 
@@ -68,6 +88,8 @@ pub struct Scratch {
     pnl: Vec<i64>,
     /// Of each trade, the place of the last threshold that it reaches.
     reaches: Vec<u32>,
+    /// Of each signal, what its trades add up to, where they are several; 0 in between.
+    of_signals: Vec<i64>,
 }
 
 /// Combinations that differ in their thresholds alone, and what they share.
@@ -75,12 +97,13 @@ pub struct Scratch {
 pub struct Pass<'a> {
     pub history: &'a History,
     pub book: &'a PriceBook,
-    pub rules: &'a ExitRules,
+    pub parts: &'a [Part],
     pub fill_model: FillModel,
     /// In the order in which trades are counted.
     pub exits: &'a [SignalExit],
     pub scores: &'a Scores,
-    pub positions: &'a Positions,
+    /// By the place of what is sold among the shares that are.
+    pub positions: &'a [Arc<Positions>],
     pub days: Days,
     /// Whether the sums by day are kept.
     pub keeps_days: bool,
@@ -89,22 +112,39 @@ pub struct Pass<'a> {
 impl Pass<'_> {
     /// What comes of each of these thresholds, which ascend.
     pub fn run(&self, thresholds: &[i64], scratch: &mut Scratch) -> Result<Vec<Sum>> {
-        match self.quick(thresholds, scratch)? {
+        let quick = match self.parts {
+            [_] => self.quick::<false>(thresholds, scratch)?,
+            _ => self.quick::<true>(thresholds, scratch)?,
+        };
+        match quick {
             Some(sums) => Ok(sums),
             None => self.exact(thresholds),
         }
     }
 
-    /// In 64 bits; `None` where they may not hold the sums.
-    fn quick(&self, thresholds: &[i64], scratch: &mut Scratch) -> Result<Option<Vec<Sum>>> {
-        let (Some(positions), Some(lowest)) = (&self.positions.quick, thresholds.first()) else {
+    /// In 64 bits; `None` where they may not hold the sums. `PARTS` where a signal may have several
+    /// trades.
+    fn quick<const PARTS: bool>(
+        &self,
+        thresholds: &[i64],
+        scratch: &mut Scratch,
+    ) -> Result<Option<Vec<Sum>>> {
+        let quick = self.positions.iter().map(|shared| shared.quick.as_deref());
+        let quick: Option<Vec<&[QuickPosition]>> = quick.collect();
+        let (Some(positions), Some(lowest)) = (quick, thresholds.first()) else {
             return Ok(None);
         };
+        let whole = positions.first().copied().unwrap_or_default();
         // Thresholds are at most 10,000 hundredths of a point.
         let lowest = i32::try_from(*lowest).unwrap_or(i32::MAX).max(0);
-        let reached = reached_thresholds(thresholds, lowest, positions.len());
+        let reached = reached_thresholds(thresholds, lowest, whole.len());
         scratch.pnl.resize(self.exits.len(), 0);
         scratch.reaches.resize(self.exits.len(), 0);
+        if PARTS {
+            scratch.of_signals.clear();
+            let signals = self.scores.of_signals.len();
+            scratch.of_signals.resize(signals, 0);
+        }
         let (pnl, reaches) = (&mut scratch.pnl[..], &mut scratch.reaches[..]);
         let mut sums = vec![OfReach::default(); thresholds.len()];
         let mut by_day = vec![ByDay::new(self.days, self.keeps_days); thresholds.len()];
@@ -115,6 +155,11 @@ impl Pass<'_> {
             let score = self.scores.of_signals[exit.signal as usize];
             let is_selected = score >= lowest;
             let score = score.max(lowest);
+            let positions = if PARTS {
+                positions[usize::from(exit.share)]
+            } else {
+                whole
+            };
             let Some(position) = positions.get(score as usize) else {
                 continue;
             };
@@ -131,7 +176,14 @@ impl Pass<'_> {
             let (Some(net), Some(conservative)) = (net, conservative) else {
                 return Ok(None);
             };
-            let is_same = net.abs_diff(exit.actual_pnl) <= PNL_CHANGE as u64;
+            let change = match PARTS {
+                true => {
+                    let of_signal = &mut scratch.of_signals[exit.signal as usize];
+                    *of_signal = of_signal.wrapping_add(net);
+                    0
+                }
+                false => exit.change(net),
+            };
             // Written whether it is selected or not, and then kept or not: a branch would be guessed
             // wrong as often as right.
             let reach = reached[(score - lowest) as usize];
@@ -147,10 +199,25 @@ impl Pass<'_> {
             let held = exit
                 .end
                 .wrapping_sub(self.history.entered[exit.signal as usize]);
-            let change = i64::from(exit.is_new) - i64::from(is_same);
-            sums[reach as usize].add(net, conservative, held, change, is_selected);
+            let sum = &mut sums[reach as usize];
+            sum.add(net, conservative, held, change, is_selected);
+            if PARTS {
+                sum.further += i64::from(is_selected && exit.part > 1);
+            }
         }
         turn(&mut sums, &mut by_day, day);
+        if PARTS {
+            for exit in self.exits.iter().filter(|exit| exit.part == 1) {
+                let score = self.scores.of_signals[exit.signal as usize];
+                let reach = score
+                    .checked_sub(lowest)
+                    .and_then(|s| usize::try_from(s).ok());
+                if let Some(reach) = reach.and_then(|reach| reached.get(reach)) {
+                    let of_signal = scratch.of_signals[exit.signal as usize];
+                    sums[*reach as usize].changed += exit.change(of_signal);
+                }
+            }
+        }
         if (i128::from(bits) + 1) * (count as i128 + 1) >= TALLY_LIMIT {
             return Ok(None);
         }
@@ -165,6 +232,8 @@ impl Pass<'_> {
             ..Sum::default()
         };
         let mut sums = vec![sum; thresholds.len()];
+        // What the trades so far of a signal add up to.
+        let mut of_signals: HashMap<u32, i128> = HashMap::new();
         for exit in self.exits {
             let score = self.scores.of_signals[exit.signal as usize];
             let reached = thresholds.partition_point(|threshold| *threshold <= score.into());
@@ -172,14 +241,7 @@ impl Pass<'_> {
                 continue;
             }
             let (net, conservative) = self.exact_pnl(exit, score)?;
-            // Signals traded on one side alone count as changed; so do those where PnL differs.
-            let changed = match self.history.actual[exit.signal as usize] {
-                None => 1,
-                Some(Actual { pnl: Some(actual) }) => {
-                    -i64::from((net - actual).abs() <= PNL_CHANGE.into())
-                }
-                Some(Actual { pnl: None }) => 0,
-            };
+            *of_signals.entry(exit.signal).or_default() += net;
             let entered = self.history.entered[exit.signal as usize];
             let trade = Trade {
                 pnl: net,
@@ -189,6 +251,21 @@ impl Pass<'_> {
             for sum in &mut sums[..reached] {
                 sum.side.add(&trade);
                 sum.conservative_pnl += conservative;
+            }
+        }
+        for (signal, net) in of_signals {
+            let score = self.scores.of_signals[signal as usize];
+            let reached = thresholds.partition_point(|threshold| *threshold <= score.into());
+            // Signals traded on one side alone count as changed; so do those where PnL differs.
+            let changed = match self.history.actual[signal as usize] {
+                None => 1,
+                Some(Actual { pnl: Some(actual) }) => {
+                    -i64::from((net - actual).abs() <= PNL_CHANGE.into())
+                }
+                Some(Actual { pnl: None }) => 0,
+            };
+            for sum in &mut sums[..reached] {
+                sum.signals += 1;
                 sum.changed += changed;
             }
         }
@@ -198,23 +275,32 @@ impl Pass<'_> {
     /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
     #[cold]
     fn exact_pnl(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
+        let positions = &self.positions[usize::from(exit.share)];
         let too_large = || ArgumentError {
             argument: "base_position_sol".into(),
             expected: "small enough for the PnL to fit numeric(20,9)".into(),
-            found: hindsight_udfs::decimal::format(self.positions.sizing.base_position, 9),
+            found: hindsight_udfs::decimal::format(positions.sizing.base_position, 9),
         };
         let signal = exit.signal as usize;
         let Some(entry) = self.history.entries[signal] else {
             return Ok((0, 0));
         };
         let prices = self.book.token(entry.token as usize);
-        let (start, at) = (entry.price as usize, self.history.timestamps[signal]);
-        let exit = walk(&prices.timestamps, &prices.mantissas, start, at, self.rules);
-        let (paid, observed) = (prices.mantissas[start], prices.mantissas[exit.position]);
-        let stake = i128::from(paid) * i128::from(HUNDRED_PERCENT);
-        let position = self.positions.exact(score).ok_or_else(too_large)?;
+        let path = Path {
+            timestamps: &prices.timestamps,
+            prices: &prices.mantissas,
+            entry: entry.price as usize,
+            signal_timestamp: self.history.timestamps[signal],
+        };
+        let sales = walk(&path, self.parts);
+        let Some(sale) = sales.iter().find(|sale| sale.part == exit.part) else {
+            return Ok((0, 0));
+        };
+        let observed = path.prices[sale.position];
+        let stake = i128::from(path.prices[path.entry]) * i128::from(HUNDRED_PERCENT);
+        let position = positions.exact(score).ok_or_else(too_large)?;
         let net = |model| {
-            let gain = fill(paid, observed, &exit, self.rules, model) - stake;
+            let gain = sale.fill(observed, model) - stake;
             position.net_pnl(gain, stake).ok_or_else(too_large)
         };
         Ok((net(self.fill_model)?, net(FillModel::Conservative)?))
@@ -237,6 +323,8 @@ fn reached_thresholds(thresholds: &[i64], lowest: i32, score_count: usize) -> Ve
 #[derive(Debug, Clone, Copy)]
 struct OfReach {
     conservative: i64,
+    /// The trades that are not the first of their signal's.
+    further: i64,
     changed: i64,
     squares: u128,
     best: i64,
@@ -253,6 +341,7 @@ impl Default for OfReach {
     fn default() -> Self {
         Self {
             conservative: 0,
+            further: 0,
             changed: 0,
             squares: 0,
             best: i64::MIN,
@@ -311,10 +400,11 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
         count = left;
     }
     let mut found = Vec::with_capacity(sums.len());
-    let (mut conservative_pnl, mut changed) = (0_i128, 0);
+    let (mut conservative_pnl, mut signals, mut changed) = (0_i128, 0, 0);
     let mut spread = Spread::default();
     for ((of_reach, tally), by_day) in sums.iter().zip(&tallies).zip(by_day).rev() {
         conservative_pnl += i128::from(of_reach.conservative);
+        signals += of_reach.trades - of_reach.further;
         changed += of_reach.changed;
         let squares = i256::from_parts(of_reach.squares, 0);
         spread.squares = spread.squares.wrapping_add(squares);
@@ -327,6 +417,7 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
         found.push(Sum {
             side: Side::of_parts(tally, spread, by_day),
             conservative_pnl,
+            signals,
             changed,
         });
     }

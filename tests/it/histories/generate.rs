@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::properties::further_exits::FurtherRules;
 use crate::random::Random;
 use crate::reference::exit::{MINUTE, Price};
 use crate::reference::history::{DAY, History, Outcome, Signal, day_of};
@@ -179,6 +180,11 @@ pub fn settings(random: &mut Random, history: &History) -> Settings {
         text(random.between(10_000, 300_000), 4),
     );
     set("max_hold_minutes", random.small(5, 1_440).to_string());
+    if random.chance(2, 3) {
+        for (name, value) in FurtherRules::random(random).settings() {
+            set(name, value);
+        }
+    }
     if random.chance(1, 2) {
         set(
             "base_position_sol",

@@ -9,6 +9,7 @@ use datafusion::arrow::array::{
     ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 
+use super::further_exits::{self, FurtherRules};
 use super::session::{decimals, table};
 use crate::random::{Random, SEED};
 use crate::reference::exit::{MINUTE, Price};
@@ -38,6 +39,8 @@ pub struct ExitCase {
     pub percents: Percents,
     pub max_hold_minutes: i64,
     pub fill_model: &'static str,
+    /// What `simulate_exit` does not take.
+    pub further: FurtherRules,
 }
 
 impl ExitCase {
@@ -50,7 +53,13 @@ impl ExitCase {
             trailing_stop_percent: decimal(self.percents.trailing_stop, 4),
             max_hold_minutes: self.max_hold_minutes,
             fill_model: FillModel::named(self.fill_model),
+            ..ExitRules::default()
         }
+    }
+
+    /// The same with the further rules.
+    pub fn all_rules(&self) -> ExitRules {
+        self.further.over(self.rules())
     }
 
     /// Everything that repeats the case by hand.
@@ -77,7 +86,7 @@ impl fmt::Debug for ExitCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "simulate_exit('{}', {} µs, '{}', {}, {}, {}, {}, '{}')",
+            "simulate_exit('{}', {} µs, '{}', {}, {}, {}, {}, '{}'), {:?}",
             self.token_address,
             self.timestamp,
             self.exit_strategy,
@@ -85,7 +94,8 @@ impl fmt::Debug for ExitCase {
             show(&decimal(self.percents.take_profit, 4)),
             show(&decimal(self.percents.trailing_stop, 4)),
             self.max_hold_minutes,
-            self.fill_model
+            self.fill_model,
+            self.further
         )
     }
 }
@@ -104,9 +114,11 @@ impl ExitCases {
         for token in 0..tokens {
             let token_address = format!("token-{token:06}");
             let percents = percents(random);
-            let (entry, path) = path(random, &percents);
+            let further = FurtherRules::random(random);
+            let (entry, path) = path(random, &percents, &further);
             for _ in 0..for_each {
-                cases.push(case(random, &token_address, &percents, entry, &path));
+                let case = case(random, &token_address, (&percents, &further), entry, &path);
+                cases.push(case);
             }
             prices.insert(token_address, path);
         }
@@ -138,7 +150,7 @@ impl ExitCases {
             .iter()
             .map(|position| i64::try_from(*position).unwrap());
         let timestamps = TimestampMicrosecondArray::from(column(&|case| case.timestamp));
-        table(vec![
+        let mut columns = vec![
             (
                 "id",
                 Arc::new(Int64Array::from_iter_values(ids)) as ArrayRef,
@@ -160,7 +172,10 @@ impl ExitCases {
                 Arc::new(Int64Array::from(column(&|case| case.max_hold_minutes))),
             ),
             ("fill_model", text(&|case| case.fill_model.to_owned())),
-        ])
+        ];
+        let further = order.iter().map(|id| &self.cases[*id].further);
+        columns.extend(further_exits::columns(&further.collect::<Vec<_>>()));
+        table(columns)
     }
 
     /// The cases as a table in their own order.
@@ -187,7 +202,7 @@ fn percents(random: &mut Random) -> Percents {
 }
 
 /// A path made for these percentages and the position of the entry it was made for.
-fn path(random: &mut Random, percents: &Percents) -> (usize, Vec<Price>) {
+fn path(random: &mut Random, percents: &Percents, further: &FurtherRules) -> (usize, Vec<Price>) {
     let digits = u32::try_from(random.between(0, 18)).unwrap();
     let entry = entry_mantissa(random, digits);
     let before = random.below(4);
@@ -203,7 +218,7 @@ fn path(random: &mut Random, percents: &Percents) -> (usize, Vec<Price>) {
     let mut peak = entry;
     for _ in 0..after {
         let price = if random.chance(crossings, 100) {
-            edge(random, percents, entry, peak)
+            edge(random, percents, further, entry, peak)
         } else {
             inside(random, percents, entry, peak)
         };
@@ -241,15 +256,28 @@ fn entry_mantissa(random: &mut Random, digits: u32) -> i128 {
 }
 
 /// A price on a level, or one unit or a gap beside it.
-fn edge(random: &mut Random, percents: &Percents, entry: i128, peak: i128) -> i128 {
+fn edge(
+    random: &mut Random,
+    percents: &Percents,
+    further: &FurtherRules,
+    entry: i128,
+    peak: i128,
+) -> i128 {
     let level = |base: i128, percent: i128| base * percent / HUNDRED_PERCENT;
     let stop = level(entry, HUNDRED_PERCENT - percents.stop_loss);
     let target = level(entry, HUNDRED_PERCENT + percents.take_profit);
     let trail = level(peak, HUNDRED_PERCENT - percents.trailing_stop);
-    let price = match random.below(7) {
+    let gains = further.gains();
+    let price = match random.below(11) {
         0 | 1 => stop,
         2 | 3 => target,
         4 | 5 => trail,
+        6 => entry,
+        7 => level(
+            entry,
+            HUNDRED_PERCENT - further.moonbag_stop_loss.unwrap_or(0),
+        ),
+        8 | 9 if !gains.is_empty() => level(entry, HUNDRED_PERCENT + random.one_of(&gains)),
         _ => {
             return random.one_of(&[
                 0,
@@ -295,7 +323,7 @@ fn step(random: &mut Random) -> i64 {
 fn case(
     random: &mut Random,
     token_address: &str,
-    percents: &Percents,
+    (percents, further): (&Percents, &FurtherRules),
     entry: usize,
     path: &[Price],
 ) -> ExitCase {
@@ -329,5 +357,10 @@ fn case(
         },
         max_hold_minutes,
         fill_model: random.one_of(&FillModel::NAMED).0,
+        further: if random.chance(4, 5) {
+            further.clone()
+        } else {
+            FurtherRules::random(random)
+        },
     }
 }

@@ -1,4 +1,5 @@
-//! `simulate_exit` and `price_at` equal the reference on 100,000 random cases and more.
+//! `simulate_exit`, `simulate_exits` and `price_at` equal the reference on 100,000 random cases and
+//! more.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,19 @@ use super::session::query;
 use crate::engine::Execution;
 use crate::price_book::price_book;
 use crate::random::{Random, SEED};
-use crate::reference::exit::{Exit, simulate_exit};
+use crate::reference::exit::{Exit, simulate_exit, simulate_exits};
 use crate::reference::number::rounded;
 use crate::rows::{Cell, Row, difference};
 
 /// The call with every argument taken from the row.
 pub const SIMULATE_EXIT: &str = "simulate_exit(token_address, timestamp, exit_strategy, \
      stop_loss_percent, take_profit_percent, trailing_stop_percent, max_hold_minutes, fill_model)";
+
+/// The call with every argument that there is taken from the row.
+const SIMULATE_EXITS: &str = "simulate_exits(token_address, timestamp, exit_strategy, \
+     stop_loss_percent, take_profit_percent, trailing_stop_percent, max_hold_minutes, fill_model, \
+     take_profit_ladder, trailing_activation_percent, break_even_percent, stagnation_minutes, \
+     moonbag_percent, moonbag_stop_loss_percent, moonbag_max_hold_minutes)";
 
 /// The struct of `simulate_exit` as columns of `exit`.
 fn expected(exit: Option<&Exit>) -> Row {
@@ -79,6 +86,83 @@ fn simulate_exit_equals_reference() {
                 );
             }
         }
+    }
+}
+
+/// The struct of a sale as columns of `sale`.
+fn expected_sale(id: usize, sale: Option<&Exit>) -> Row {
+    let mut row = Row::default();
+    row.push("id", i64::try_from(id).unwrap());
+    let mut push = |name: &str, cell: Option<Cell>| row.push(name, cell.unwrap_or(Cell::Null));
+    push("sale.part", sale.map(|sale| sale.part.into()));
+    let share = sale.map(|sale| (&sale.share_percent).into());
+    push("sale.share_percent", share);
+    let lowest = sale.map(|sale| (&sale.lowest_price).into());
+    push("sale.lowest_price", lowest);
+    let highest = sale.map(|sale| (&sale.highest_price).into());
+    push("sale.highest_price", highest);
+    for (name, cell) in expected(sale).0 {
+        push(&name.replace("exit.", "sale."), Some(cell));
+    }
+    row
+}
+
+#[test]
+fn simulate_exits_equals_reference() {
+    let mut random = Random::of_test("simulate_exits_equals_reference");
+    let cases = ExitCases::random(&mut random, 20_000, 6);
+    assert!(cases.cases.len() >= 100_000);
+    let sql = format!(
+        "select id, sale from (select id, unnest({SIMULATE_EXITS}) as sale from cases) \
+         order by id, sale['part']"
+    );
+    let book = price_book(&cases.prices);
+    let found = query(&sql, &cases.table_in_order(), &book, Execution::USUAL);
+    let mut found = found.iter();
+
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for (id, case) in cases.cases.iter().enumerate() {
+        let prices = cases.prices_of(case);
+        let sales = simulate_exits(prices, case.timestamp, &case.all_rules());
+        let mut expected: Vec<Row> = Vec::new();
+        for sale in &sales {
+            expected.push(expected_sale(id, Some(sale)));
+            *met.entry(format!("{} {}", case.fill_model, sale.exit_reason))
+                .or_default() += 1;
+        }
+        *met.entry(format!("{} sales", sales.len())).or_default() += 1;
+        if expected.is_empty() {
+            expected.push(expected_sale(id, None));
+        }
+        for expected in expected {
+            let found = found
+                .next()
+                .unwrap_or_else(|| panic!("no row of case {id}"));
+            if let Some(difference) = difference(&expected, found) {
+                panic!("{difference}\n{}", case.describe(prices));
+            }
+        }
+    }
+    assert!(found.next().is_none(), "more sales than expected");
+    let reasons = [
+        "stop_loss",
+        "take_profit",
+        "break_even",
+        "trailing_stop",
+        "stagnation",
+        "time_limit",
+        "end_of_data",
+    ];
+    let kinds = reasons.iter().flat_map(|reason| {
+        ["level", "observed", "conservative"].map(|model| format!("{model} {reason}"))
+    });
+    for kind in kinds.chain((0..=5).map(|sales| format!("{sales} sales"))) {
+        let times = met.get(&kind).copied().unwrap_or_default();
+        assert!(
+            times >= 50,
+            "HINDSIGHT_SEED={}: {kind} met {times} times of {met:#?}",
+            *SEED
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use super::risk::{Closed, Risk};
 use super::scoring::{position_size, rescore};
 use super::trade::{TradePnl, trade_pnl};
 
-/// A simulated trade.
+/// A simulated trade: one sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trade {
     pub signal_id: String,
@@ -42,7 +42,7 @@ pub struct Backtest {
     pub is_improvement: bool,
     pub trades_changed: i64,
     pub simulated_pnl_conservative_sol: Number,
-    /// By signal time, then id.
+    /// By signal time, then id, then part.
     pub trades: Vec<Trade>,
     /// In the order shown to people.
     pub comparisons: Vec<Comparison>,
@@ -55,6 +55,7 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
     let signals = signals_in_range(history, parameters);
 
     let mut signals_above_threshold = 0;
+    let mut traded_signals = 0;
     let mut trades: Vec<Trade> = Vec::new();
     let mut comparisons = Vec::new();
     let mut actual_trades: Vec<&Outcome> = Vec::new();
@@ -64,8 +65,11 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
         let mut simulated_pnl_sol = None;
         if is_selected {
             signals_above_threshold += 1;
-            if let Some(trade) = trade(history, signal, &score, parameters) {
-                simulated_pnl_sol = Some(trade.pnl.net_pnl_sol.clone());
+            let sales = trades_of(history, signal, &score, parameters);
+            traded_signals += i64::from(!sales.is_empty());
+            for trade in sales {
+                let before = simulated_pnl_sol.unwrap_or_else(Number::zero);
+                simulated_pnl_sol = Some(before + &trade.pnl.net_pnl_sol);
                 trades.push(trade);
             }
         }
@@ -84,7 +88,6 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
             outcome.exit_timestamp.is_some() && outcome.realized_pnl_sol.is_some()
         }));
     }
-    let trade_count = i64::try_from(trades.len()).unwrap();
 
     // Both sides are ordered by exit timestamp, then signal id.
     actual_trades.sort_by_key(|outcome| (outcome.exit_timestamp, outcome.signal_id.clone()));
@@ -127,7 +130,7 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
     Backtest {
         total_signals: i64::try_from(signals.len()).unwrap(),
         signals_above_threshold,
-        untradable_signals: signals_above_threshold - trade_count,
+        untradable_signals: signals_above_threshold - traded_signals,
         pnl_difference_sol,
         pnl_improvement_percent,
         trade_count_difference: simulated.total_trades - actual.total_trades,
@@ -175,49 +178,58 @@ fn signals_in_range<'a>(history: &'a History, parameters: &Parameters) -> Vec<&'
     signals
 }
 
-/// The trade of a selected signal, `None` where it is untradable: no price at or after it, a price
+/// The sales of a selected signal, none where it is untradable: no price at or after it, a price
 /// of 0, or one that comes later than `max_entry_delay_minutes` allows.
-fn trade(
+fn trades_of(
     history: &History,
     signal: &Signal,
     score: &Number,
     parameters: &Parameters,
-) -> Option<Trade> {
-    let prices = history.prices.get(&signal.token_address)?;
-    let exit = exit::simulate_exit(prices, signal.timestamp, &parameters.exit)?;
-    if let Some(minutes) = &parameters.max_entry_delay_minutes
-        && whole(exit.entry_timestamp - signal.timestamp) > minutes * whole(MINUTE)
-    {
-        return None;
-    }
+) -> Vec<Trade> {
+    let Some(prices) = history.prices.get(&signal.token_address) else {
+        return vec![];
+    };
     let gas_cost_sol = if parameters.include_gas_costs {
         parameters.gas_cost_sol.clone()
     } else {
         Number::zero()
     };
-    let pnl = trade_pnl(
-        &position_size(score, parameters),
-        &exit.entry_price,
-        &exit.exit_price,
-        &parameters.slippage_percent,
-        &gas_cost_sol,
-    );
-    Some(Trade {
-        signal_id: signal.id.clone(),
-        signal_timestamp: signal.timestamp,
-        token_address: signal.token_address.clone(),
-        source_wallet: signal.source_wallet.clone(),
-        score: score.clone(),
-        is_win: pnl.net_pnl_sol.is_positive(),
-        exit,
-        pnl,
-    })
+    let mut trades = Vec::new();
+    for exit in exit::simulate_exits(prices, signal.timestamp, &parameters.exit) {
+        if let Some(minutes) = &parameters.max_entry_delay_minutes
+            && whole(exit.entry_timestamp - signal.timestamp) > minutes * whole(MINUTE)
+        {
+            return vec![];
+        }
+        let part = position_size(score, parameters) * &exit.share_percent / whole(100);
+        let pnl = trade_pnl(
+            &part,
+            &exit.entry_price,
+            &exit.exit_price,
+            &parameters.slippage_percent,
+            &gas_cost_sol,
+        );
+        trades.push(Trade {
+            signal_id: signal.id.clone(),
+            signal_timestamp: signal.timestamp,
+            token_address: signal.token_address.clone(),
+            source_wallet: signal.source_wallet.clone(),
+            score: score.clone(),
+            is_win: pnl.net_pnl_sol.is_positive(),
+            exit,
+            pnl,
+        });
+    }
+    trades
 }
 
-/// Net PnLs by exit timestamp, then signal id.
+/// Net PnLs by exit timestamp, then signal id, then part.
 fn pnls_by_exit(trades: &[Trade]) -> Vec<Number> {
     let mut by_exit: Vec<&Trade> = trades.iter().collect();
-    by_exit.sort_by_key(|trade| (trade.exit.exit_timestamp, trade.signal_id.clone()));
+    by_exit.sort_by_key(|trade| {
+        let exit = &trade.exit;
+        (exit.exit_timestamp, trade.signal_id.clone(), exit.part)
+    });
     by_exit
         .iter()
         .map(|trade| trade.pnl.net_pnl_sol.clone())
@@ -229,14 +241,15 @@ fn conservative_total(history: &History, parameters: &Parameters, trades: &[Trad
     let mut conservative = parameters.clone();
     conservative.exit.fill_model = FillModel::Conservative;
     let mut total = Number::zero();
-    for simulated in trades {
+    for simulated in trades.iter().filter(|trade| trade.exit.part == 1) {
         let signal = history
             .signals
             .iter()
             .find(|signal| signal.id == simulated.signal_id)
             .unwrap();
-        let trade = trade(history, signal, &simulated.score, &conservative);
-        total += trade.unwrap().pnl.net_pnl_sol;
+        for trade in trades_of(history, signal, &simulated.score, &conservative) {
+            total += trade.pnl.net_pnl_sol;
+        }
     }
     rounded(&total, 4)
 }

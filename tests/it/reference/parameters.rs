@@ -31,6 +31,35 @@ pub struct ExitRules {
     pub trailing_stop_percent: Number,
     pub max_hold_minutes: i64,
     pub fill_model: FillModel,
+    /// Shares and gains in percent, none: no ladder.
+    pub take_profit_ladder: Vec<(Number, Number)>,
+    pub trailing_activation_percent: Number,
+    pub break_even_percent: Option<Number>,
+    pub stagnation_minutes: Option<i64>,
+    pub moonbag_percent: Option<Number>,
+    pub moonbag_stop_loss_percent: Option<Number>,
+    pub moonbag_max_hold_minutes: Option<i64>,
+}
+
+impl Default for ExitRules {
+    fn default() -> Self {
+        let number = |text| parse(text).unwrap();
+        Self {
+            exit_strategy: ExitStrategy::TrailingStop,
+            stop_loss_percent: number("15"),
+            take_profit_percent: number("50"),
+            trailing_stop_percent: number("10"),
+            max_hold_minutes: 60,
+            fill_model: FillModel::Level,
+            take_profit_ladder: vec![],
+            trailing_activation_percent: number("0"),
+            break_even_percent: None,
+            stagnation_minutes: None,
+            moonbag_percent: None,
+            moonbag_stop_loss_percent: None,
+            moonbag_max_hold_minutes: None,
+        }
+    }
 }
 
 /// Every parameter of a backtest.
@@ -65,14 +94,7 @@ impl Default for Parameters {
             max_position_sol: number("0.5"),
             scale_with_confidence: true,
             confidence_multiplier: number("1.5"),
-            exit: ExitRules {
-                exit_strategy: ExitStrategy::TrailingStop,
-                stop_loss_percent: number("15"),
-                take_profit_percent: number("50"),
-                trailing_stop_percent: number("10"),
-                max_hold_minutes: 60,
-                fill_model: FillModel::Level,
-            },
+            exit: ExitRules::default(),
             slippage_percent: number("1.0"),
             include_gas_costs: true,
             gas_cost_sol: number("0.0001"),
@@ -117,10 +139,27 @@ impl Parameters {
             "include_gas_costs" => self.include_gas_costs = switch(),
             "gas_cost_sol" => self.gas_cost_sol = number(),
             "fill_model" => self.exit.fill_model = FillModel::named(value),
+            "take_profit_ladder" => self.exit.take_profit_ladder = ladder(value),
+            "trailing_activation_percent" => self.exit.trailing_activation_percent = number(),
+            "break_even_percent" => self.exit.break_even_percent = Some(number()),
+            "stagnation_minutes" => self.exit.stagnation_minutes = Some(minutes()),
+            "moonbag_percent" => self.exit.moonbag_percent = Some(number()),
+            "moonbag_stop_loss_percent" => self.exit.moonbag_stop_loss_percent = Some(number()),
+            "moonbag_max_hold_minutes" => self.exit.moonbag_max_hold_minutes = Some(minutes()),
             "max_entry_delay_minutes" => self.max_entry_delay_minutes = Some(number()),
             _ => panic!("no parameter {name}"),
         }
     }
+}
+
+/// `50@100, 25@300` as shares and gains.
+pub fn ladder(text: &str) -> Vec<(Number, Number)> {
+    let step = |step: &str| {
+        let (share, gain) = step.trim().split_once('@')?;
+        Some((parse(share)?, parse(gain)?))
+    };
+    let steps: Option<Vec<_>> = text.split(',').map(step).collect();
+    steps.unwrap_or_else(|| panic!("{text} is no ladder"))
 }
 
 impl ExitStrategy {

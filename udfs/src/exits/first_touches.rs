@@ -1,11 +1,14 @@
 //! Many sets of rules over one path: the first touch of each of their levels, found in one walk.
 //!
-//! A set of rules ends a trade at the earliest of four touches: of its stop, its target, its trail
-//! and its time limit. Each depends on one number of the set alone, so that sets which share
-//! numbers share touches, and a path is walked once however many sets there are. At one price the
-//! reasons take their turns as in [`walk`](super::walk::walk), whose exit the earliest touch is.
+//! A part of a position ends at the earliest touch of one of its rules. Each depends on the path and
+//! the numbers of that rule alone, so that parts which share rules share touches, and a path is
+//! walked once however many there are. The rules of one kind, and of one activation where a trail
+//! has one, are a track: levels that are touched in ascending order, with a cursor. At one price
+//! the reasons take their turns as in [`walk`](super::walk::walk), whose ends the earliest touches
+//! are.
 
-use super::walk::{Exit, ExitReason, ExitRules, HUNDRED_PERCENT, price_above, price_below};
+use super::rule::{Part, Rule};
+use super::words::{ExitReason, HUNDRED_PERCENT, level, price_above, price_below};
 
 /// Prices between two looks at the clock.
 const STRETCH: usize = 16;
@@ -16,96 +19,153 @@ const SHARE_BITS: u32 = 63;
 /// Prices that are looked at together.
 const GROUP: usize = 4;
 
-/// The levels of some sets of rules: percentages × 10^4 and microseconds, ascending, none twice.
+/// The levels of some rules: percentages × 10^4 and microseconds, ascending, none twice.
 ///
-/// Each has a slot, stops first, then targets, trails and time limits; one more slot stands for the
-/// levels that a set does not arm.
+/// Each has a slot: stops first, then targets, break-evens, trails by activation, stagnations and
+/// time limits.
 #[derive(Debug, Default)]
 pub struct Levels {
     stop_losses: Vec<i64>,
     take_profits: Vec<i64>,
-    trailing_stops: Vec<i64>,
-    /// What each trail leaves of a peak, × 2^63, rounded up: no fall to it is missed.
-    trail_shares: Vec<u64>,
-    max_holds: Vec<i64>,
-    /// Whether a set arms no target, no trail: if none, all are over once the last is touched.
+    /// The gains that arm them.
+    break_evens: Vec<i64>,
+    /// By activation, ascending.
+    trails: Vec<Trails>,
+    stagnations: Vec<i64>,
+    time_limits: Vec<i64>,
+    /// Whether a part has no rule of these kinds: if none, all are over once the last is touched.
     some_without_target: bool,
+    some_without_break_even: bool,
     some_without_trail: bool,
+    some_without_stagnation: bool,
+}
+
+/// The trailing stops of one activation.
+#[derive(Debug, Default)]
+struct Trails {
+    activation: i64,
+    percents: Vec<i64>,
+    /// What each leaves of a peak, × 2^63, rounded up: no fall to it is missed.
+    shares: Vec<u64>,
 }
 
 /// The first touch of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Touch {
     pub slot: usize,
-    /// The exit of a set of rules with this level of which no other is touched before.
-    pub exit: Exit,
+    /// The position of the price.
+    pub position: usize,
+    pub reason: ExitReason,
+    /// The exact price that was crossed, as in [`Sale`](super::rule::Sale).
+    pub level: i128,
+}
+
+/// Puts a level in its place; whether it is new.
+fn insert(levels: &mut Vec<i64>, level: i64) -> Option<usize> {
+    let place = levels.binary_search(&level).err()?;
+    levels.insert(place, level);
+    Some(place)
 }
 
 impl Levels {
-    /// Takes the levels of another set of rules in.
-    pub fn add(&mut self, rules: &ExitRules) {
-        let insert = |levels: &mut Vec<i64>, level: i64| {
-            let place = levels.binary_search(&level).err()?;
-            levels.insert(place, level);
-            Some(place)
-        };
-        insert(&mut self.stop_losses, rules.stop_loss);
-        insert(&mut self.max_holds, rules.max_hold_micros);
-        match rules.take_profit {
-            Some(level) => {
-                insert(&mut self.take_profits, level);
-            }
-            None => self.some_without_target = true,
-        }
-        match rules.trailing_stop {
-            Some(level) => {
-                if let Some(place) = insert(&mut self.trailing_stops, level) {
-                    let left = u128::from((HUNDRED_PERCENT - level) as u64) << SHARE_BITS;
-                    let share = left.div_ceil(HUNDRED_PERCENT as u128);
-                    self.trail_shares.insert(place, share as u64);
+    /// Takes the rules of another part in.
+    pub fn add(&mut self, part: &Part) {
+        let mut has = [false; 4];
+        for rule in &part.rules {
+            match *rule {
+                Rule::TimeLimit(micros) => {
+                    insert(&mut self.time_limits, micros);
+                }
+                Rule::StopLoss(percent) => {
+                    insert(&mut self.stop_losses, percent);
+                }
+                Rule::TakeProfit(gain) => {
+                    has[0] = true;
+                    insert(&mut self.take_profits, gain);
+                }
+                Rule::BreakEven(gain) => {
+                    has[1] = true;
+                    insert(&mut self.break_evens, gain);
+                }
+                Rule::TrailingStop {
+                    activation,
+                    percent,
+                } => {
+                    has[2] = true;
+                    self.add_trail(activation, percent);
+                }
+                Rule::Stagnation(micros) => {
+                    has[3] = true;
+                    insert(&mut self.stagnations, micros);
                 }
             }
-            None => self.some_without_trail = true,
+        }
+        self.some_without_target |= !has[0];
+        self.some_without_break_even |= !has[1];
+        self.some_without_trail |= !has[2];
+        self.some_without_stagnation |= !has[3];
+    }
+
+    fn add_trail(&mut self, activation: i64, percent: i64) {
+        let place = self
+            .trails
+            .binary_search_by_key(&activation, |trails| trails.activation);
+        let place = place.unwrap_or_else(|place| {
+            let trails = Trails {
+                activation,
+                ..Trails::default()
+            };
+            self.trails.insert(place, trails);
+            place
+        });
+        let trails = &mut self.trails[place];
+        if let Some(place) = insert(&mut trails.percents, percent) {
+            let left = u128::from((HUNDRED_PERCENT - percent) as u64) << SHARE_BITS;
+            let share = left.div_ceil(HUNDRED_PERCENT as u128);
+            trails.shares.insert(place, share as u64);
         }
     }
 
     /// The number of slots.
     #[inline]
     pub fn slot_count(&self) -> usize {
-        self.first_hold_slot() + self.max_holds.len() + 1
+        self.first_time_limit_slot() + self.time_limits.len()
     }
 
-    /// The slots of one of the sets, at least one of which a walk touches.
-    pub fn slots(&self, rules: &ExitRules) -> [usize; 4] {
-        let never = self.slot_count() - 1;
-        let slot = |first: usize, levels: &[i64], level: Option<i64>| {
-            let place = level.and_then(|level| levels.binary_search(&level).ok());
-            place.map_or(never, |place| first + place)
-        };
-        let (target, trail) = (self.first_target_slot(), self.first_trail_slot());
-        [
-            slot(0, &self.stop_losses, Some(rules.stop_loss)),
-            slot(target, &self.take_profits, rules.take_profit),
-            slot(trail, &self.trailing_stops, rules.trailing_stop),
-            slot(
-                self.first_hold_slot(),
-                &self.max_holds,
-                Some(rules.max_hold_micros),
-            ),
-        ]
+    /// The slots of the rules of a part that was taken in, at least one of which a walk touches.
+    pub fn slots(&self, part: &Part) -> Vec<usize> {
+        part.rules
+            .iter()
+            .filter_map(|rule| self.slot(rule))
+            .collect()
     }
 
-    /// Rules in which the level of a slot is the one that its touch needs.
-    pub fn rules(&self, slot: usize) -> ExitRules {
-        let level = |first: usize, levels: &[i64]| {
-            let place = slot.checked_sub(first)?;
-            levels.get(place).copied()
+    fn slot(&self, rule: &Rule) -> Option<usize> {
+        let place = |first: usize, levels: &[i64], level: i64| {
+            levels.binary_search(&level).ok().map(|place| first + place)
         };
-        ExitRules {
-            stop_loss: level(0, &self.stop_losses).unwrap_or(0),
-            take_profit: level(self.first_target_slot(), &self.take_profits),
-            trailing_stop: level(self.first_trail_slot(), &self.trailing_stops),
-            max_hold_micros: level(self.first_hold_slot(), &self.max_holds).unwrap_or(0),
+        match *rule {
+            Rule::StopLoss(percent) => place(0, &self.stop_losses, percent),
+            Rule::TakeProfit(gain) => place(self.first_target_slot(), &self.take_profits, gain),
+            Rule::BreakEven(gain) => place(self.first_break_even_slot(), &self.break_evens, gain),
+            Rule::TrailingStop {
+                activation,
+                percent,
+            } => {
+                let track = self
+                    .trails
+                    .binary_search_by_key(&activation, |t| t.activation);
+                let track = track.ok()?;
+                let before = self.trails[..track].iter().map(|t| t.percents.len());
+                let first = self.first_trail_slot() + before.sum::<usize>();
+                place(first, &self.trails[track].percents, percent)
+            }
+            Rule::Stagnation(micros) => {
+                place(self.first_stagnation_slot(), &self.stagnations, micros)
+            }
+            Rule::TimeLimit(micros) => {
+                place(self.first_time_limit_slot(), &self.time_limits, micros)
+            }
         }
     }
 
@@ -113,95 +173,160 @@ impl Levels {
         self.stop_losses.len()
     }
 
-    fn first_trail_slot(&self) -> usize {
+    fn first_break_even_slot(&self) -> usize {
         self.first_target_slot() + self.take_profits.len()
     }
 
-    fn first_hold_slot(&self) -> usize {
-        self.first_trail_slot() + self.trailing_stops.len()
+    fn first_trail_slot(&self) -> usize {
+        self.first_break_even_slot() + self.break_evens.len()
+    }
+
+    fn first_stagnation_slot(&self) -> usize {
+        self.first_trail_slot() + self.trail_count()
+    }
+
+    fn trail_count(&self) -> usize {
+        self.trails.iter().map(|trails| trails.percents.len()).sum()
+    }
+
+    fn first_time_limit_slot(&self) -> usize {
+        self.first_stagnation_slot() + self.stagnations.len()
     }
 }
 
-/// Finds the first touches of a path that starts at `entry`, as [`walk`](super::walk::walk) does:
-/// of every level that is touched before all sets of rules are over, each once.
+/// The touches of a path, and what finding them writes on: to be used again for the next path.
+#[derive(Debug, Default)]
+pub struct Touches {
+    pub all: Vec<Touch>,
+    /// Of each activation, the place of the next trail that has not been touched.
+    next_trails: Vec<usize>,
+}
+
+/// Finds the first touches of a path that starts at `entry`: of every level that is touched before
+/// all parts are over, each once.
 pub fn first_touches(
     timestamps: &[i64],
     prices: &[i64],
     entry: usize,
     signal_timestamp: i64,
     levels: &Levels,
-    touches: &mut Vec<Touch>,
+    touches: &mut Touches,
 ) {
-    touches.clear();
-    let mut path = Path::new(levels, prices[entry], touches);
-    // A target of 0 % is met without a rise.
-    path.meet_targets(entry, prices[entry]);
-    let (mut start, first_slot) = (entry, levels.first_hold_slot());
-    for (place, hold) in levels.max_holds.iter().enumerate() {
-        let deadline = signal_timestamp.saturating_add(*hold);
-        loop {
-            let end = prices.len().min(start + STRETCH);
-            let Some(last) = timestamps[start..end].last() else {
-                path.touch(first_slot + place, prices.len() - 1, ExitReason::EndOfData);
-                break;
-            };
-            let in_time = match *last < deadline {
-                true => end,
-                false => start + timestamps[start..end].partition_point(|t| *t < deadline),
-            };
-            if path.walk(start, &prices[start..in_time]) {
-                return;
-            }
-            start = in_time;
-            if in_time < end {
-                path.touch(first_slot + place, in_time, ExitReason::TimeLimit);
-                break;
-            }
-        }
+    touches.all.clear();
+    touches.next_trails.clear();
+    touches.next_trails.resize(levels.trails.len(), 0);
+    let mut path = Path {
+        levels,
+        touches,
+        timestamps,
+        prices,
+        signal_timestamp,
+        entry_price: prices[entry],
+        peak: prices[entry],
+        peak_from: entry,
+        next_stop: 0,
+        next_target: 0,
+        next_break_even: 0,
+        next_stagnation: 0,
+        next_time_limit: 0,
+        trails_touched: 0,
+        armed_break_evens: 0,
+        armed_trails: 0,
+        fall: NEVER,
+        rise: i64::MAX,
+        trail_share: 0,
+    };
+    match levels.stagnations.is_empty() {
+        true => path.find::<false>(entry),
+        false => path.find::<true>(entry),
     }
 }
 
-/// A walk under way: its peak, and of each kind the next level that has not been touched.
+/// A walk under way: its peak, and of each track the next level that has not been touched.
 struct Path<'a> {
     levels: &'a Levels,
-    touches: &'a mut Vec<Touch>,
+    touches: &'a mut Touches,
+    timestamps: &'a [i64],
+    prices: &'a [i64],
+    signal_timestamp: i64,
     entry_price: i64,
     peak: i64,
+    /// The peak is the first of the prices from here on that are so high.
+    peak_from: usize,
     next_stop: usize,
     next_target: usize,
-    next_trail: usize,
-    stop: i64,
-    target: i64,
-    /// Of the next trail, 0 where there is none.
+    next_break_even: usize,
+    next_stagnation: usize,
+    next_time_limit: usize,
+    trails_touched: usize,
+    /// How many break-evens, and activations of trails, the peak has armed.
+    armed_break_evens: usize,
+    armed_trails: usize,
+    /// A price above this touches no stop and no break-even.
+    fall: i64,
+    /// A price below this touches no target, and arms nothing.
+    rise: i64,
+    /// The most that an armed trail leaves of a peak, 0 where there is none.
     trail_share: u64,
 }
 
-impl<'a> Path<'a> {
-    fn new(levels: &'a Levels, entry_price: i64, touches: &'a mut Vec<Touch>) -> Self {
-        let mut path = Self {
-            levels,
-            touches,
-            entry_price,
-            peak: entry_price,
-            next_stop: 0,
-            next_target: 0,
-            next_trail: 0,
-            stop: NEVER,
-            target: i64::MAX,
-            trail_share: 0,
-        };
-        path.stop = path.stop_level();
-        path.target = path.target_level();
-        path.trail_share = path.next_trail_share();
-        path
+impl Path<'_> {
+    /// Walks on from the entry; `STALE` where some parts stagnate.
+    fn find<const STALE: bool>(&mut self, entry: usize) {
+        // Gains of 0 % are reached without a rise.
+        self.rise_to(entry, self.entry_price);
+        let mut start = entry;
+        while let Some(micros) = self.levels.time_limits.get(self.next_time_limit) {
+            let time_limit = self.signal_timestamp.saturating_add(*micros);
+            let deadline = match STALE {
+                true => time_limit.min(self.stagnation_instant()),
+                false => time_limit,
+            };
+            let end = self.prices.len().min(start + STRETCH);
+            let timestamps = &self.timestamps[start..end];
+            let Some(last) = timestamps.last() else {
+                return self.run_out();
+            };
+            let in_time = match *last < deadline {
+                true => end,
+                false => start + timestamps.partition_point(|t| *t < deadline),
+            };
+            if self.walk::<STALE>(start, in_time) {
+                return;
+            }
+            start = in_time;
+            if in_time == end {
+                continue;
+            }
+            let now = self.timestamps[in_time];
+            if now >= time_limit {
+                let slot = self.levels.first_time_limit_slot() + self.next_time_limit;
+                self.touch_now(slot, in_time, ExitReason::TimeLimit);
+                self.next_time_limit += 1;
+            } else {
+                // This price may be a new peak, which puts the stagnation off.
+                if self.step(in_time, self.prices[in_time]) || self.stagnate(in_time, now) {
+                    return;
+                }
+                start += 1;
+            }
+        }
     }
 
-    /// Walks the prices from a position on; whether every set of rules is over.
-    fn walk(&mut self, start: usize, prices: &[i64]) -> bool {
-        let (groups, rest) = prices.as_chunks();
+    /// The end of the prices is that of all that wait for a time limit.
+    fn run_out(&mut self) {
+        let (first, last) = (self.levels.first_time_limit_slot(), self.prices.len() - 1);
+        for place in self.next_time_limit..self.levels.time_limits.len() {
+            self.touch_now(first + place, last, ExitReason::EndOfData);
+        }
+    }
+
+    /// Walks the prices between two positions; whether every part is over.
+    fn walk<const STALE: bool>(&mut self, start: usize, end: usize) -> bool {
+        let (groups, rest) = self.prices[start..end].as_chunks();
         let mut position = start;
         for group in groups {
-            if !self.is_quiet(group) && self.steps(position, group) {
+            if !self.is_quiet::<STALE>(position, group) && self.steps(position, group) {
                 return true;
             }
             position += GROUP;
@@ -209,57 +334,56 @@ impl<'a> Path<'a> {
         self.steps(position, rest)
     }
 
-    /// Takes some prices in together where none of them can touch a level.
+    /// Takes some prices in together where none of them can touch a level, nor arm one.
     #[inline]
-    fn is_quiet(&mut self, prices: &[i64; GROUP]) -> bool {
+    fn is_quiet<const STALE: bool>(&mut self, position: usize, prices: &[i64; GROUP]) -> bool {
         let high = prices
             .iter()
             .fold(self.peak, |high, price| high.max(*price));
         let low = prices.iter().fold(i64::MAX, |low, price| low.min(*price));
         // As if the peak came first: no fall from it is deeper.
-        let is_quiet = low > self.trail_bound(high).max(self.stop) && high < self.target;
+        let is_quiet = low > self.trail_bound(high).max(self.fall) && high < self.rise;
         if is_quiet {
+            if STALE && high > self.peak {
+                self.peak_from = position;
+            }
             self.peak = high;
         }
         is_quiet
     }
 
-    /// Takes prices in one by one; whether every set of rules is over.
+    /// Takes prices in one by one; whether every part is over.
     fn steps(&mut self, start: usize, prices: &[i64]) -> bool {
         let mut prices = (start..).zip(prices);
         prices.any(|(position, price)| self.step(position, *price))
     }
 
-    /// Takes a price in; whether every set of rules is over.
+    /// Takes a price in; whether every part is over.
     fn step(&mut self, position: usize, price: i64) -> bool {
+        let touched = self.touches.all.len();
         if price > self.peak {
-            self.peak = price;
-            self.meet_targets(position, price);
+            (self.peak, self.peak_from) = (price, position);
+            if price >= self.rise {
+                self.rise_to(position, price);
+            }
         }
-        while price <= self.stop {
-            self.touch(self.next_stop, position, ExitReason::StopLoss);
-            self.next_stop += 1;
-            self.stop = self.stop_level();
+        if price <= self.fall {
+            self.fall_to(position, price);
         }
-        while self.peak > self.entry_price
-            && price <= self.trail_bound(self.peak)
-            && price <= self.trail_level()
-        {
-            let slot = self.levels.first_trail_slot() + self.next_trail;
-            self.touch(slot, position, ExitReason::TrailingStop);
-            self.next_trail += 1;
-            self.trail_share = self.next_trail_share();
+        if self.peak > self.entry_price && price <= self.trail_bound(self.peak) {
+            self.fall_from_peak_to(position, price);
         }
-        self.is_over()
+        self.touches.all.len() > touched && self.is_over()
     }
 
-    /// Whether every set of rules is over; none is before a touch.
+    /// Whether every part is over.
     fn is_over(&self) -> bool {
         let levels = self.levels;
-        !self.touches.is_empty()
-            && (self.next_stop == levels.stop_losses.len()
-                || !levels.some_without_target && self.next_target == levels.take_profits.len()
-                || !levels.some_without_trail && self.next_trail == levels.trailing_stops.len())
+        self.next_stop == levels.stop_losses.len()
+            || !levels.some_without_target && self.next_target == levels.take_profits.len()
+            || !levels.some_without_break_even && self.next_break_even == levels.break_evens.len()
+            || !levels.some_without_trail && self.trails_touched == levels.trail_count()
+            || !levels.some_without_stagnation && self.next_stagnation == levels.stagnations.len()
     }
 
     /// No price above this has fallen to the next trail of a peak. The exact level is at most a
@@ -270,41 +394,129 @@ impl<'a> Path<'a> {
         (product >> SHARE_BITS) as i64
     }
 
-    fn meet_targets(&mut self, position: usize, price: i64) {
-        while price >= self.target {
-            let slot = self.levels.first_target_slot() + self.next_target;
-            self.touch(slot, position, ExitReason::TakeProfit);
-            self.next_target += 1;
-            self.target = self.target_level();
+    /// Touches the targets that a peak reaches, and arms what it does.
+    fn rise_to(&mut self, position: usize, peak: i64) {
+        let (levels, entry_price) = (self.levels, self.entry_price);
+        let reach = |gain: Option<&i64>| gain.map_or(i64::MAX, |g| price_above(entry_price, *g));
+        self.rise = loop {
+            let target = levels.take_profits.get(self.next_target);
+            let break_even = levels.break_evens.get(self.armed_break_evens);
+            let trails = levels.trails.get(self.armed_trails);
+            let trails = trails.map(|trails| &trails.activation);
+            let prices = [reach(target), reach(break_even), reach(trails)];
+            // What 64 bits do not hold is reached by no price, and neither is what is not there.
+            if let (Some(gain), true) = (target, peak >= prices[0]) {
+                let slot = levels.first_target_slot() + self.next_target;
+                let reached = level(entry_price, HUNDRED_PERCENT.saturating_add(*gain));
+                self.touch(slot, position, ExitReason::TakeProfit, reached);
+                self.next_target += 1;
+            } else if peak >= prices[1] {
+                self.armed_break_evens += 1;
+            } else if peak >= prices[2] {
+                self.armed_trails += 1;
+            } else {
+                break prices.into_iter().fold(i64::MAX, i64::min);
+            }
+        };
+        self.fall = self.next_fall();
+        self.trail_share = self.next_trail_share();
+    }
+
+    /// Touches the stops and the armed break-evens that a price has fallen to.
+    fn fall_to(&mut self, position: usize, price: i64) {
+        while let Some(percent) = self.levels.stop_losses.get(self.next_stop)
+            && price <= price_below(self.entry_price, *percent)
+        {
+            let stop = level(self.entry_price, HUNDRED_PERCENT - percent);
+            self.touch(self.next_stop, position, ExitReason::StopLoss, stop);
+            self.next_stop += 1;
+        }
+        if price <= self.entry_price {
+            let first = self.levels.first_break_even_slot();
+            let entry = level(self.entry_price, HUNDRED_PERCENT);
+            for place in self.next_break_even..self.armed_break_evens {
+                self.touch(first + place, position, ExitReason::BreakEven, entry);
+            }
+            self.next_break_even = self.armed_break_evens;
+        }
+        self.fall = self.next_fall();
+    }
+
+    /// The highest price that touches a stop or an armed break-even.
+    fn next_fall(&self) -> i64 {
+        let stop = self.levels.stop_losses.get(self.next_stop);
+        let stop = stop.map_or(NEVER, |percent| price_below(self.entry_price, *percent));
+        match self.next_break_even < self.armed_break_evens {
+            true => stop.max(self.entry_price),
+            false => stop,
         }
     }
 
-    fn touch(&mut self, slot: usize, position: usize, reason: ExitReason) {
-        let exit = Exit {
-            position,
-            reason,
-            peak: self.peak,
-        };
-        self.touches.push(Touch { slot, exit });
-    }
-
-    fn stop_level(&self) -> i64 {
-        let percent = self.levels.stop_losses.get(self.next_stop);
-        percent.map_or(NEVER, |percent| price_below(self.entry_price, *percent))
-    }
-
-    fn target_level(&self) -> i64 {
-        let percent = self.levels.take_profits.get(self.next_target);
-        percent.map_or(i64::MAX, |percent| price_above(self.entry_price, *percent))
+    /// Touches the armed trails of the peak that a price has fallen to.
+    fn fall_from_peak_to(&mut self, position: usize, price: i64) {
+        let levels = self.levels;
+        let mut slot = levels.first_trail_slot();
+        for (track, trails) in levels.trails[..self.armed_trails].iter().enumerate() {
+            while let Some(percent) = trails.percents.get(self.touches.next_trails[track])
+                && price <= price_below(self.peak, *percent)
+            {
+                let trail = level(self.peak, HUNDRED_PERCENT - percent);
+                let place = self.touches.next_trails[track];
+                self.touch(slot + place, position, ExitReason::TrailingStop, trail);
+                self.touches.next_trails[track] += 1;
+                self.trails_touched += 1;
+            }
+            slot += trails.percents.len();
+        }
+        self.trail_share = self.next_trail_share();
     }
 
     fn next_trail_share(&self) -> u64 {
-        let share = self.levels.trail_shares.get(self.next_trail);
-        share.copied().unwrap_or(0)
+        let armed = self.levels.trails[..self.armed_trails].iter();
+        let next = armed.zip(&self.touches.next_trails);
+        let share = next.filter_map(|(trails, next)| trails.shares.get(*next));
+        share.copied().max().unwrap_or(0)
     }
 
-    fn trail_level(&self) -> i64 {
-        let percent = self.levels.trailing_stops.get(self.next_trail);
-        percent.map_or(NEVER, |percent| price_below(self.peak, *percent))
+    /// When the next part stagnates, unless a peak puts it off.
+    fn stagnation_instant(&self) -> i64 {
+        let Some(micros) = self.levels.stagnations.get(self.next_stagnation) else {
+            return i64::MAX;
+        };
+        let mut from_peak = self.prices[self.peak_from..].iter();
+        let offset = from_peak.position(|price| *price == self.peak).unwrap_or(0);
+        self.timestamps[self.peak_from + offset].saturating_add(*micros)
+    }
+
+    /// Touches the stagnations that are due at a price; whether every part is over.
+    fn stagnate(&mut self, position: usize, now: i64) -> bool {
+        let first = self.levels.first_stagnation_slot();
+        let touched = self.touches.all.len();
+        while now >= self.stagnation_instant()
+            && self.next_stagnation < self.levels.stagnations.len()
+        {
+            self.touch_now(
+                first + self.next_stagnation,
+                position,
+                ExitReason::Stagnation,
+            );
+            self.next_stagnation += 1;
+        }
+        self.touches.all.len() > touched && self.is_over()
+    }
+
+    /// A touch whose price is the observed one.
+    fn touch_now(&mut self, slot: usize, position: usize, reason: ExitReason) {
+        let observed = level(self.prices[position], HUNDRED_PERCENT);
+        self.touch(slot, position, reason, observed);
+    }
+
+    fn touch(&mut self, slot: usize, position: usize, reason: ExitReason, level: i128) {
+        self.touches.all.push(Touch {
+            slot,
+            position,
+            reason,
+            level,
+        });
     }
 }

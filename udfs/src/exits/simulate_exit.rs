@@ -27,16 +27,18 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 
-use super::walk::{ExitReason, ExitRules, ExitStrategy, FillModel, LEVEL_DIGITS, fill, walk};
+use super::rule::Sale;
+use super::rule_arguments::{self, LastRules, RuleArguments, Rules};
+use super::walk::Path;
+use super::words::{ExitReason, FillModel, LEVEL_DIGITS};
 use crate::arguments::{self, PRICE, refuse};
 use crate::decimal::{format, pow10, rescale_half_even};
-use crate::price_book::{PRICE_DIGITS_MAX, PriceBook};
+use crate::price_book::{PRICE_DIGITS_MAX, PriceBook, TokenPrices};
 
 /// An exact level of a price with 18 digits and a percentage with 4.
 pub const EXACT_PRICE: DataType = DataType::Decimal256(76, 24);
-const MINUTE_MICROS: i64 = 60_000_000;
 
-static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
+pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![
         Field::new("entry_timestamp", arguments::timestamp(), true),
         Field::new("entry_price", PRICE, true),
@@ -91,19 +93,9 @@ pub struct SimulateExit {
 impl SimulateExit {
     /// The function over the prices of one dataset.
     pub fn new(book: Arc<PriceBook>) -> Self {
-        let percent = DataType::Decimal128(9, 4);
         Self {
             book,
-            signature: arguments::signature(&[
-                ("token_address", DataType::Utf8),
-                ("timestamp", arguments::timestamp()),
-                ("exit_strategy", DataType::Utf8),
-                ("stop_loss_percent", percent.clone()),
-                ("take_profit_percent", percent.clone()),
-                ("trailing_stop_percent", percent),
-                ("max_hold_minutes", DataType::Int64),
-                ("fill_model", DataType::Utf8),
-            ]),
+            signature: arguments::signature(&rule_arguments::arguments()),
         }
     }
 }
@@ -136,51 +128,29 @@ impl ScalarUDFImpl for SimulateExit {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [token, timestamp, strategy, stop, target, trail, hold, model] = &args.args[..] else {
-            return refuse(
-                "simulate_exit",
-                "given 8 arguments",
-                args.args.len().to_string(),
-            );
+        let [token, timestamp, rules @ ..] = &args.args[..] else {
+            let found = args.args.len().to_string();
+            return refuse("simulate_exit", "given 8 arguments", found);
         };
         let token = arguments::strings("token_address", token)?;
         let timestamp = arguments::timestamps("timestamp", timestamp)?;
-        let strategy = arguments::strings("exit_strategy", strategy)?;
-        let stop = arguments::decimals("stop_loss_percent", stop, 4)?;
-        let target = arguments::decimals("take_profit_percent", target, 4)?;
-        let trail = arguments::decimals("trailing_stop_percent", trail, 4)?;
-        let hold = arguments::integers("max_hold_minutes", hold)?;
-        let model = arguments::strings("fill_model", model)?;
+        let rules = RuleArguments::read(rules)?;
 
-        let mut exits = Exits::with_capacity(args.number_rows);
+        let mut exits = ExitColumns::with_capacity(args.number_rows);
+        let mut last = LastRules::default();
         for row in 0..args.number_rows {
-            let rules = match (
-                strategy.get(row),
-                stop.get(row),
-                target.get(row),
-                trail.get(row),
-                hold.get(row),
-                model.get(row),
-            ) {
-                (
-                    Some(strategy),
-                    Some(stop),
-                    Some(target),
-                    Some(trail),
-                    Some(hold),
-                    Some(model),
-                ) => Some(exit_rules(strategy, stop, target, trail, hold, model)?),
-                _ => None,
-            };
+            let rules = rules.rules(row, &mut last)?;
             let exit = match (token.get(row), timestamp.get(row), rules) {
-                (Some(token), Some(timestamp), Some((rules, model))) => {
-                    self.simulate(token, timestamp, &rules, model)?
+                (Some(token), Some(timestamp), Some(rules)) => {
+                    self.simulate(token, timestamp, rules)?
                 }
                 _ => None,
             };
-            exits.push(exit);
+            exits.push(exit.as_ref());
         }
-        Ok(ColumnarValue::Array(exits.finish()?))
+        let (columns, nulls) = exits.finish();
+        let exits = StructArray::try_new(FIELDS.clone(), columns, Some(nulls))?;
+        Ok(ColumnarValue::Array(Arc::new(exits)))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -188,8 +158,43 @@ impl ScalarUDFImpl for SimulateExit {
     }
 }
 
+impl SimulateExit {
+    fn simulate(
+        &self,
+        token: &str,
+        timestamp: i64,
+        rules: &Rules,
+    ) -> Result<Option<SimulatedExit>> {
+        let Some((prices, path)) = path(&self.book, token, timestamp) else {
+            return Ok(None);
+        };
+        // Without ladder and moonbag there is one part.
+        let [part] = &rules.parts[..] else {
+            return Ok(None);
+        };
+        SimulatedExit::new(prices, &path, &path.end(1, part), rules).map(Some)
+    }
+}
+
+/// The path of a signal, `None` where it cannot be traded.
+pub(super) fn path<'a>(
+    book: &'a PriceBook,
+    token: &str,
+    timestamp: i64,
+) -> Option<(&'a TokenPrices, Path<'a>)> {
+    let prices = book.prices(token)?;
+    let entry = prices.first_at_or_after(timestamp)?;
+    let path = Path {
+        timestamps: &prices.timestamps,
+        prices: &prices.mantissas,
+        entry,
+        signal_timestamp: timestamp,
+    };
+    (path.prices[entry] != 0).then_some((prices, path))
+}
+
 /// One row of the result, prices at 18 and 24 digits.
-struct SimulatedExit {
+pub(super) struct SimulatedExit {
     entry_timestamp: i64,
     entry_price: i128,
     exit_timestamp: i64,
@@ -199,100 +204,48 @@ struct SimulatedExit {
     conservative_price_exact: i256,
 }
 
-impl SimulateExit {
-    fn simulate(
-        &self,
-        token: &str,
-        timestamp: i64,
-        rules: &ExitRules,
-        model: FillModel,
-    ) -> Result<Option<SimulatedExit>> {
-        let Some(prices) = self.book.prices(token) else {
-            return Ok(None);
-        };
-        let entry = prices.first_at_or_after(timestamp);
-        let Some(entry) = entry.filter(|entry| prices.mantissas[*entry] != 0) else {
-            return Ok(None);
-        };
-        let exit = walk(
-            &prices.timestamps,
-            &prices.mantissas,
-            entry,
-            timestamp,
-            rules,
-        );
-        let (entry_price, observed) = (prices.mantissas[entry], prices.mantissas[exit.position]);
-        let filled = fill(entry_price, observed, &exit, rules, model);
-        let conservative = fill(entry_price, observed, &exit, rules, FillModel::Conservative);
-        let missing_digits = u32::from(PRICE_DIGITS_MAX - prices.scale);
-        let unit = pow10(missing_digits);
+/// What a price at this scale is multiplied with for 18 digits.
+pub(super) fn unit(prices: &TokenPrices) -> i128 {
+    pow10(u32::from(PRICE_DIGITS_MAX - prices.scale))
+}
+
+impl SimulatedExit {
+    pub(super) fn new(
+        prices: &TokenPrices,
+        path: &Path<'_>,
+        sale: &Sale,
+        rules: &Rules,
+    ) -> Result<Self> {
+        let observed = path.prices[sale.position];
+        let filled = sale.fill(observed, rules.fill_model);
+        let conservative = sale.fill(observed, FillModel::Conservative);
+        let unit = unit(prices);
         let exact = |price: i128| i256::from_i128(price).wrapping_mul(i256::from_i128(unit));
         let level_scale = prices.scale + LEVEL_DIGITS as u8;
         let exit_price = rescale_half_even(filled, level_scale as i8, PRICE_DIGITS_MAX as i8)
             .filter(|price| *price < pow10(38));
         let Some(exit_price) = exit_price else {
             return refuse(
-                "take_profit_percent",
+                rules.target_argument,
                 "small enough for the target to be a price",
                 format(filled, level_scale as i8),
             );
         };
-        Ok(Some(SimulatedExit {
-            entry_timestamp: prices.timestamps[entry],
-            entry_price: i128::from(entry_price) * unit,
-            exit_timestamp: prices.timestamps[exit.position],
+        Ok(Self {
+            entry_timestamp: path.timestamps[path.entry],
+            entry_price: i128::from(path.prices[path.entry]) * unit,
+            exit_timestamp: path.timestamps[sale.position],
             exit_price,
-            exit_reason: exit.reason,
+            exit_reason: sale.reason,
             exit_price_exact: exact(filled),
             conservative_price_exact: exact(conservative),
-        }))
+        })
     }
 }
 
-fn exit_rules(
-    strategy: &str,
-    stop: i128,
-    target: i128,
-    trail: i128,
-    hold: i64,
-    model: &str,
-) -> Result<(ExitRules, FillModel)> {
-    let hundred = 100 * pow10(4);
-    let within = |name: &str, value: i128, most: i128| match i64::try_from(value) {
-        Ok(number) if (0..=most).contains(&value) => Ok(number),
-        _ => refuse(
-            name,
-            format!("between 0 and {}", format(most, 4)),
-            format(value, 4),
-        ),
-    };
-    let Ok(strategy) = strategy.parse::<ExitStrategy>() else {
-        let known = ExitStrategy::NAMES.map(|(name, _)| name).join(", ");
-        return refuse("exit_strategy", format!("one of {known}"), strategy);
-    };
-    let Ok(model) = model.parse::<FillModel>() else {
-        let known = FillModel::NAMES.map(|(name, _)| name).join(", ");
-        return refuse("fill_model", format!("one of {known}"), model);
-    };
-    let Some(max_hold_micros) = hold
-        .checked_mul(MINUTE_MICROS)
-        .filter(|micros| *micros >= 0)
-    else {
-        return refuse("max_hold_minutes", "0 or more", hold.to_string());
-    };
-    let rules = ExitRules::new(
-        strategy,
-        within("stop_loss_percent", stop, hundred)?,
-        // Five digits before the point, as the type of percentages has.
-        within("take_profit_percent", target, pow10(9) - 1)?,
-        within("trailing_stop_percent", trail, hundred)?,
-        max_hold_micros,
-    );
-    Ok((rules, model))
-}
-
-/// The columns of the result.
-struct Exits {
+/// The columns of [`FIELDS`].
+#[derive(Default)]
+pub(super) struct ExitColumns {
     valid: Vec<bool>,
     entry_timestamps: Vec<i64>,
     entry_prices: Vec<i128>,
@@ -303,7 +256,7 @@ struct Exits {
     conservative: Vec<i256>,
 }
 
-impl Exits {
+impl ExitColumns {
     fn with_capacity(rows: usize) -> Self {
         Self {
             valid: Vec::with_capacity(rows),
@@ -317,9 +270,9 @@ impl Exits {
         }
     }
 
-    fn push(&mut self, exit: Option<SimulatedExit>) {
+    pub(super) fn push(&mut self, exit: Option<&SimulatedExit>) {
         self.valid.push(exit.is_some());
-        let exit = exit.unwrap_or(SimulatedExit {
+        let exit = exit.unwrap_or(&SimulatedExit {
             entry_timestamp: 0,
             entry_price: 0,
             exit_timestamp: 0,
@@ -337,9 +290,10 @@ impl Exits {
         self.conservative.push(exit.conservative_price_exact);
     }
 
-    fn finish(self) -> Result<ArrayRef> {
-        let nulls = NullBuffer::from(self.valid);
-        let nulls = || Some(nulls.clone());
+    /// The columns, and where a row is null.
+    pub(super) fn finish(self) -> (Vec<ArrayRef>, NullBuffer) {
+        let valid = NullBuffer::from(self.valid);
+        let nulls = || Some(valid.clone());
         let timestamps = |values: Vec<i64>| -> ArrayRef {
             let array = TimestampMicrosecondArray::new(values.into(), nulls());
             Arc::new(array.with_data_type(arguments::timestamp()))
@@ -350,8 +304,7 @@ impl Exits {
         let exact = |values: Vec<i256>| -> ArrayRef {
             Arc::new(Decimal256Array::new(values.into(), nulls()).with_data_type(EXACT_PRICE))
         };
-        let reasons = StringArray::from(self.exit_reasons);
-        let (offsets, text, _) = reasons.into_parts();
+        let (offsets, text, _) = StringArray::from(self.exit_reasons).into_parts();
         let columns: Vec<ArrayRef> = vec![
             timestamps(self.entry_timestamps),
             prices(self.entry_prices),
@@ -361,10 +314,6 @@ impl Exits {
             exact(self.exact),
             exact(self.conservative),
         ];
-        Ok(Arc::new(StructArray::try_new(
-            FIELDS.clone(),
-            columns,
-            nulls(),
-        )?))
+        (columns, valid)
     }
 }

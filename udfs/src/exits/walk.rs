@@ -1,272 +1,229 @@
-//! The kernel: walk a token's prices from the entry on until a rule ends the trade.
+//! The kernel: walk a token's prices from the entry on until a rule ends each part of a position.
 //!
-//! Prices are integers of the token's scale and ascend in time. Each level is turned once into the
+//! Prices are integers of the token's scale and ascend in time. Each level is turned into the
 //! integer price that crosses it, so that the walk compares integers only; the exact level comes
 //! back for the arithmetic that follows. At each price, in this order: the time limit, a new peak,
-//! the stop loss, the take profit, the trailing stop.
+//! the stop loss, the take profit, the break-even, the trailing stop, the stagnation.
 
-use std::fmt;
-use std::str::FromStr;
+use super::rule::{Part, Rule, Sale};
+use super::words::{ExitReason, HUNDRED_PERCENT, level, price_above, price_below};
 
-/// Percentages have four fractional digits, so 100 % is this much.
-pub const HUNDRED_PERCENT: i64 = 1_000_000;
-/// A level has six more fractional digits than the prices it was made from.
-pub const LEVEL_DIGITS: u32 = 6;
-
-/// Which rules are armed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ExitStrategy {
-    TrailingStop,
-    FixedTargets,
-    TimeBased,
-    Hybrid,
+/// The prices of a token from the entry of one signal on; the price at `entry` exists and is not 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a> {
+    pub timestamps: &'a [i64],
+    pub prices: &'a [i64],
+    pub entry: usize,
+    pub signal_timestamp: i64,
 }
 
-impl ExitStrategy {
-    /// Every strategy with its name in SQL.
-    pub const NAMES: [(&str, Self); 4] = [
-        ("trailing_stop", Self::TrailingStop),
-        ("fixed_targets", Self::FixedTargets),
-        ("time_based", Self::TimeBased),
-        ("hybrid", Self::Hybrid),
-    ];
-
-    pub fn arms_take_profit(self) -> bool {
-        matches!(self, Self::FixedTargets | Self::Hybrid)
-    }
-
-    pub fn arms_trailing_stop(self) -> bool {
-        matches!(self, Self::TrailingStop | Self::Hybrid)
-    }
-}
-
-impl FromStr for ExitStrategy {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
-        found.map(|(_, strategy)| *strategy).ok_or(())
-    }
-}
-
-/// At which price a crossed level fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FillModel {
-    Level,
-    Observed,
-    Conservative,
-}
-
-impl FillModel {
-    /// Every fill model with its name in SQL.
-    pub const NAMES: [(&str, Self); 3] = [
-        ("level", Self::Level),
-        ("observed", Self::Observed),
-        ("conservative", Self::Conservative),
-    ];
-}
-
-impl FromStr for FillModel {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
-        found.map(|(_, model)| *model).ok_or(())
-    }
-}
-
-/// Why a trade ended, in the order in which the reasons take their turns at one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ExitReason {
-    TimeLimit,
-    StopLoss,
-    TakeProfit,
-    TrailingStop,
-    EndOfData,
-}
-
-impl ExitReason {
-    /// The name in SQL.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TimeLimit => "time_limit",
-            Self::StopLoss => "stop_loss",
-            Self::TakeProfit => "take_profit",
-            Self::TrailingStop => "trailing_stop",
-            Self::EndOfData => "end_of_data",
-        }
-    }
-}
-
-impl fmt::Display for ExitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The armed rules; percentages × 10^4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExitRules {
-    pub stop_loss: i64,
-    pub take_profit: Option<i64>,
-    pub trailing_stop: Option<i64>,
-    pub max_hold_micros: i64,
-}
-
-impl ExitRules {
-    /// The rules that a strategy arms.
-    pub fn new(
-        strategy: ExitStrategy,
-        stop_loss: i64,
-        take_profit: i64,
-        trailing_stop: i64,
-        max_hold_micros: i64,
-    ) -> Self {
-        Self {
-            stop_loss,
-            take_profit: strategy.arms_take_profit().then_some(take_profit),
-            trailing_stop: strategy.arms_trailing_stop().then_some(trailing_stop),
-            max_hold_micros,
-        }
-    }
-
-    /// The highest price that has fallen to the stop loss.
-    pub fn stop_at_most(&self, entry: i64) -> i64 {
-        price_below(entry, self.stop_loss)
-    }
-
-    /// The lowest price that has risen to the target; unreachable where none is armed.
-    pub fn target_at_least(&self, entry: i64) -> i64 {
-        self.take_profit
-            .map_or(i64::MAX, |percent| price_above(entry, percent))
-    }
-
-    /// The highest price that has fallen to the trail of a peak; unreachable where none is armed.
-    pub fn trail_at_most(&self, peak: i64) -> i64 {
-        self.trailing_stop
-            .map_or(-1, |percent| price_below(peak, percent))
-    }
-}
-
-/// Where a walk ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exit {
-    /// The position of the price at which it ended.
-    pub position: usize,
-    pub reason: ExitReason,
-    /// The highest price up to there, the entry included.
-    pub peak: i64,
-}
-
-/// Walks from the price at `entry`, which exists and is not 0, for a signal at `signal_timestamp`.
-pub fn walk(
-    timestamps: &[i64],
-    prices: &[i64],
-    entry: usize,
-    signal_timestamp: i64,
-    rules: &ExitRules,
-) -> Exit {
-    let entry_price = prices[entry];
-    let deadline = signal_timestamp.saturating_add(rules.max_hold_micros);
-    let stop = rules.stop_at_most(entry_price);
-    let target = rules.target_at_least(entry_price);
-    let mut peak = entry_price;
-    let mut trail = -1;
-    for (offset, (timestamp, price)) in timestamps[entry..].iter().zip(&prices[entry..]).enumerate()
-    {
-        let price = *price;
-        let exit = |reason, peak| Exit {
-            position: entry + offset,
-            reason,
-            peak,
+/// The sales of a position, by part. This is what the exit rules mean.
+pub fn walk(path: &Path<'_>, parts: &[Part]) -> Vec<Sale> {
+    let mut sales: Vec<Sale> = Vec::with_capacity(parts.len());
+    for (number, part) in (1..).zip(parts) {
+        let end = path.end(number, part);
+        let is_alike = |sale: &&mut Sale| {
+            (sale.position, sale.reason, sale.level) == (end.position, end.reason, end.level)
         };
-        if *timestamp >= deadline {
-            return exit(ExitReason::TimeLimit, peak);
-        }
-        if price > peak {
-            peak = price;
-            trail = rules.trail_at_most(peak);
-        }
-        if price <= stop {
-            return exit(ExitReason::StopLoss, peak);
-        }
-        if price >= target {
-            return exit(ExitReason::TakeProfit, peak);
-        }
-        if price <= trail {
-            return exit(ExitReason::TrailingStop, peak);
+        match sales.iter_mut().find(is_alike) {
+            Some(sale) => sale.share += end.share,
+            None => sales.push(end),
         }
     }
-    Exit {
-        position: prices.len() - 1,
-        reason: ExitReason::EndOfData,
-        peak,
+    sales
+}
+
+impl Path<'_> {
+    /// The end of one part, the one of this number.
+    pub fn end(&self, number: u8, part: &Part) -> Sale {
+        let ended = |position, reason, level| Sale {
+            part: number,
+            share: part.share,
+            position,
+            reason,
+            level,
+        };
+        let mut watch = Watch::new(self, &part.rules);
+        // What a peak moves are the last of the rules.
+        let fixed = part
+            .rules
+            .partition_point(|rule| *rule < Rule::BreakEven(i64::MIN));
+        let (fixed, moved) = part.rules.split_at(fixed);
+        let fixed = Watch {
+            rules: fixed,
+            ..watch
+        }
+        .quiet();
+        let (mut peak, mut quiet) = (watch.peak, watch.quiet());
+        let timestamps = self.timestamps[self.entry..].iter();
+        for (offset, (now, price)) in timestamps.zip(&self.prices[self.entry..]).enumerate() {
+            let (now, price) = (*now, *price);
+            if price > peak {
+                peak = price;
+                (watch.peak, watch.peak_timestamp) = (peak, now);
+                quiet = moved
+                    .iter()
+                    .fold(fixed, |quiet, rule| watch.shorten(quiet, rule));
+            }
+            if now < quiet.until && price > quiet.fall && price < quiet.rise {
+                continue;
+            }
+            if let Some((reason, level)) = watch.first_crossed(now, price) {
+                return ended(self.entry + offset, reason, level);
+            }
+        }
+        let last = self.prices.len() - 1;
+        ended(
+            last,
+            ExitReason::EndOfData,
+            level(self.prices[last], HUNDRED_PERCENT),
+        )
     }
 }
 
-/// The exact price a walk's end fills at, with [`LEVEL_DIGITS`] more digits than the prices.
-#[inline]
-pub fn fill(
+/// What the rules of a part wait for.
+#[derive(Clone, Copy)]
+struct Watch<'a> {
+    rules: &'a [Rule],
+    signal_timestamp: i64,
     entry_price: i64,
-    observed_price: i64,
-    exit: &Exit,
-    rules: &ExitRules,
-    model: FillModel,
-) -> i128 {
-    let level = |price: i64, per_million: i64| i128::from(price) * i128::from(per_million);
-    let observed = level(observed_price, HUNDRED_PERCENT);
-    let crossed = match exit.reason {
-        ExitReason::StopLoss => level(entry_price, HUNDRED_PERCENT - rules.stop_loss),
-        ExitReason::TakeProfit => level(
-            entry_price,
-            HUNDRED_PERCENT + rules.take_profit.unwrap_or(0),
-        ),
-        ExitReason::TrailingStop => level(
-            exit.peak,
-            HUNDRED_PERCENT - rules.trailing_stop.unwrap_or(0),
-        ),
-        ExitReason::TimeLimit | ExitReason::EndOfData => observed,
-    };
-    match model {
-        FillModel::Level => crossed,
-        FillModel::Observed => observed,
-        FillModel::Conservative => crossed.min(observed),
+    peak: i64,
+    /// When the peak was seen, at first the entry.
+    peak_timestamp: i64,
+}
+
+/// As long as the peak stands, no rule is crossed before this instant between these prices.
+#[derive(Clone, Copy)]
+struct Quiet {
+    until: i64,
+    fall: i64,
+    rise: i64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(path: &Path<'_>, rules: &'a [Rule]) -> Self {
+        Self {
+            rules,
+            signal_timestamp: path.signal_timestamp,
+            entry_price: path.prices[path.entry],
+            peak: path.prices[path.entry],
+            peak_timestamp: path.timestamps[path.entry],
+        }
     }
-}
 
-/// The highest price that is at least `percent` × 10^-4 below another, for up to 100 %.
-#[inline]
-pub(super) fn price_below(price: i64, percent: i64) -> i64 {
-    // In two parts, so that 64 bits hold every product and the divisor is a constant.
-    let (whole, rest) = (price / HUNDRED_PERCENT, price % HUNDRED_PERCENT);
-    let share = HUNDRED_PERCENT - percent;
-    whole * share + rest * share / HUNDRED_PERCENT
-}
+    /// The quiet at the entry.
+    fn quiet(&self) -> Quiet {
+        let quiet = Quiet {
+            until: i64::MAX,
+            fall: -1,
+            rise: i64::MAX,
+        };
+        self.rules
+            .iter()
+            .fold(quiet, |quiet, rule| self.shorten(quiet, rule))
+    }
 
-/// The lowest price that is at least `percent` × 10^-4 above another; `i64::MAX`, which no price
-/// reaches, where 64 bits do not hold it.
-#[inline]
-pub(super) fn price_above(price: i64, percent: i64) -> i64 {
-    let (whole, rest) = (price / HUNDRED_PERCENT, price % HUNDRED_PERCENT);
-    let share = HUNDRED_PERCENT.saturating_add(percent);
-    let above = || {
-        let rest = rest.checked_mul(share)?.checked_add(HUNDRED_PERCENT - 1)? / HUNDRED_PERCENT;
-        whole.checked_mul(share)?.checked_add(rest)
-    };
-    above().unwrap_or(i64::MAX)
+    /// A quiet that this rule may end, too.
+    #[inline]
+    fn shorten(&self, mut quiet: Quiet, rule: &Rule) -> Quiet {
+        match rule {
+            Rule::TimeLimit(_) | Rule::Stagnation(_) => {
+                quiet.until = quiet.until.min(self.instant_of(rule));
+            }
+            Rule::TakeProfit(gain) => {
+                quiet.rise = quiet.rise.min(price_above(self.entry_price, *gain));
+            }
+            _ => quiet.fall = quiet.fall.max(self.fall_of(rule)),
+        }
+        quiet
+    }
+
+    /// When the clock ends a part by this rule, unless a peak puts it off.
+    fn instant_of(&self, rule: &Rule) -> i64 {
+        match rule {
+            Rule::TimeLimit(micros) => self.signal_timestamp.saturating_add(*micros),
+            Rule::Stagnation(micros) => self.peak_timestamp.saturating_add(*micros),
+            _ => i64::MAX,
+        }
+    }
+
+    /// The highest price that has fallen to this rule's level, -1 where it is not armed.
+    fn fall_of(&self, rule: &Rule) -> i64 {
+        let has_gained = |gain: i64| self.peak >= price_above(self.entry_price, gain);
+        match rule {
+            Rule::StopLoss(percent) => price_below(self.entry_price, *percent),
+            Rule::BreakEven(gain) if has_gained(*gain) => self.entry_price,
+            Rule::TrailingStop {
+                activation,
+                percent,
+            } if self.peak > self.entry_price && (*activation == 0 || has_gained(*activation)) => {
+                price_below(self.peak, *percent)
+            }
+            _ => -1,
+        }
+    }
+
+    /// The first rule in its turn that this price at this instant crosses, and the exact level.
+    #[cold]
+    fn first_crossed(&self, now: i64, price: i64) -> Option<(ExitReason, i128)> {
+        let crossed = |rule: &Rule| Some((rule.reason(), self.crossed(rule, now, price)?));
+        self.rules.iter().find_map(crossed)
+    }
+
+    /// The exact level, if this price at this instant crosses it.
+    fn crossed(&self, rule: &Rule, now: i64, price: i64) -> Option<i128> {
+        let (is_crossed, level) = match rule {
+            Rule::TimeLimit(_) | Rule::Stagnation(_) => {
+                (now >= self.instant_of(rule), level(price, HUNDRED_PERCENT))
+            }
+            Rule::TakeProfit(gain) => (
+                price >= price_above(self.entry_price, *gain),
+                level(self.entry_price, HUNDRED_PERCENT.saturating_add(*gain)),
+            ),
+            Rule::StopLoss(percent) => (
+                price <= self.fall_of(rule),
+                level(self.entry_price, HUNDRED_PERCENT - percent),
+            ),
+            Rule::BreakEven(_) => (
+                price <= self.fall_of(rule),
+                level(self.entry_price, HUNDRED_PERCENT),
+            ),
+            Rule::TrailingStop { percent, .. } => (
+                price <= self.fall_of(rule),
+                level(self.peak, HUNDRED_PERCENT - percent),
+            ),
+        };
+        is_crossed.then_some(level)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::ExitSettings;
+    use super::super::words::{ExitStrategy, FillModel};
     use super::*;
 
     const MINUTE: i64 = 60_000_000;
 
-    fn ends(prices: &[i64], strategy: ExitStrategy) -> (usize, ExitReason) {
+    fn sales(prices: &[i64], settings: &ExitSettings) -> Vec<Sale> {
         let timestamps: Vec<i64> = (0..).map(|i| i * MINUTE).take(prices.len()).collect();
-        let rules = ExitRules::new(strategy, 150_000, 500_000, 100_000, 5 * MINUTE);
-        let exit = walk(&timestamps, prices, 0, 0, &rules);
-        (exit.position, exit.reason)
+        let path = Path {
+            timestamps: &timestamps,
+            prices,
+            entry: 0,
+            signal_timestamp: 0,
+        };
+        walk(&path, &settings.parts())
+    }
+
+    fn settings(strategy: ExitStrategy) -> ExitSettings {
+        ExitSettings::new(strategy, 150_000, 500_000, 100_000, 5 * MINUTE)
+    }
+
+    fn ends(prices: &[i64], strategy: ExitStrategy) -> (usize, ExitReason) {
+        let sales = sales(prices, &settings(strategy));
+        assert_eq!(sales.len(), 1);
+        (sales[0].position, sales[0].reason)
     }
 
     #[test]
@@ -290,12 +247,46 @@ mod tests {
 
     #[test]
     fn gaps_fill_by_the_model() {
-        let rules = ExitRules::new(ExitStrategy::Hybrid, 150_000, 500_000, 100_000, 60 * MINUTE);
-        let exit = walk(&[0, MINUTE], &[100, 40], 0, 0, &rules);
-        let fills = FillModel::NAMES.map(|(_, model)| fill(100, 40, &exit, &rules, model));
-        assert_eq!(fills, [85_000_000, 40_000_000, 40_000_000]);
-        let exit = walk(&[0, MINUTE], &[100, 200], 0, 0, &rules);
-        let fills = FillModel::NAMES.map(|(_, model)| fill(100, 200, &exit, &rules, model));
-        assert_eq!(fills, [150_000_000, 200_000_000, 150_000_000]);
+        let fills = |observed: i64| {
+            let sale = sales(&[100, observed], &settings(ExitStrategy::Hybrid))[0];
+            FillModel::NAMES.map(|(_, model)| sale.fill(observed, model))
+        };
+        assert_eq!(fills(40), [85_000_000, 40_000_000, 40_000_000]);
+        assert_eq!(fills(200), [150_000_000, 200_000_000, 150_000_000]);
+    }
+
+    #[test]
+    fn parts_end_by_themselves_and_together() {
+        let mut ladder = settings(ExitStrategy::Hybrid);
+        ladder.ladder = "50@10, 25@20".parse().ok();
+        ladder.moonbag = Some(50_000);
+        ladder.moonbag_max_hold_micros = Some(60 * MINUTE);
+        // A gap through both steps, at their levels; then the trail of the rest; the moonbag rides.
+        let found = sales(&[100, 130, 117, 90], &ladder);
+        let found: Vec<_> = found
+            .iter()
+            .map(|sale| {
+                (
+                    sale.part,
+                    sale.share,
+                    sale.position,
+                    sale.reason,
+                    sale.level,
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (1, 500_000, 1, ExitReason::TakeProfit, 110_000_000),
+                (2, 250_000, 1, ExitReason::TakeProfit, 120_000_000),
+                (3, 200_000, 2, ExitReason::TrailingStop, 117_000_000),
+                (4, 50_000, 3, ExitReason::EndOfData, 90_000_000),
+            ]
+        );
+        // One stop for all: one sale, of the first part's number.
+        let found = sales(&[100, 105, 80], &ladder);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].part, found[0].share), (1, 1_000_000));
     }
 }

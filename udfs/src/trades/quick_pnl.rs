@@ -6,7 +6,7 @@
 //! where it comes so close to the middle between two results that the bound does not decide is
 //! there no answer, and [`Position::net_pnl`] gives it.
 
-use super::trade_pnl::{Position, UNIT};
+use super::trade_pnl::Position;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 
 const RATE_BITS: u32 = 46;
@@ -72,7 +72,7 @@ pub struct QuickPosition {
 impl QuickPosition {
     /// The same position, `None` where it is too large to be kept.
     pub fn new(position: &Position) -> Option<Self> {
-        let size = position.size.checked_mul(1 << SIZE_BITS)? / UNIT;
+        let size = position.size.checked_mul(1 << SIZE_BITS)? / position.unit;
         let costs = position.costs().filter(|costs| *costs <= LARGEST_COSTS)?;
         Some(Self {
             size: i64::try_from(size).ok().filter(|size| *size <= LARGEST)?,
@@ -103,14 +103,23 @@ impl QuickPosition {
 mod tests {
     use super::*;
     use crate::decimal::pow10;
-    use crate::trades::trade_pnl::Costs;
+    use crate::trades::trade_pnl::{Costs, WHOLE};
 
     fn both(size: i128, gain: i128, stake: i128) -> (Option<i64>, Option<i128>) {
+        share_of_both(size, WHOLE, gain, stake)
+    }
+
+    fn share_of_both(
+        size: i128,
+        share: i128,
+        gain: i128,
+        stake: i128,
+    ) -> (Option<i64>, Option<i128>) {
         let costs = Costs {
             slippage_percent: 12_345,
             gas: 100_001,
         };
-        let exact = Position::new(size, &costs);
+        let exact = Position::new(size, share, &costs);
         let quick = exact.as_ref().and_then(QuickPosition::new);
         let rate = Stake::new(stake).rate(gain);
         (
@@ -161,7 +170,11 @@ mod tests {
                 0 => -draw(84).min(stake),
                 _ => draw(86),
             };
-            let (quick, exact) = both(size, gain, stake);
+            let share = match draw(2) {
+                0 => WHOLE,
+                _ => draw(20).min(WHOLE),
+            };
+            let (quick, exact) = share_of_both(size, share, gain, stake);
             if let Some(quick) = quick {
                 assert_eq!(Some(i128::from(quick)), exact, "{size} × {gain} / {stake}");
                 answers += 1;

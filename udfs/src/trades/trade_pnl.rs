@@ -16,10 +16,11 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, StructArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, i256};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::scalar_doc_sections::DOC_SECTION_MATH;
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 
 use crate::arguments::{self, SOL, refuse};
@@ -27,12 +28,13 @@ use crate::decimal::{
     divide_half_even, format, multiply_divide_half_even, multiply_divide_wide, pow10,
     rescale_half_even,
 };
-use crate::exits::simulate_exit::EXACT_PRICE;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 use crate::scoring::position_size::SIZE_DIGITS;
 
 /// The digits that gross PnL and slippage are rounded to.
 const ROUNDED_DIGITS: u32 = 4;
+/// The whole of a position: a share is a number of millionths.
+pub const WHOLE: i128 = 1_000_000;
 /// A ten-thousandth of a SOL in units of a size.
 pub(super) const UNIT: i128 = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
 /// What lamports of `numeric(20,9)` stay below.
@@ -60,11 +62,18 @@ pub struct TradePnl {
     pub percent: i128,
 }
 
-/// The PnL of a position of `size` × 10^-17 SOL that returned `gain / stake`, the price's rise over
-/// the entry price in any common unit; `None` where an amount does not fit `numeric(20,9)`.
-pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<TradePnl> {
-    let position = Position::new(size, costs)?;
-    let gross = gross_pnl(size, gain, stake)?;
+/// The PnL of a share of a position of `size` × 10^-17 SOL that returned `gain / stake`, the price's
+/// rise over the entry price in any common unit; `None` where an amount does not fit
+/// `numeric(20,9)`.
+pub fn trade_pnl(
+    size: i128,
+    share: i128,
+    gain: i128,
+    stake: i128,
+    costs: &Costs,
+) -> Option<TradePnl> {
+    let position = Position::new(size, share, costs)?;
+    let gross = position.gross_pnl(gain, stake)?;
     let net = position.net_pnl(gain, stake)?;
     let percent = match position.rounded_size {
         0 => 0,
@@ -83,20 +92,28 @@ pub fn trade_pnl(size: i128, gain: i128, stake: i128, costs: &Costs) -> Option<T
 /// A position with its costs, whatever becomes of it; amounts in lamports.
 #[derive(Debug, Clone, Copy)]
 pub struct Position {
-    /// SOL × 10^17.
+    /// What is sold, in as many parts of a ten-thousandth of a SOL as make it whole.
     pub(super) size: i128,
+    pub(super) unit: i128,
     rounded_size: i128,
     slippage: i128,
     gas: i128,
 }
 
 impl Position {
-    /// A position of `size` × 10^-17 SOL; `None` where an amount does not fit `numeric(20,9)`.
-    pub fn new(size: i128, costs: &Costs) -> Option<Self> {
-        let slippage = multiply_divide_half_even(size, costs.slippage_percent, UNIT * pow10(6))?;
+    /// A share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where an amount does not fit
+    /// `numeric(20,9)`.
+    pub fn new(size: i128, share: i128, costs: &Costs) -> Option<Self> {
+        let product = size.checked_mul(share)?;
+        let (size, unit) = match product % WHOLE {
+            0 => (product / WHOLE, UNIT),
+            _ => (product, UNIT * WHOLE),
+        };
+        let slippage = multiply_divide_half_even(size, costs.slippage_percent, unit * pow10(6))?;
         Some(Self {
             size,
-            rounded_size: lamports(divide_half_even(size, UNIT))?,
+            unit,
+            rounded_size: lamports(divide_half_even(size, unit))?,
             slippage: lamports(slippage)?,
             gas: costs.gas,
         })
@@ -104,19 +121,19 @@ impl Position {
 
     /// What is left of a return of `gain / stake` after costs.
     pub fn net_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
-        let net = gross_pnl(self.size, gain, stake)? - self.costs()?;
+        let net = self.gross_pnl(gain, stake)? - self.costs()?;
         (net.abs() < SOL_LIMIT).then_some(net)
+    }
+
+    /// `size × gain/stake` rounded to four digits, in lamports.
+    fn gross_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
+        lamports(gross_units(self.size, self.unit, gain, stake)?)
     }
 
     /// What is lost whatever comes of the position.
     pub(super) fn costs(&self) -> Option<i128> {
         self.slippage.checked_add(self.gas)
     }
-}
-
-/// `size × gain/stake` rounded to four digits, in lamports.
-fn gross_pnl(size: i128, gain: i128, stake: i128) -> Option<i128> {
-    lamports(gross_units(size, gain, stake)?)
 }
 
 /// Ten-thousandths of a SOL as lamports, where `numeric(20,9)` holds them.
@@ -126,11 +143,11 @@ fn lamports(units: i128) -> Option<i128> {
 }
 
 /// `size × gain/stake` in ten-thousandths of a SOL, rounded half to even.
-fn gross_units(size: i128, gain: i128, stake: i128) -> Option<i128> {
-    match stake.checked_mul(UNIT) {
+fn gross_units(size: i128, unit: i128, gain: i128, stake: i128) -> Option<i128> {
+    match stake.checked_mul(unit) {
         Some(divisor) => multiply_divide_half_even(size, gain, divisor),
         None => {
-            let divisor = i256::from_i128(stake).checked_mul(i256::from_i128(UNIT))?;
+            let divisor = i256::from_i128(stake).checked_mul(i256::from_i128(unit))?;
             multiply_divide_wide(size, gain, divisor)
         }
     }
@@ -158,7 +175,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          percent as 1 for 1 %. Every rounding is half to even. Nulls: a null argument or an entry \
          price of 0 gives null. Errors: a negative argument, an amount that numeric(20,9) cannot \
          hold (22023).",
-        "trade_pnl(position_size_sol, entry_price, exit_price, slippage_percent, gas_cost_sol)",
+        "trade_pnl(position_size_sol, entry_price, exit_price, slippage_percent, gas_cost_sol, \
+         share_percent)",
     )
     .with_sql_example("select trade_pnl(0.12, 0.002, 0.0023, 1, 0.0001)")
     .with_argument("position_size_sol", "SOL, not rounded")
@@ -166,6 +184,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("exit_price", "SOL per token, exact")
     .with_argument("slippage_percent", "percent of the position")
     .with_argument("gas_cost_sol", "SOL, 0 where gas does not count")
+    .with_argument("share_percent", "percent of the position that is sold; 100 if not given")
     .build())
 });
 
@@ -178,13 +197,10 @@ pub struct TradePnlFunction {
 impl Default for TradePnlFunction {
     fn default() -> Self {
         Self {
-            signature: arguments::signature(&[
-                ("position_size_sol", DataType::Decimal128(38, 17)),
-                ("entry_price", crate::arguments::PRICE),
-                ("exit_price", EXACT_PRICE),
-                ("slippage_percent", DataType::Decimal128(9, 4)),
-                ("gas_cost_sol", SOL),
-            ]),
+            signature: Signature::one_of(
+                vec![TypeSignature::Any(5), TypeSignature::Any(6)],
+                Volatility::Immutable,
+            ),
         }
     }
 }
@@ -203,13 +219,13 @@ impl ScalarUDFImpl for TradePnlFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [size, entry, exit, slippage, gas] = &args.args[..] else {
-            return refuse(
-                "trade_pnl",
-                "given 5 arguments",
-                args.args.len().to_string(),
-            );
+        let [size, entry, exit, slippage, gas, share @ ..] = &args.args[..] else {
+            let found = args.args.len().to_string();
+            return refuse("trade_pnl", "given 5 or 6 arguments", found);
         };
+        let whole = ColumnarValue::Scalar(ScalarValue::Int64(Some(100)));
+        let share = share.first().unwrap_or(&whole);
+        let share = arguments::decimals("share_percent", share, 4)?;
         let size = arguments::decimals("position_size_sol", size, SIZE_DIGITS as i8)?;
         let entry = arguments::decimals("entry_price", entry, 18)?;
         let exit = arguments::wide_decimals("exit_price", exit, 24)?;
@@ -218,12 +234,13 @@ impl ScalarUDFImpl for TradePnlFunction {
 
         let mut rows = Vec::with_capacity(args.number_rows);
         for row in 0..args.number_rows {
-            let (Some(size), Some(entry), Some(exit), Some(slippage), Some(gas)) = (
+            let (Some(size), Some(entry), Some(exit), Some(slippage), Some(gas), Some(share)) = (
                 size.get(row),
                 entry.get(row).filter(|entry| *entry != 0),
                 exit.get(row),
                 slippage.get(row),
                 gas.get(row),
+                share.get(row),
             ) else {
                 rows.push(None);
                 continue;
@@ -233,6 +250,7 @@ impl ScalarUDFImpl for TradePnlFunction {
                 ("entry_price", entry, 18),
                 ("slippage_percent", slippage, 4),
                 ("gas_cost_sol", gas, 9),
+                ("share_percent", share, 4),
             ] {
                 if value < 0 {
                     return refuse(name, "0 or more", format(value, digits));
@@ -246,7 +264,7 @@ impl ScalarUDFImpl for TradePnlFunction {
                 gas,
             };
             let pnl = gain_and_stake(entry, exit)
-                .and_then(|(gain, stake)| trade_pnl(size, gain, stake, &costs));
+                .and_then(|(gain, stake)| trade_pnl(size, share, gain, stake, &costs));
             match pnl {
                 Some(pnl) => rows.push(Some(pnl)),
                 None => {
@@ -316,7 +334,7 @@ mod tests {
             gas: 100_000,
         };
         // 0.12 SOL, 0.002 → 0.0023: + 15 %.
-        let pnl = trade_pnl(12 * pow10(15), 3, 20, &costs);
+        let pnl = trade_pnl(12 * pow10(15), WHOLE, 3, 20, &costs);
         let expected = TradePnl {
             position_size: 120_000_000,
             gross: 18_000_000,
@@ -326,7 +344,10 @@ mod tests {
             percent: 1392,
         };
         assert_eq!(pnl, Some(expected));
-        assert_eq!(trade_pnl(0, 3, 20, &costs).map(|pnl| pnl.percent), Some(0));
+        assert_eq!(
+            trade_pnl(0, WHOLE, 3, 20, &costs).map(|pnl| pnl.percent),
+            Some(0)
+        );
     }
 
     #[test]
@@ -335,9 +356,9 @@ mod tests {
             slippage_percent: 0,
             gas: 0,
         };
-        let small = trade_pnl(pow10(16), 3, 20, &costs);
+        let small = trade_pnl(pow10(16), WHOLE, 3, 20, &costs);
         assert_eq!(
-            trade_pnl(pow10(16), 3 * pow10(30), 20 * pow10(30), &costs),
+            trade_pnl(pow10(16), WHOLE, 3 * pow10(30), 20 * pow10(30), &costs),
             small
         );
     }
