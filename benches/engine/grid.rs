@@ -12,10 +12,12 @@ pub struct Grid {
     pub targets: Vec<u32>,
     pub trails: Vec<u32>,
     pub holds: Vec<u32>,
+    /// Ladders with a break-even and an activated trail, in place of targets.
+    pub ladders: Vec<String>,
 }
 
 impl Grid {
-    /// Every grid.
+    /// Every grid of plain exit rules that the plain loop does as well.
     pub fn all() -> [Self; 3] {
         [Self::hundred(), Self::thousand(), Self::ten_thousand()]
     }
@@ -29,6 +31,7 @@ impl Grid {
             targets: vec![25, 50, 75, 100, 200],
             trails: vec![5, 8, 10, 15],
             holds: vec![60],
+            ladders: vec![],
         }
     }
 
@@ -49,8 +52,28 @@ impl Grid {
         }
     }
 
+    /// 1,000 sets of exit rules.
+    pub fn rules() -> Self {
+        Self {
+            targets: (1..=25).map(|step| step * 10).collect(),
+            holds: vec![60, 240],
+            ..Self::hundred()
+        }
+    }
+
+    /// As many with ladders.
+    pub fn ladders() -> Self {
+        let ladder = |step: u32| format!("{}@{}, 25@{}", 30 + step, 5 + 2 * step, 60 + 5 * step);
+        Self {
+            targets: vec![50],
+            ladders: (1..=25).map(ladder).collect(),
+            ..Self::rules()
+        }
+    }
+
     pub fn len(&self) -> usize {
-        let exits = self.stops.len() * self.targets.len() * self.trails.len() * self.holds.len();
+        let targets = self.targets.len() * self.ladders.len().max(1);
+        let exits = self.stops.len() * targets * self.trails.len() * self.holds.len();
         self.weights.len() * self.thresholds.len() * exits
     }
 
@@ -59,10 +82,19 @@ impl Grid {
         let list = |values: Vec<String>| format!("[{}]", values.join(", "));
         let whole = |values: &[u32]| list(values.iter().map(u32::to_string).collect());
         let weights = self.weights.iter().map(|weight| format!("0.{weight}"));
+        let ladders = self.ladders.iter().map(|ladder| format!("'{ladder}'"));
+        let ladders = match self.ladders.is_empty() {
+            true => String::new(),
+            false => format!(
+                ", take_profit_ladder => {}, trailing_activation_percent => 5, \
+                 break_even_percent => 10",
+                list(ladders.collect())
+            ),
+        };
         format!(
             "backtest({RANGE}, exit_strategy => 'hybrid', liquidity_weight => {}, \
              score_threshold => {}, stop_loss_percent => {}, take_profit_percent => {}, \
-             trailing_stop_percent => {}, max_hold_minutes => {})",
+             trailing_stop_percent => {}, max_hold_minutes => {}{ladders})",
             list(weights.collect()),
             whole(&self.thresholds),
             whole(&self.stops),

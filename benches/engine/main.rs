@@ -281,6 +281,12 @@ impl Bench {
             };
             sweep(&grid, GOES, &format!(", hold {hold}"));
         }
+        let (_, of_rules) = sweep(&Grid::rules(), GOES, ", as many sets of exit rules");
+        let (_, of_ladders) = sweep(&Grid::ladders(), GOES, ", as many ladders");
+        println!(
+            "  {:.2} times the processor of plain exit rules",
+            of_ladders.ratio(&of_rules)
+        );
     }
 }
 

@@ -98,6 +98,13 @@ fn axes() -> Vec<Axis> {
             "fill_model",
             vec!["'level'", "'observed'", "'conservative'"],
         ),
+        ("take_profit_ladder", vec!["'30@2, 30@5'", "'100@3'"]),
+        ("trailing_activation_percent", vec!["0", "2.5"]),
+        ("break_even_percent", vec!["0.5", "4"]),
+        ("stagnation_minutes", vec!["1", "30"]),
+        ("moonbag_percent", vec!["0", "40"]),
+        ("moonbag_stop_loss_percent", vec!["1", "60"]),
+        ("moonbag_max_hold_minutes", vec!["5", "2880"]),
         ("score_threshold", vec!["0", "55.5", "100"]),
         ("base_position_sol", vec!["0.05", "0.2"]),
         ("confidence_multiplier", vec!["1", "2.5"]),
@@ -108,12 +115,16 @@ fn axes() -> Vec<Axis> {
 #[test]
 fn a_row_of_a_sweep_equals_the_single_call() {
     let mut random = Random::of_test("a_row_of_a_sweep_equals_the_single_call");
-    for number in 0..3 {
+    for number in 0..6 {
         let history = history(&mut random);
         let engine = block_on(TestEngine::of_history(&history, Execution::USUAL));
         let mut axes = axes();
         random.shuffle(&mut axes);
-        axes.truncate(3);
+        axes.truncate(4);
+        // A ladder and a moonbag may be more than there is.
+        if axes.iter().any(|(name, _)| *name == "moonbag_percent") {
+            axes.retain(|(name, _)| *name != "take_profit_ladder");
+        }
         let array = |(name, values): &Axis| format!("{name} => [{}]", values.join(", "));
         let arguments: Vec<String> = axes.iter().map(array).collect();
         let sweep = format!("select * from backtest({})", arguments.join(", "));

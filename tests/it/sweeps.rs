@@ -82,7 +82,10 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
     let source = History::new(&dataset.signals, &dataset.trade_outcomes, &book).unwrap();
     let engine = block_on(Engine::new(dataset)).unwrap();
     let go_on = Course::default();
-    for grid in Grid::all() {
+    for grid in Grid::all()
+        .into_iter()
+        .chain([Grid::rules(), Grid::ladders()])
+    {
         let sql = format!("select * from {}", grid.call());
         let swept = block_on(engine.sql(&sql)).unwrap();
         let swept = concat_batches(&swept[0].schema(), &swept).unwrap();
@@ -147,5 +150,37 @@ fn rows_that_leave_64_bits_equal_the_queries() {
             "HINDSIGHT_SEED={}, history {number}: {arguments}",
             *SEED
         );
+    }
+}
+
+#[test]
+fn grids_of_mixed_exit_rules_equal_the_queries() {
+    let mut random = Random::of_test("grids_of_mixed_exit_rules_equal_the_queries");
+    for number in 0..4 {
+        let history = history(&mut random);
+        let engine = block_on(TestEngine::of_history(&history, Execution::USUAL));
+        let model = random.one_of(&["level", "observed", "conservative"]);
+        let arguments = format!(
+            "start_date => '2025-01-01', score_threshold => [0, 40], max_hold_minutes => 240, \
+             stop_loss_percent => [4, 12], trailing_stop_percent => 3, fill_model => '{model}', \
+             exit_strategy => ['hybrid', 'fixed_targets', 'trailing_stop'], \
+             take_profit_ladder => ['none', '20@1, 30@4, 10@9'], \
+             trailing_activation_percent => [0, 3], break_even_percent => 2, \
+             stagnation_minutes => ['none', '20'], moonbag_percent => ['none', '15'], \
+             moonbag_stop_loss_percent => 2, moonbag_max_hold_minutes => 60"
+        );
+        let ask = |function: &str| {
+            engine.rows(&format!(
+                "select * from {function}({arguments}) order by score_threshold, \
+                 stop_loss_percent, exit_strategy, take_profit_ladder, \
+                 trailing_activation_percent, stagnation_minutes, moonbag_percent"
+            ))
+        };
+        let (swept, queried) = (ask("backtest"), ask("backtest_by_queries"));
+        assert_eq!(swept.len(), 192);
+        for (swept, queried) in swept.iter().zip(&queried) {
+            let case = format!("HINDSIGHT_SEED={}, history {number}", *SEED);
+            assert_eq!(swept, queried, "{case}: {arguments}");
+        }
     }
 }
