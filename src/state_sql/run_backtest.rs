@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{
+    DataType, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
+};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::TaskContext;
@@ -325,7 +327,7 @@ impl RunTask {
         while let Some(batch) = signals.next().await {
             let batch = batch?;
             memory.try_grow(batch.get_array_memory_size())?;
-            self.progress.advance(batch.num_rows());
+            self.progress.advance(signals_of(&batch));
             batches.push(batch);
         }
         Ok(batches)
@@ -390,6 +392,16 @@ impl RunTask {
 async fn joined<T: Send + 'static>(task: SpawnedTask<error::Result<T>>) -> error::Result<T> {
     let ended = task.join().await;
     ended.unwrap_or_else(|error| Err(internal(&format!("a part of the run stopped: {error}"))))
+}
+
+/// How many signals some rows are of: each has one row of its first sale, or of none.
+fn signals_of(batch: &RecordBatch) -> usize {
+    let parts = batch.column_by_name("part");
+    let parts = parts.and_then(|parts| parts.as_primitive_opt::<Int64Type>());
+    parts.map_or(batch.num_rows(), |parts| {
+        let is_first = |part: &Option<i64>| part.is_none_or(|part| part == 1);
+        parts.iter().filter(is_first).count()
+    })
 }
 
 /// Writes rows into the file of their table.
