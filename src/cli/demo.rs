@@ -44,6 +44,7 @@ const FILES: [&str; 3] = [
                   must be empty, or hold this demo already.",
     after_help = "Examples:\n  \
                   hindsight demo\n  \
+                  hindsight demo --open\n  \
                   hindsight --data ./demo demo --days 30 --seed 7"
 )]
 pub struct DemoArgs {
@@ -53,6 +54,9 @@ pub struct DemoArgs {
     /// Length of the history, in days
     #[arg(long, value_name = "N", default_value_t = SyntheticHistory::default().days, value_parser = whole::<u32>)]
     days: u32,
+    /// Then serve its page, on a free port, and print the link that opens it
+    #[arg(long)]
+    pub open: bool,
     /// In all formats but table, the row of the backtest
     #[command(flatten)]
     output: OutputArgs,

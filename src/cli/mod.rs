@@ -270,7 +270,14 @@ async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Res
     }
     match cli.command {
         Command::Status(arguments) => status::execute(&workspace, arguments, &interrupt).await,
-        Command::Demo(arguments) => demo::execute(&workspace, arguments, &interrupt).await,
+        Command::Demo(arguments) => {
+            let opens = arguments.open;
+            demo::execute(&workspace, arguments, &interrupt).await?;
+            match opens {
+                true => serve::open(&workspace).await,
+                false => Ok(()),
+            }
+        }
         Command::Load(arguments) => load::execute(&workspace, arguments, &interrupt).await,
         Command::Run(arguments) => run::execute(&workspace, arguments).await,
         Command::Sweep(arguments) => sweep::execute(&workspace, arguments).await,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use hindsight::server::{self, Options, STACK, Server, TlsFiles, http};
 use hindsight::session::milliseconds;
 use hindsight::{Engine, Error, Role};
@@ -136,6 +136,19 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
     // Statements that did not finish in time end with the process.
     computing.shutdown_background();
     served
+}
+
+/// Serves a workspace for its page alone, to whoever has the link.
+pub async fn open(workspace: &Workspace) -> Result<(), Failure> {
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        arguments: ServeArgs,
+    }
+    let words = "serve --trust --listen 127.0.0.1:0 --http 127.0.0.1:0";
+    let words = Words::try_parse_from(words.split(' '));
+    let words = words.map_err(|error| Error::Usage(error.to_string()))?;
+    execute(workspace, words.arguments).await
 }
 
 async fn serve(

@@ -95,7 +95,7 @@ fn cli_serve_prints_a_link_logs_requests_and_ends_at_once() -> Outcome {
 
 #[test]
 fn cli_serve_without_a_page_says_nothing_of_one() -> Outcome {
-    let workspace = tempfile::tempdir()?;
+    let workspace = super::workspace()?;
     let arguments = ["serve", "--trust", "--listen", "127.0.0.1:0", "--check"];
     for (http, places) in [("none", ":0\n"), ("127.0.0.1:9", ":0 and 127.0.0.1:9\n")] {
         let arguments = [&arguments[..], &["--http", http]].concat();
@@ -118,17 +118,12 @@ fn cli_serve_without_a_page_says_nothing_of_one() -> Outcome {
 
 /// A command line as a file has it, with what is elsewhere on this machine, checked and not begun.
 fn check(words: &[&str]) -> Outcome {
-    let workspace = tempfile::tempdir()?;
-    let mut add = hindsight(workspace.path())
+    let workspace = super::workspace()?;
+    let added = hindsight(workspace.path())
         .args(["user", "add", "ann", "--role", "reader"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    add.stdin
-        .take()
-        .ok_or("no stdin")?
-        .write_all(b"correct horse battery\n")?;
-    assert!(add.wait()?.success());
+        .env("HINDSIGHT_PASSWORD", "long enough to be one")
+        .output()?;
+    assert!(added.status.success(), "{}", text(&added.stderr));
     let tls = files::test_data().join("tls");
     let words = words.iter().map(|word| match *word {
         "/tls/tls.crt" => tls.join("certificate.pem").display().to_string(),
