@@ -193,6 +193,7 @@ fn combination(grid: &Grid, strategy: ExitStrategy) -> Combination {
             gas: 100_000,
         },
         max_entry_delay: None,
+        exits_before: None,
         fees: Fees::default(),
         limits: Limits::default(),
     }
