@@ -88,14 +88,15 @@ pub(super) async fn check(workspace: &Path) -> Result<()> {
 
 /// Why the log does not fit the database, if it does not.
 fn problem(workspace: &Path) -> io::Result<Option<&'static str>> {
-    let Some(log) = read_log(&workspace.join(format!("{STATE_FILE}-wal")))? else {
-        return Ok(None);
-    };
     let mut page = [0; FIRST_PAGE_BYTES];
     match File::open(workspace.join(STATE_FILE))?.read_exact(&mut page) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
+    // After the page: what is committed meanwhile makes the log newer, never older.
+    let Some(log) = read_log(&workspace.join(format!("{STATE_FILE}-wal")))? else {
+        return Ok(None);
+    };
     let (Some(database), Some((first, last))) = (Mark::of(&page), marks(&log)) else {
         return Ok(None);
     };

@@ -32,7 +32,7 @@ pub fn hindsight(workspace: &Path) -> Command {
 }
 
 /// A workspace in which nothing was loaded: what its operator has decided makes it one.
-fn workspace() -> std::io::Result<tempfile::TempDir> {
+pub fn workspace() -> std::io::Result<tempfile::TempDir> {
     let workspace = tempfile::tempdir()?;
     std::fs::write(workspace.path().join("hindsight.json"), "{}")?;
     Ok(workspace)

@@ -122,6 +122,7 @@ fn cli_settings_come_from_files_variables_and_flags() -> Outcome {
 
     // What is in force is what is shown.
     std::fs::create_dir(configured.join("there"))?;
+    std::fs::write(configured.join("there/hindsight.json"), "{}")?;
     let mut query = in_folder(folder, &["query", "select 1 as a", "--format", "csv"]);
     let output = query.env("HINDSIGHT_STATE", "").output()?;
     assert_eq!(text(&output.stdout), "a\n1\n", "{}", text(&output.stderr));

@@ -30,7 +30,7 @@ fn shown(workspace: &Path, lines: &str) -> Result<String, Box<dyn std::error::Er
 
 #[test]
 fn cli_shell_runs_statements_and_commands() -> Outcome {
-    let directory = tempfile::tempdir()?;
+    let directory = super::workspace()?;
     let workspace = directory.path();
     assert_eq!(
         shown(
@@ -64,7 +64,7 @@ fn cli_shell_runs_statements_and_commands() -> Outcome {
 
 #[test]
 fn cli_shell_reads_and_writes_files() -> Outcome {
-    let directory = tempfile::tempdir()?;
+    let directory = super::workspace()?;
     let workspace = directory.path();
     let path = |name: &str| workspace.join(name).display().to_string();
     std::fs::write(
@@ -91,7 +91,7 @@ fn cli_shell_reads_and_writes_files() -> Outcome {
 
 #[test]
 fn cli_shell_ends_at_an_error_that_nobody_sees() -> Outcome {
-    let directory = tempfile::tempdir()?;
+    let directory = super::workspace()?;
     let workspace = directory.path();
     let loops = workspace.join("loop.sql");
     std::fs::write(&loops, format!("\\i {}\n", loops.display()))?;

@@ -6,7 +6,7 @@ use super::{Outcome, text};
 
 /// What a terminal of this width shows of a command.
 fn on_terminal(columns: usize, command: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?;
+    let folder = super::workspace()?;
     let program = env!("CARGO_BIN_EXE_hindsight");
     let data = folder.path().display();
     let command = format!("stty cols {columns} rows 24; {program} --data {data} {command}");

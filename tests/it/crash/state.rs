@@ -15,14 +15,14 @@ pub(super) struct State {
 impl State {
     pub(super) fn in_sqlite() -> Self {
         Self {
-            workspace: tempfile::tempdir().unwrap(),
+            workspace: crate::cli::workspace().unwrap(),
             url: None,
         }
     }
 
     pub(super) fn in_postgres() -> Self {
         let state = Self {
-            workspace: tempfile::tempdir().unwrap(),
+            workspace: crate::cli::workspace().unwrap(),
             url: Some(Postgres::shared().trading_database("state").url()),
         };
         done(&mut state.command(&["query", &insert("first")]));
