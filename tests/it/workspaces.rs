@@ -8,6 +8,36 @@ use tempfile::TempDir;
 use crate::engine::block_on;
 use crate::files;
 
+/// What a scenario of the first workspace has; later versions have more.
+const SCENARIOS_1: &str = "name, description, tags, start_date, end_date, wallet_score_weight, token_metrics_weight, \
+     liquidity_weight, holder_distribution_weight, momentum_weight, score_threshold, \
+     base_position_sol, max_position_sol, scale_with_confidence, confidence_multiplier, \
+     exit_strategy, stop_loss_percent, take_profit_percent, trailing_stop_percent, \
+     max_hold_minutes, slippage_percent, include_gas_costs, gas_cost_sol, fill_model, \
+     max_entry_delay_minutes, created_at, updated_at";
+/// And a run.
+const BACKTESTS_1: &str = "id, scenario, label, status, started_at, completed_at, duration_seconds, error_message, \
+     dataset, engine_version, start_date, end_date, wallet_score_weight, token_metrics_weight, \
+     liquidity_weight, holder_distribution_weight, momentum_weight, score_threshold, \
+     base_position_sol, max_position_sol, scale_with_confidence, confidence_multiplier, \
+     exit_strategy, stop_loss_percent, take_profit_percent, trailing_stop_percent, \
+     max_hold_minutes, slippage_percent, include_gas_costs, gas_cost_sol, fill_model, \
+     max_entry_delay_minutes, total_signals, signals_above_threshold, untradable_signals, \
+     actual_total_trades, actual_winning_trades, actual_losing_trades, actual_total_pnl_sol, \
+     actual_gross_profit_sol, actual_gross_loss_sol, actual_average_win_sol, \
+     actual_average_loss_sol, actual_max_drawdown_sol, actual_max_consecutive_losses, \
+     actual_win_rate, actual_profit_factor, actual_expectancy, simulated_total_trades, \
+     simulated_winning_trades, simulated_losing_trades, simulated_total_pnl_sol, \
+     simulated_gross_profit_sol, simulated_gross_loss_sol, simulated_average_win_sol, \
+     simulated_average_loss_sol, simulated_max_drawdown_sol, simulated_max_consecutive_losses, \
+     simulated_win_rate, simulated_profit_factor, simulated_expectancy, pnl_difference_sol, \
+     pnl_improvement_percent, trade_count_difference, win_rate_difference, is_improvement, \
+     trades_changed, simulated_pnl_conservative_sol";
+/// And a simulated trade.
+const TRADES_1: &str = "backtest_id, signal_id, signal_timestamp, token_address, source_wallet, score, \
+     entry_timestamp, entry_price, exit_timestamp, exit_price, exit_reason, position_size_sol, \
+     gross_pnl_sol, slippage_cost_sol, gas_cost_sol, net_pnl_sol, pnl_percent, is_win";
+
 /// What a statement says.
 fn shown(engine: &Engine, sql: &str) -> String {
     let rows = block_on(engine.sql(sql));
@@ -27,9 +57,27 @@ fn workspace_1_opens_with_everything_in_it() {
         "select (select count(*) from signals) as signals, (select count(*) from token_prices) as prices, \
          (select count(*) from trade_outcomes) as outcomes"
     ));
-    insta::assert_snapshot!(shown(&engine, "select * from scenarios"));
-    insta::assert_snapshot!(shown(&engine, "select * from backtests"));
-    insta::assert_snapshot!(shown(&engine, "select * from simulated_trades limit 5"));
+    insta::assert_snapshot!(shown(
+        &engine,
+        &format!("select {SCENARIOS_1} from scenarios")
+    ));
+    insta::assert_snapshot!(shown(
+        &engine,
+        &format!("select {BACKTESTS_1} from backtests")
+    ));
+    insta::assert_snapshot!(shown(
+        &engine,
+        &format!("select {TRADES_1} from simulated_trades limit 5")
+    ));
+    // What that version did not know is null, and reads as its default.
+    let unknown = shown(
+        &engine,
+        "select count(*) from simulated_trades where part is null and share_percent is null \
+         and backtest_id in (select id from backtests where take_profit_ladder is null \
+         and platform_fee_percent is null)",
+    );
+    let all = shown(&engine, "select count(*) from simulated_trades");
+    assert_eq!(unknown, all);
     insta::assert_snapshot!(shown(
         &engine,
         "select (select count(*) from simulated_trades) as trades, \
