@@ -71,7 +71,7 @@ impl Workspace {
             return Err(Failure::from(error).with_hint(MAKES_ONE));
         }
         // A folder of something else would be an empty history.
-        let is_ours = Dataset::is_in(self)
+        let is_ours = Dataset::is_named_in(self)
             || Store::is_in(self)
             || run_files::are_in(self)
             || self.data.join(configuration::FILE).is_file();

@@ -109,9 +109,9 @@ impl Dataset {
         claim::remove(workspace);
     }
 
-    /// Whether a directory holds a dataset that was loaded.
-    pub fn is_in(workspace: &Path) -> bool {
-        Manifest::is_ours(&dataset_directory(workspace))
+    /// Whether a directory has what would name a dataset, be it damaged or of others.
+    pub fn is_named_in(workspace: &Path) -> bool {
+        dataset_directory(workspace).join(MANIFEST_FILE).exists()
     }
 
     fn open_generation(workspace: &Path, manifest: &Manifest) -> Result<Self> {

@@ -218,9 +218,11 @@ fn cli_runs_are_stored_compared_and_applied() -> Outcome {
 fn cli_scenarios_go_out_and_in() -> Outcome {
     let directory = tempfile::tempdir()?;
     let (one, other) = (directory.path().join("one"), directory.path().join("other"));
-    // Only what loads or serves makes a workspace.
-    std::fs::create_dir(&one)?;
-    std::fs::create_dir(&other)?;
+    // Only what loads or serves makes a workspace, or who configures one.
+    for workspace in [&one, &other] {
+        std::fs::create_dir(workspace)?;
+        std::fs::write(workspace.join("hindsight.json"), "{}")?;
+    }
     let insert = "insert into scenarios (name, description, tags, stop_loss_percent, exit_strategy, \
                   start_date, scale_with_confidence, max_entry_delay_minutes) values \
                   ('a', 'with \"quotes\"', ['x', 'y'], 8.25, 'hybrid', '2025-01-01', false, 2.5), \
