@@ -1,7 +1,7 @@
 //! Parameters that somebody sets and that have no effect beside the others, with the reason.
 
 use datafusion::common::ScalarValue;
-use hindsight_udfs::exits::walk::ExitStrategy;
+use hindsight_udfs::exits::words::ExitStrategy;
 
 use super::{PARAMETERS, Parameter, position};
 
