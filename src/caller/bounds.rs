@@ -195,8 +195,8 @@ fn is_arithmetic(token: &Token) -> bool {
     )
 }
 
-/// What an arithmetic operator costs: the types of what it stands over are found again at each.
-const ARITHMETIC: usize = 10;
+/// What an arithmetic operator costs.
+const ARITHMETIC: usize = 2;
 
 /// By how much a word or sign makes an expression deeper.
 fn cost(token: &Token) -> usize {

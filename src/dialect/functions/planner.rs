@@ -13,6 +13,8 @@ use super::json;
 use super::routine::Routine;
 use super::span::Span;
 use super::values::INTERVAL;
+use crate::dialect::numbers::type_of;
+use crate::error::Error;
 
 /// Plans them with these functions.
 #[derive(Debug)]
@@ -72,12 +74,27 @@ fn side(expr: &Expr, schema: &DFSchema) -> Side {
     if let Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) = expr {
         return Side::Unknown;
     }
-    match expr.get_type(schema) {
+    match type_of(expr, schema) {
         Ok(DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64) => Side::Moment,
         Ok(DataType::Time32(_) | DataType::Time64(_)) => Side::Time,
         Ok(DataType::Interval(_) | DataType::Duration(_)) => Side::Interval,
         Ok(of) if of.is_numeric() => Side::Number,
         _ => Side::Other,
+    }
+}
+
+/// How many operators on times may stand over each other: each asks all below it for their types.
+const LEVELS: usize = 50;
+
+fn levels(expr: &Expr) -> usize {
+    match expr {
+        Expr::ScalarFunction(call)
+            if call.func.inner().is::<Routine>()
+                && ["+", "-", "*", "/"].contains(&call.func.name()) =>
+        {
+            1 + call.args.iter().map(levels).max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }
 
@@ -90,7 +107,7 @@ impl ExprPlanner for Operators {
         let RawBinaryExpr { op, left, right } = expr;
         let is_list = |expr: &Expr| {
             matches!(
-                expr.get_type(schema),
+                type_of(expr, schema),
                 Ok(DataType::List(_) | DataType::FixedSizeList(_, _))
             )
         };
@@ -122,6 +139,12 @@ impl ExprPlanner for Operators {
             };
             Ok::<_, datafusion::common::DataFusionError>(ZonedCast::to(expr, of))
         };
+        if levels(&left).max(levels(&right)) >= LEVELS {
+            let message = format!(
+                "the statement is too deep: more than {LEVELS} operators on times in one expression"
+            );
+            return Err(Error::session_hint("54001", message, "add up the intervals first").into());
+        }
         let function = match op {
             BinaryOperator::Plus => &self.plus,
             BinaryOperator::Minus => &self.minus,

@@ -37,7 +37,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn sign(self) -> &'static str {
+    pub fn sign(self) -> &'static str {
         match self {
             Self::Add => "+",
             Self::Subtract => "-",
@@ -57,11 +57,63 @@ impl Operation {
         });
         Arc::clone(&FUNCTIONS[self as usize])
     }
+
+    /// The types that its operands are brought to.
+    pub fn operands(self, left: &DataType, right: &DataType) -> Result<[DataType; 2]> {
+        let operands = types::operands(self.sign(), left, right)?;
+        let is_exact = operands.iter().any(|of| of.is_decimal());
+        Ok(match self {
+            Self::Power if !is_exact => [DataType::Float64, DataType::Float64],
+            _ => operands,
+        })
+    }
+
+    /// The type of what it makes of two numbers.
+    pub fn returned(self, left: &DataType, right: &DataType) -> Result<DataType> {
+        let [left, right] = types::operands(self.sign(), left, right)?;
+        if !left.is_decimal() {
+            return Ok(match self {
+                Self::Power => DataType::Float64,
+                _ => left,
+            });
+        }
+        Ok(match self {
+            Self::Add | Self::Subtract => types::of_sum(&left, &right),
+            Self::Multiply => types::of_product(&left, &right),
+            Self::Remainder => types::of_remainder(&left, &right),
+            Self::Divide | Self::Power => types::NUMERIC,
+        })
+    }
+
+    /// What it makes of columns of those types.
+    pub fn computed(self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+        match left.data_type() {
+            DataType::Int16 => integers::<Int16Type>(self, left, right),
+            DataType::Int32 => integers::<Int32Type>(self, left, right),
+            DataType::Int64 => integers::<Int64Type>(self, left, right),
+            DataType::Float32 => floats::<Float32Type>(self, left, right),
+            DataType::Float64 => floats::<Float64Type>(self, left, right),
+            _ => match to {
+                to @ DataType::Decimal128(_, _) => narrow(self, left, right, to),
+                to => wide(self, left, right, to),
+            },
+        }
+    }
+}
+
+/// A name in full, or what stands for a long one: each level has the names of all below it.
+pub fn shortened(name: String, of: &str) -> String {
+    if name.len() <= NAME_LIMIT {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("({of} {digest})")
 }
 
 /// The function behind an operator.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Arithmetic {
+pub struct Arithmetic {
     operation: Operation,
     signature: Signature,
 }
@@ -86,13 +138,7 @@ impl ScalarUDFImpl for Arithmetic {
             .map(|argument| argument.schema_name().to_string())
             .collect();
         let name = format!("({})", names.join(&format!(" {} ", self.name())));
-        // Each level of a long chain has the name of all below it, so that they are kept short.
-        if name.len() <= NAME_LIMIT {
-            return Ok(name);
-        }
-        let digest = Sha256::digest(name.as_bytes());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("({} {digest})", self.name()))
+        Ok(shortened(name, self.name()))
     }
 
     fn signature(&self) -> &Signature {
@@ -103,31 +149,14 @@ impl ScalarUDFImpl for Arithmetic {
         let [left, right] = types else {
             return internal_err!("{} has two operands", self.name());
         };
-        let operands = types::operands(self.name(), left, right)?;
-        let is_exact = operands.iter().any(|of| of.is_decimal());
-        Ok(match self.operation {
-            Operation::Power if !is_exact => vec![DataType::Float64; 2],
-            _ => operands.to_vec(),
-        })
+        Ok(self.operation.operands(left, right)?.to_vec())
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let [left, right] = types else {
             return internal_err!("{} has two operands", self.name());
         };
-        let [left, right] = types::operands(self.name(), left, right)?;
-        if !left.is_decimal() {
-            return Ok(match self.operation {
-                Operation::Power => DataType::Float64,
-                _ => left,
-            });
-        }
-        Ok(match self.operation {
-            Operation::Add | Operation::Subtract => types::of_sum(&left, &right),
-            Operation::Multiply => types::of_product(&left, &right),
-            Operation::Remainder => types::of_remainder(&left, &right),
-            Operation::Divide | Operation::Power => types::NUMERIC,
-        })
+        self.operation.returned(left, right)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -135,17 +164,8 @@ impl ScalarUDFImpl for Arithmetic {
         let [left, right] = &arrays[..] else {
             return internal_err!("{} has two operands", self.name());
         };
-        let result = match left.data_type() {
-            DataType::Int16 => integers::<Int16Type>(self.operation, left, right)?,
-            DataType::Int32 => integers::<Int32Type>(self.operation, left, right)?,
-            DataType::Int64 => integers::<Int64Type>(self.operation, left, right)?,
-            DataType::Float32 => floats::<Float32Type>(self.operation, left, right)?,
-            DataType::Float64 => floats::<Float64Type>(self.operation, left, right)?,
-            _ => match args.return_field.data_type() {
-                to @ DataType::Decimal128(_, _) => narrow(self.operation, left, right, to)?,
-                to => wide(self.operation, left, right, to)?,
-            },
-        };
+        let to = args.return_field.data_type();
+        let result = self.operation.computed(left, right, to)?;
         columns::result(result, is_constant)
     }
 }

@@ -2,11 +2,13 @@
 
 mod aggregates;
 mod arithmetic;
+mod chain;
 mod columns;
 mod conversions;
 mod exact;
 mod functions;
 mod moments;
+mod negation;
 pub mod operators;
 mod quotient;
 mod regression;
@@ -18,6 +20,7 @@ use datafusion::execution::FunctionRegistry;
 
 use crate::error::Result;
 
+pub use chain::type_of;
 pub use conversions::{parse, truth};
 pub use exact::Exact;
 pub use functions::SUMMAND;
@@ -30,6 +33,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for aggregate in aggregates::all().into_iter().chain(regression::all()) {
         registry.register_udaf(Arc::new(aggregate))?;
     }
+    registry.register_function_rewrite(Arc::new(negation::Negations))?;
     registry.register_expr_planner(Arc::new(operators::Operators::default()))?;
     Ok(())
 }

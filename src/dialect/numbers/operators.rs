@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arithmetic::Operation;
-use super::{columns, conversions, types};
+use super::{chain, columns, conversions, types};
 use crate::dialect::output::types::PG_TYPE;
 use crate::error::Error;
 
@@ -52,7 +52,7 @@ fn side(expr: &Expr, schema: &DFSchema) -> Side {
         Expr::Placeholder(placeholder) if placeholder.field.is_none() => return Side::Unknown,
         _ => {}
     }
-    match expr.get_type(schema) {
+    match chain::type_of(expr, schema) {
         Ok(DataType::Null) => Side::Unknown,
         Ok(DataType::Boolean) => Side::Boolean,
         Ok(of) if types::is_number(&of) => Side::Number(types::plain(&of)),
@@ -107,16 +107,30 @@ impl ExprPlanner for Operators {
         };
         if let Some(operation) = operation {
             let (left, right) = match sides {
-                (Side::Number(_), Side::Number(_)) => (left, right),
-                (Side::Number(of), Side::Unknown) => (left, typed(right, &of)),
-                (Side::Unknown, Side::Number(of)) => (typed(left, &of), right),
-                (Side::Number(of), Side::Quoted(text)) => (left, read(&text, &of)?),
-                (Side::Quoted(text), Side::Number(of)) => (read(&text, &of)?, right),
+                (Side::Number(a), Side::Number(b)) => ((left, a), (right, b)),
+                (Side::Number(of), Side::Unknown) => {
+                    let right = typed(right, &of);
+                    ((left, of.clone()), (right, of))
+                }
+                (Side::Unknown, Side::Number(of)) => {
+                    let left = typed(left, &of);
+                    ((left, of.clone()), (right, of))
+                }
+                (Side::Number(of), Side::Quoted(text)) => {
+                    let right = read(&text, &of)?;
+                    let read = right.get_type(schema)?;
+                    ((left, of), (right, read))
+                }
+                (Side::Quoted(text), Side::Number(of)) => {
+                    let left = read(&text, &of)?;
+                    let read = left.get_type(schema)?;
+                    ((left, read), (right, of))
+                }
                 _ => return original(op, left, right),
             };
-            return Ok(PlannerResult::Planned(
-                operation.function().call(vec![left, right]),
-            ));
+            return Ok(PlannerResult::Planned(chain::joined(
+                operation, left, right,
+            )?));
         }
         match op {
             BinaryOperator::StringConcat => {
