@@ -34,8 +34,8 @@ use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
 
-use super::counted::CountedExec;
 use super::guard;
+use super::passing::PassingExec;
 use crate::error::Error;
 
 /// Stops one statement: what computes for it asks now and then.
@@ -155,9 +155,7 @@ impl PhysicalOptimizerRule for GiveWay {
                 false if multiplies(&node) => node,
                 false if node.is::<DataSinkExec>() => {
                     let inputs = node.children().into_iter().map(Arc::clone);
-                    let inputs = inputs
-                        .map(|input| Arc::new(CountedExec(input)) as _)
-                        .collect();
+                    let inputs = inputs.map(PassingExec::counted).collect();
                     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
                     return Ok(Transformed::yes(node.replace_children(inputs, options)?));
                 }
@@ -187,7 +185,8 @@ fn with_pauses(join: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let [left, right] = children.as_slice() else {
         return internal_err!("a join has two inputs");
     };
-    let (left, right) = (Arc::clone(left), Arc::new(PauseExec(Arc::clone(right))));
+    let right = PassingExec::new("PauseExec", paused, Arc::clone(right));
+    let left = Arc::clone(left);
     let join = join.replace_children(
         vec![left, right],
         ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
@@ -350,61 +349,13 @@ impl PhysicalExpr for Asking {
     }
 }
 
-/// Hands its input on in small batches, with a pause behind each.
-#[derive(Debug)]
-struct PauseExec(Arc<dyn ExecutionPlan>);
-
-impl DisplayAs for PauseExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "PauseExec: rows={ROWS_BETWEEN_PAUSES}")
-    }
-}
-
-impl ExecutionPlan for PauseExec {
-    fn name(&self) -> &str {
-        "PauseExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.0.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.0]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
-            return internal_err!("a pause has one input");
-        };
-        Ok(Arc::new(Self(input)))
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        Ok(Box::pin(Pauses {
-            input: self.0.execute(partition, context)?,
-            rest: None,
-            paused: false,
-        }))
-    }
+/// Hands rows on in small batches, with a pause behind each.
+fn paused(input: SendableRecordBatchStream, _: &TaskContext) -> SendableRecordBatchStream {
+    Box::pin(Pauses {
+        input,
+        rest: None,
+        paused: false,
+    })
 }
 
 struct Pauses {

@@ -4,9 +4,9 @@
 pub mod activity;
 pub mod bounds;
 pub mod client;
-pub mod counted;
 pub mod give_way;
 pub mod guard;
+pub mod passing;
 pub mod progress;
 pub mod runs;
 pub mod transaction;

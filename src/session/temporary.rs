@@ -11,8 +11,8 @@ use datafusion::logical_expr::{CreateMemoryTable, LogicalPlan};
 use futures::TryStreamExt;
 
 use super::Session;
-use crate::caller::counted::TEMPORARY_TABLE;
 use crate::caller::give_way;
+use crate::caller::passing::TEMPORARY_TABLE;
 use crate::error::{Error, Result};
 use crate::memory::counted;
 
