@@ -202,6 +202,8 @@ fn settings(config: SessionConfig) -> SessionConfig {
             "datafusion.optimizer.enable_leaf_expression_pushdown",
             false,
         )
+        // It makes room for as many groups as LIMIT says, before there are any.
+        .set_bool("datafusion.optimizer.enable_topk_aggregation", false)
         .set_str("datafusion.execution.time_zone", "UTC")
         .set_str("datafusion.sql_parser.dialect", "PostgreSQL")
 }

@@ -10,6 +10,7 @@ use super::copy;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use super::reports::{self, Report};
+use super::serve::bytes;
 use super::settings::{self, Setting};
 use super::statements;
 use super::variables::{self, Variables};
@@ -54,6 +55,9 @@ pub struct QueryArgs {
     /// A parameter of the report and its value, or scenario=NAME
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::parse, requires = "report")]
     settings: Vec<Setting>,
+    /// Memory that the statements may use, such as 512MB or 4GB [default: as much as they need]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory_limit: Option<usize>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -74,7 +78,7 @@ pub async fn execute(workspace: &Workspace, arguments: QueryArgs) -> Result<(), 
             (script, arguments.variables.into_iter().collect())
         }
     };
-    let engine = workspace.open().await?;
+    let engine = workspace.open_within(arguments.memory_limit).await?;
     run_script(&engine, &mut output, &script, &variables).await?;
     output.finish()
 }

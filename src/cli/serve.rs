@@ -330,7 +330,7 @@ pub fn role(text: &str) -> Result<Role, String> {
 }
 
 /// A size in bytes, with a unit.
-fn bytes(text: &str) -> Result<usize, String> {
+pub fn bytes(text: &str) -> Result<usize, String> {
     let expected = || "expected a size such as 512MB or 4GB".to_owned();
     let text = text.trim();
     let end = text

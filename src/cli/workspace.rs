@@ -59,6 +59,14 @@ impl Workspace {
 
     /// Opens it where it is there: only what loads or serves makes one.
     pub async fn open(&self) -> std::result::Result<Engine, Failure> {
+        self.open_within(None).await
+    }
+
+    /// The same for statements that together may use so many bytes of memory.
+    pub async fn open_within(
+        &self,
+        memory_limit: Option<usize>,
+    ) -> std::result::Result<Engine, Failure> {
         if !self.data.is_dir() {
             let problem = match self.data.exists() {
                 true => "is no directory",
@@ -82,19 +90,22 @@ impl Workspace {
             };
             return Err(Failure::from(error).with_hint(MAKES_ONE));
         }
-        self.open_unchecked().await
+        self.open_unchecked(memory_limit).await
     }
 
     /// Opens it for what only its state is asked for, which may lie elsewhere.
     pub async fn open_state(&self) -> std::result::Result<Engine, Failure> {
         match self.state {
-            Some(_) => self.open_unchecked().await,
+            Some(_) => self.open_unchecked(None).await,
             None => self.open().await,
         }
     }
 
-    async fn open_unchecked(&self) -> std::result::Result<Engine, Failure> {
-        let engine = self.open_limited(None).await?;
+    async fn open_unchecked(
+        &self,
+        memory_limit: Option<usize>,
+    ) -> std::result::Result<Engine, Failure> {
+        let engine = self.open_limited(memory_limit).await?;
         let engine = engine.of_user(&user(), Role::Operator).await?;
         let (sender, mut notices) = mpsc::unbounded_channel();
         engine.listen(sender);

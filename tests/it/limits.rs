@@ -45,14 +45,27 @@ impl Served {
 
     /// The most memory that it ever had, in MiB.
     fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory of its own that it keeps when it has nothing to do, in MiB.
+    fn settled(&self) -> u64 {
+        let mut least = u64::MAX;
+        loop {
+            std::thread::sleep(Duration::from_millis(2_500));
+            match self.memory("RssAnon:") {
+                now if now + 1 < least => least = now,
+                _ => return least,
+            }
+        }
+    }
+
+    fn memory(&self, what: &str) -> u64 {
         let status = format!("/proc/{}/status", self.process.id());
         let Ok(status) = std::fs::read_to_string(status) else {
             return 0;
         };
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace()
             .nth(1)
             .unwrap()
@@ -145,6 +158,15 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select levenshtein(repeat('a', 1000000), repeat(id, 1000000)) from signals".into(),
         &["22023", "53200"],
     ));
+    attacks.push((
+        "select distinct score from signals order by score limit 1000000000".into(),
+        &[""],
+    ));
+    attacks.push((
+        "select token_address, max(score) from signals group by 1 order by 2 desc limit 1000000000"
+            .into(),
+        &[""],
+    ));
     attacks.push(("select -(int8 '-9223372036854775808')".into(), &["22003"]));
     attacks
 }
@@ -169,6 +191,88 @@ fn attacks_cost_the_statement_that_makes_them() {
         assert_eq!(other.rows("select count(*) from signals").unwrap().len(), 1);
         assert!(server.peak() < 1_024, "{start}: {} MiB", server.peak());
     }
+}
+
+/// Rounds of an attack, of which the memory is given back.
+const ROUNDS: usize = 1_000;
+
+#[test]
+fn memory_comes_back_after_many_rounds() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let server = Served::start(workspace.path());
+    let attack = "select length(string_agg(repeat(id, 2000), '')) from signals; \
+                  select replace(repeat(id, 100000), 'a', repeat('b', 1000)) from signals limit 0; \
+                  select rpad(id, 2147483647, 'x') from signals";
+    let round = || {
+        let mut wire = Wire::connect(server.address);
+        assert_eq!(errors(&wire.ask(&query(attack))).concat(), "53200");
+    };
+    // What is made once and kept is made by the first.
+    (0..50).for_each(|_| round());
+    let before = server.settled();
+    (50..ROUNDS).for_each(|_| round());
+    let after = server.settled();
+    assert!(
+        after < before + 64,
+        "{before} MiB before, {after} MiB after"
+    );
+    assert!(server.peak() < 1_024, "{} MiB", server.peak());
+}
+
+#[test]
+fn clients_that_read_nothing_hold_back_what_is_made_for_them() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let server = Served::start(workspace.path());
+    let slow: Vec<Wire> = (0..8)
+        .map(|_| {
+            let mut wire = Wire::connect(server.address);
+            wire.send(&query(
+                "select repeat('x', 10000) from generate_series(1, 1000000)",
+            ));
+            assert_eq!(wire.next().map(|message| message.kind), Some(b'T'));
+            wire
+        })
+        .collect();
+    let mut other = Wire::connect(server.address);
+    assert_eq!(other.rows("select count(*) from signals").unwrap().len(), 1);
+    assert!(server.peak() < 1_024, "{} MiB", server.peak());
+    // Their time is up all the same.
+    for mut wire in slow {
+        assert_eq!(errors(&wire.until_ready()), ["57014"]);
+    }
+    assert_eq!(other.rows("select count(*) from signals").unwrap().len(), 1);
+}
+
+#[test]
+fn the_command_line_has_a_limit_too() {
+    let workspace = files::removed_at_the_end(crate::server::workspace());
+    let sql = "select length(array_to_string(array_agg(repeat('x', 1000000 + value::int)), '')) \
+               from generate_series(1, 10000) g(value)";
+    let refused = |output: std::io::Result<std::process::Output>| {
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("memory"), "{said}");
+    };
+    let limit = ["--memory-limit", "64MiB"];
+    refused(
+        hindsight(workspace.path())
+            .arg("query")
+            .args(limit)
+            .arg(sql)
+            .output(),
+    );
+    let mut shell = hindsight(workspace.path())
+        .arg("shell")
+        .args(limit)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let script = format!("{sql};\n");
+    std::io::Write::write_all(&mut shell.stdin.take().unwrap(), script.as_bytes()).unwrap();
+    refused(shell.wait_with_output());
 }
 
 #[test]

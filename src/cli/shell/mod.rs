@@ -23,6 +23,7 @@ use super::failure::Failure;
 use super::load::short_fingerprint;
 use super::near::nearest;
 use super::output::{Format, Output, OutputArgs, texts};
+use super::serve::bytes;
 use super::statements;
 use super::terminal::{aside, remark, say, seconds};
 use super::values::{Form, write_value};
@@ -48,12 +49,15 @@ pub struct ShellArgs {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Memory that statements may use, such as 512MB or 4GB [default: as much as they need]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory_limit: Option<usize>,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: ShellArgs) -> Result<(), Failure> {
     // Refuses at once what no result could be written in.
     Output::new(arguments.format)?;
-    let engine = workspace.open().await?;
+    let engine = workspace.open_within(arguments.memory_limit).await?;
     // Statements have threads of their own, which they may keep busy while Ctrl-C is listened for.
     let threads = tokio::runtime::Builder::new_multi_thread()
         .thread_stack_size(hindsight::server::STACK)
