@@ -186,16 +186,36 @@ fn typed(expr: &mut Expr) {
         }
         Expr::Function(function) => {
             typed_call(function);
-            if is_counted(function) {
-                *expr = call("int4", vec![expr.clone()]);
+            match result_of(function) {
+                Some(ResultOf::Count) => *expr = call("int4", vec![expr.clone()]),
+                Some(ResultOf::Counts) => {
+                    *expr = Expr::Cast {
+                        kind: CastKind::Cast,
+                        expr: Box::new(expr.clone()),
+                        data_type: SqlType::Array(ArrayElemTypeDef::SquareBracket(
+                            Box::new(SqlType::Int(None)),
+                            None,
+                        )),
+                        array: false,
+                        format: None,
+                    };
+                }
+                None => {}
             }
         }
         _ => {}
     }
 }
 
-/// Whether it is a count or a place, which is an `int4` for PostgreSQL and wider for DataFusion.
-fn is_counted(function: &Function) -> bool {
+/// What is narrower for PostgreSQL than for DataFusion.
+enum ResultOf {
+    /// A count or a place, an `int4`.
+    Count,
+    /// An array of them.
+    Counts,
+}
+
+fn result_of(function: &Function) -> Option<ResultOf> {
     const COUNTS: [&str; 7] = [
         "array_length",
         "array_ndims",
@@ -206,7 +226,12 @@ fn is_counted(function: &Function) -> bool {
         "strpos",
     ];
     let name = function.name.to_string().to_lowercase();
-    function.over.is_none() && COUNTS.contains(&name.as_str())
+    match (name.as_str(), function.over.is_some()) {
+        ("ntile", true) => Some(ResultOf::Count),
+        ("array_positions", false) => Some(ResultOf::Counts),
+        (name, false) if COUNTS.contains(&name) => Some(ResultOf::Count),
+        _ => None,
+    }
 }
 
 fn typed_call(function: &mut Function) {
@@ -498,6 +523,7 @@ fn function_of(data_type: &SqlType) -> Option<(&'static str, Vec<u64>)> {
             };
             Some(("numeric", modifiers))
         }
+        SqlType::Uuid => named("uuid"),
         SqlType::Bool | SqlType::Boolean => named("bool"),
         SqlType::Text => named("text"),
         SqlType::Varchar(size) | SqlType::CharacterVarying(size) | SqlType::CharVarying(size) => {

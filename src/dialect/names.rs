@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType as SqlType, Expr, Ident, ObjectNamePart, OrderByKind, Query, Select,
-    SelectItem, SetExpr, Statement, TrimWhereField, Value, VisitMut, VisitorMut, visit_expressions,
+    AccessExpr, BinaryOperator, DataType as SqlType, Expr, Ident, ObjectNamePart, OrderByKind,
+    Query, Select, SelectItem, SetExpr, Statement, TrimWhereField, Value, VisitMut, VisitorMut,
+    visit_expressions,
 };
 
 /// The name of a column without one.
@@ -221,7 +222,14 @@ fn name_of(expr: &Expr) -> Option<(String, bool)> {
         Expr::Ceil { .. } => good("ceil"),
         Expr::Floor { .. } => good("floor"),
         Expr::Position { .. } => good("position"),
+        Expr::Substring {
+            shorthand: true, ..
+        } => good("substr"),
         Expr::Substring { .. } => good("substring"),
+        Expr::BinaryOp {
+            op: BinaryOperator::Overlaps,
+            ..
+        } => good("overlaps"),
         Expr::Overlay { .. } => good("overlay"),
         Expr::Trim { trim_where, .. } => good(match trim_where {
             Some(TrimWhereField::Leading) => "ltrim",
@@ -231,7 +239,7 @@ fn name_of(expr: &Expr) -> Option<(String, bool)> {
         Expr::AtTimeZone { .. } => good("timezone"),
         Expr::Array(_) => good("array"),
         Expr::Tuple(_) => good("row"),
-        Expr::Exists { .. } => good("exists"),
+        Expr::Exists { negated: false, .. } => good("exists"),
         Expr::Subquery(query) => first_name(&query.body),
         _ => None,
     }

@@ -18,6 +18,13 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![column]))
 }
 
+/// The nodes of a plan that reads no table, which together are PostgreSQL's `Result`.
+const OF_NO_TABLE: [&str; 4] = [
+    "EmptyRelation",
+    "PlaceholderRowExec",
+    "Projection:",
+    "ProjectionExec:",
+];
 /// How many rows a plan is taken for where nothing is known of it.
 const ROWS_UNKNOWN: usize = 1_000;
 /// How many bytes a value is taken for whose type does not say it.
@@ -57,8 +64,15 @@ pub async fn lines(
             plans.push((column(&names), column(&texts)));
         }
     }
-    let are_several = plans.len() > 1;
+    let reads_nothing = plans.iter().flat_map(|(_, plan)| plan.lines()).all(|line| {
+        let node = line.trim_start();
+        OF_NO_TABLE.iter().any(|known| node.starts_with(known))
+    });
     let mut lines: Vec<String> = Vec::new();
+    if reads_nothing && !plans.is_empty() {
+        plans = vec![(String::new(), "Result".into())];
+    }
+    let are_several = plans.len() > 1;
     for (name, plan) in &plans {
         if are_several {
             lines.push(format!("{name}:"));

@@ -52,6 +52,9 @@ enum Op {
     Items,
     TextItems,
     Keys,
+    /// The values of an object, as a list.
+    Values,
+    TextValues,
     /// An array of a list's items.
     OfItems,
     /// An object of a list of keys and a list of values.
@@ -107,6 +110,8 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("jsonb_items", Op::Items, true),
         of("json_text_items", Op::TextItems, false),
         of("json_keys", Op::Keys, false),
+        of("json_values", Op::Values, false),
+        of("json_text_values", Op::TextValues, false),
         of("json_of_items", Op::OfItems, false),
         of("jsonb_of_items", Op::OfItems, true),
         of("json_of_members", Op::OfMembers, false),
@@ -143,7 +148,7 @@ impl ScalarUDFImpl for JsonFunction {
         Ok(match self.op {
             Op::Contains | Op::Has => DataType::Boolean,
             Op::ArrayLength => DataType::Int32,
-            Op::Items | Op::TextItems | Op::Keys => {
+            Op::Items | Op::TextItems | Op::Keys | Op::Values | Op::TextValues => {
                 DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
             }
             _ => DataType::Utf8,
@@ -427,6 +432,21 @@ impl JsonFunction {
                     ),
                     Some(_) => {
                         return Err(failed("22023", "cannot extract elements from an object"));
+                    }
+                    None => None,
+                }),
+                Op::Values | Op::TextValues => lists.push(match json.map(|json| json.kind) {
+                    Some(Kind::Object(members)) => Some(
+                        members
+                            .iter()
+                            .map(|(_, value)| match self.op {
+                                Op::TextValues => value.as_text(),
+                                _ => Some(value.text.to_owned()),
+                            })
+                            .collect(),
+                    ),
+                    Some(_) => {
+                        return Err(failed("22023", "cannot deconstruct a scalar or an array"));
                     }
                     None => None,
                 }),

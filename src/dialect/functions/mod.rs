@@ -5,16 +5,18 @@
 //! worth a loop over whole columns have a file of their own.
 
 pub mod casts;
+pub mod coalesce;
 pub mod date_trunc;
 pub mod extract;
 pub mod interval_sums;
 pub mod json;
 pub mod json_text;
+pub mod length;
+pub mod matches;
 pub mod nulls;
 pub mod ordered;
 pub mod pg_typeof;
 pub mod planner;
-pub mod regressions;
 pub mod routine;
 pub mod series;
 pub mod span;
@@ -28,13 +30,15 @@ use datafusion::logical_expr::Volatility;
 use datafusion::logical_expr::planner::ExprPlanner;
 
 use crate::error::Result;
+use coalesce::Coalesce;
 use date_trunc::DateTrunc;
 use extract::Extract;
 use interval_sums::WithIntervals;
+use length::Length;
+use matches::Matches;
 use nulls::Nulls;
 use pg_typeof::PgTypeof;
 use planner::Operators;
-use regressions::Regression;
 use routine::{Places, Routine};
 use series::Series;
 use span::BySpan;
@@ -43,9 +47,12 @@ use span::BySpan;
 pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     use Volatility::{Immutable, Stable, Volatile};
     let functions = [
+        Coalesce::function(),
         DateTrunc::function(),
         Extract::extract(),
         Extract::date_part(),
+        Length::function(),
+        Matches::function(),
         Nulls::nulls(),
         Nulls::values(),
         PgTypeof::function(),
@@ -69,13 +76,16 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("decode", Immutable),
         Routine::new("div", Immutable),
         Routine::new("encode", Immutable),
+        Routine::new("factorial", Immutable),
         Routine::new("format", Immutable),
+        Routine::new("gcd", Immutable),
         Routine::new("gen_random_uuid", Volatile),
         Routine::new("initcap", Immutable),
         Routine::new("isfinite", Immutable),
         Routine::new("justify_days", Immutable),
         Routine::new("justify_hours", Immutable),
         Routine::new("justify_interval", Immutable),
+        Routine::new("lcm", Immutable),
         Routine::new("localtimestamp", Stable),
         Routine::new("lpad", Immutable),
         Routine::new("make_date", Immutable),
@@ -103,6 +113,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("rpad", Immutable),
         Routine::new("scale", Immutable),
         Routine::new("session_user", Stable),
+        Routine::new("setseed", Volatile),
         Routine::new("sha224", Immutable),
         Routine::new("sha256", Immutable),
         Routine::new("sha384", Immutable),
@@ -120,6 +131,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("trim_scale", Immutable),
         Routine::new("upper", Immutable),
         Routine::new("user", Stable),
+        Routine::new("uuid", Immutable),
         Routine::new("version", Stable),
         Routine::new("width_bucket", Immutable),
     ];
@@ -128,10 +140,6 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udf(Arc::new(function))?;
     }
     registry.register_function_rewrite(Arc::new(BySpan))?;
-    for name in regressions::names() {
-        let inner = registry.udaf(name)?;
-        registry.register_udaf(Arc::new(Regression::new(inner)))?;
-    }
     Ok(())
 }
 

@@ -133,7 +133,11 @@ fn taken_as(parameter: u32, given: &DataType) -> DataType {
         TEXT_OF_ANY if *given == DataType::Boolean => DataType::Boolean,
         TEXT_OF_ANY => DataType::Utf8,
         oid::BOOL => DataType::Boolean,
-        oid::INT2 | oid::INT4 | oid::INT8 => DataType::Int64,
+        oid::INT2 | oid::INT4 | oid::INT8 => match given {
+            // The overload that was chosen for it is chosen again.
+            DataType::Int16 | DataType::Int32 => given.clone(),
+            _ => DataType::Int64,
+        },
         oid::FLOAT4 | oid::FLOAT8 => DataType::Float64,
         oid::NUMERIC => match taken(given) {
             of @ (DataType::Decimal128(_, _) | DataType::Decimal256(_, _)) => of,

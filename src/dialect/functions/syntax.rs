@@ -6,15 +6,16 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
-    OrderByExpr, TimezoneInfo, UnaryOperator, Value, visit_expressions_mut,
+    OrderByExpr, TimezoneInfo, UnaryOperator, Value, WindowFrameBound, WindowSpec, WindowType,
+    helpers::attached_token::AttachedToken, visit_expressions_mut,
 };
 
 use crate::catalog::functions::times::read_interval;
 use crate::catalog::time::interval::negated;
 use crate::catalog::value::Interval as Length;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rewrites a statement.
 pub fn rewrite(statement: &mut DfStatement) -> Result<()> {
@@ -54,6 +55,41 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             {
                 *expr = Expr::Interval(canonical(length));
             }
+        }
+        // In an order by bytes, as all texts here are.
+        Expr::Collate {
+            expr: inner,
+            collation,
+        } => {
+            let name = collation.0.last().and_then(|part| part.as_ident());
+            let name = name.map_or("", |name| name.value.as_str());
+            if !["C", "POSIX", "default", "ucs_basic", "C.UTF-8", "C.utf8"].contains(&name) {
+                let message = format!("collation \"{name}\" does not exist here");
+                let hint = "texts are compared by their bytes, as COLLATE \"C\" does";
+                return Err(Error::session_hint("42704", message, hint));
+            }
+            *expr = (**inner).clone();
+        }
+        Expr::Value(value) => {
+            if let Value::UnicodeStringLiteral(text) = &value.value {
+                value.value = Value::SingleQuotedString(text.clone());
+            }
+        }
+        Expr::UnaryOp {
+            op: UnaryOperator::BitwiseNot,
+            expr: inner,
+        } => {
+            let ones = Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: Box::new(Expr::Value(
+                    Value::Number("1".into(), false).with_empty_span(),
+                )),
+            };
+            *expr = Expr::Nested(Box::new(Expr::BinaryOp {
+                left: inner.clone(),
+                op: BinaryOperator::PGBitwiseXor,
+                right: Box::new(ones),
+            }));
         }
         Expr::BinaryOp {
             left,
@@ -99,7 +135,10 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
         Expr::Function(function) => {
             named_arguments(function);
             renamed(function);
-            if let Some(written) = cast_by_name(function).or_else(|| aggregate(function)) {
+            let written = cast_by_name(function)
+                .or_else(|| sliding(function))
+                .or_else(|| aggregate(function));
+            if let Some(written) = written {
                 *expr = written;
             }
         }
@@ -305,6 +344,76 @@ fn aggregate(function: &Function) -> Option<Expr> {
             let mut function = function.clone();
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
             Some(Expr::Function(function))
+        }
+        _ => None,
+    }
+}
+
+/// Aggregates that DataFusion cannot take a value off again, over a frame whose begin moves, by others
+/// that it can: `bool_or` is the greatest of zeros and ones, `string_agg` the text of an array.
+fn sliding(function: &Function) -> Option<Expr> {
+    let Some(WindowType::WindowSpec(WindowSpec {
+        window_frame: Some(frame),
+        ..
+    })) = &function.over
+    else {
+        return None;
+    };
+    if matches!(frame.start_bound, WindowFrameBound::Preceding(None)) {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    });
+    let arguments = arguments.collect::<Option<Vec<&Expr>>>()?;
+    let over = |name: &str, value: Expr| {
+        let mut other = function.clone();
+        other.name = ObjectName::from(vec![Ident::new(name)]);
+        other.args = FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+            clauses: Vec::new(),
+        });
+        Expr::Function(other)
+    };
+    let number = |digits: &str| Expr::Value(Value::Number(digits.into(), false).with_empty_span());
+    let compared = |left: Expr, op: BinaryOperator, right: Expr| {
+        Expr::Nested(Box::new(Expr::BinaryOp {
+            left: Box::new(left),
+            op,
+            right: Box::new(right),
+        }))
+    };
+    match (simple_name(function)?.as_str(), arguments.as_slice()) {
+        (name @ ("bool_and" | "every" | "bool_or"), [value]) => {
+            let of = if name == "bool_or" { "max" } else { "min" };
+            let value = call("int4", vec![Expr::Nested(Box::new((*value).clone()))]);
+            Some(compared(over(of, value), BinaryOperator::Eq, number("1")))
+        }
+        ("string_agg", [value, separator]) => {
+            let texts = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new((*value).clone()),
+                data_type: DataType::Text,
+                array: false,
+                format: None,
+            };
+            let joined = vec![over("array_agg", texts), (*separator).clone()];
+            let count = over("count", (*value).clone());
+            Some(Expr::Case {
+                case_token: AttachedToken::empty(),
+                end_token: AttachedToken::empty(),
+                operand: None,
+                conditions: vec![CaseWhen {
+                    condition: compared(count, BinaryOperator::Gt, number("0")),
+                    result: call("array_to_string", joined),
+                }],
+                else_result: None,
+            })
         }
         _ => None,
     }

@@ -116,13 +116,29 @@ fn ties(query: &mut Query, quantity: Expr) -> Result<()> {
     Ok(())
 }
 
-/// Writes out numbers of items of the select list in `ROLLUP`, `CUBE` and `GROUPING SETS`.
+/// Writes out numbers of items of the select list in `ROLLUP`, `CUBE`, `GROUPING SETS` and
+/// `DISTINCT ON`. To group by nothing is what aggregates do without it.
 pub fn rewrite_groups(select: &mut Select) -> Result<()> {
     let Select {
         group_by,
         projection,
+        distinct,
         ..
     } = select;
+    if let Some(Distinct::On(exprs)) = distinct {
+        for expr in exprs.iter_mut() {
+            if matches!(expr, Expr::Value(_)) {
+                *expr = selected(expr, projection)?;
+            }
+        }
+    }
+    if let GroupByExpr::Expressions(groups, _) = group_by
+        && let [Expr::Tuple(parts)] = groups.as_slice()
+        && parts.is_empty()
+        && select.having.is_none()
+    {
+        groups.clear();
+    }
     let GroupByExpr::Expressions(groups, _) = group_by else {
         return Ok(());
     };

@@ -10,6 +10,7 @@ mod clauses;
 pub mod decorrelate;
 mod limits;
 pub mod names;
+mod order;
 mod patterns;
 mod rows;
 mod samples;
@@ -82,6 +83,7 @@ impl VisitorMut for Forms {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         flow(clauses::check_query(query).and_then(|()| {
             limits::rewrite(query)?;
+            order::rewrite_union(query);
             sets::rewrite_order(query)
         }))
     }
@@ -89,6 +91,7 @@ impl VisitorMut for Forms {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         flow(clauses::check_select(select).and_then(|()| {
             limits::rewrite_groups(select)?;
+            order::rewrite_select(select)?;
             sets::rewrite_select(select)
         }))
     }
@@ -102,6 +105,7 @@ impl VisitorMut for Forms {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         flow(clauses::check_expr(expr).and_then(|()| {
+            order::rewrite_aggregate(expr);
             sets::rewrite_array(expr)?;
             rows::rewrite(expr, &mut self.room)?;
             patterns::rewrite(expr)

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 
 /// Rewrites a comparison with patterns.
 pub fn rewrite(expr: &mut Expr) -> Result<()> {
+    escape(expr);
     let rewritten = match expr {
         Expr::SimilarTo {
             negated,
@@ -128,6 +129,52 @@ fn rename(query: &mut Box<Query>) -> Result<()> {
         std::mem::swap(query, &mut renamed);
     }
     Ok(())
+}
+
+/// `LIKE 'a!%' ESCAPE '!'` with the backslash that DataFusion knows.
+fn escape(expr: &mut Expr) {
+    let (Expr::Like {
+        pattern,
+        escape_char,
+        ..
+    }
+    | Expr::ILike {
+        pattern,
+        escape_char,
+        ..
+    }) = expr
+    else {
+        return;
+    };
+    let Some(Value::SingleQuotedString(mark)) = escape_char.as_ref().map(|value| &value.value)
+    else {
+        return;
+    };
+    let mut marks = mark.chars();
+    let (mark, None) = (marks.next(), marks.next()) else {
+        return;
+    };
+    let Expr::Value(ValueWithSpan {
+        value: Value::SingleQuotedString(text),
+        ..
+    }) = pattern.as_mut()
+    else {
+        return;
+    };
+    let mut written = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            letter if Some(letter) == mark => {
+                written.push('\\');
+                written.extend(letters.next());
+            }
+            '\\' => written.push_str("\\\\"),
+            letter => written.push(letter),
+        }
+    }
+    *text = written;
+    *escape_char = None;
 }
 
 fn is_pattern(op: &BinaryOperator) -> bool {

@@ -10,11 +10,12 @@ use crate::error::Result;
 ///
 /// - `BETWEEN SYMMETRIC a` marks `a` with an operator that PostgreSQL has no more;
 /// - `ORDER BY a USING >` is `a DESC`;
+/// - `TRIM (LEADING FROM a)` says the blank that it trims;
 /// - `EXCLUDE NO OTHERS` in a window frame is what holds without it, other exclusions are refused.
 pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     let is_known = |token: &TokenWithSpan| {
         matches!(&token.token, Token::Word(word) if word.quote_style.is_none()
-            && (matches!(word.keyword, Keyword::USING | Keyword::EXCLUDE)
+            && (matches!(word.keyword, Keyword::USING | Keyword::EXCLUDE | Keyword::TRIM)
                 || word.value.eq_ignore_ascii_case("symmetric")))
     };
     if !tokens.iter().any(is_known) {
@@ -38,6 +39,17 @@ pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
             };
             rewritten.push(TokenWithSpan::new(Token::make_keyword(order), token.span));
             rest = rest.get(1..).unwrap_or_default();
+        } else if is(&token.token, "from")
+            && let [.., trim, bracket, end] = rewritten.as_slice()
+            && is(&trim.token, "trim")
+            && bracket.token == Token::LParen
+            && ["leading", "trailing", "both"]
+                .iter()
+                .any(|word| is(&end.token, word))
+        {
+            let blank = Token::SingleQuotedString(" ".into());
+            rewritten.push(TokenWithSpan::new(blank, token.span));
+            rewritten.push(token.clone());
         } else if is(&token.token, "exclude") {
             let follows = |words: &[&str]| {
                 let mut words = words.iter().enumerate();

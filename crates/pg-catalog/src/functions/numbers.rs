@@ -84,6 +84,32 @@ pub fn register(f: &mut Functions) {
             .and_then(Value::as_int)
             .map_or(Value::Null, |x| Value::Int(!x)))
     });
+    for of in ["int4", "int8"] {
+        f.strict("gcd", &format!("{of}, {of}"), of, |_, a| common(a, false));
+        f.strict("lcm", &format!("{of}, {of}"), of, |_, a| common(a, true));
+    }
+    f.strict("factorial", "int8", "numeric", |_, a| {
+        let Some(n) = a.first().and_then(Value::as_int) else {
+            return Ok(Value::Null);
+        };
+        if n < 0 {
+            let message = "factorial of a negative number is undefined";
+            return Err(failure("22003", message));
+        }
+        let mut product = Some(1_i128);
+        for factor in 2..=i128::from(n.min(40)) {
+            product = product.and_then(|product| product.checked_mul(factor));
+        }
+        let digits = product.ok_or_else(too_large)?;
+        Ok(Value::Numeric(Numeric { digits, scale: 0 }))
+    });
+    f.strict("setseed", "float8", "void", |_, a| match a.first() {
+        Some(Value::Float(seed)) if (-1.0..=1.0).contains(seed) => Ok(Value::text("")),
+        _ => Err(failure(
+            "22023",
+            "setseed parameter is out of allowed range [-1,1]",
+        )),
+    });
     f.strict("mod", "int8, int8", "int8", |_, a| {
         not_by_zero(a).and_then(|()| int(a, i64::checked_rem, 64))
     });
@@ -262,6 +288,29 @@ fn not_by_zero(a: &[Value]) -> Result<()> {
         true => Err(failure("22012", "division by zero")),
         false => Ok(()),
     }
+}
+
+/// The greatest common divisor, or the least common multiple.
+fn common(a: &[Value], is_multiple: bool) -> Result<Value> {
+    let (Some(x), Some(y)) = (
+        a.first().and_then(Value::as_int),
+        a.get(1).and_then(Value::as_int),
+    ) else {
+        return Ok(Value::Null);
+    };
+    let (mut divisor, mut rest) = (i128::from(x).abs(), i128::from(y).abs());
+    let product = divisor * rest;
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let result = match is_multiple {
+        true if divisor == 0 => 0,
+        true => product / divisor,
+        false => divisor,
+    };
+    i64::try_from(result)
+        .map(Value::Int)
+        .map_err(|_| too_large())
 }
 
 fn negated(a: &[Value]) -> Result<Value> {

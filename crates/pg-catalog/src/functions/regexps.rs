@@ -238,6 +238,23 @@ fn replaced(a: &[Value], from: usize, which: Option<usize>, flags: &str) -> Resu
     Ok(Value::text(result))
 }
 
+/// The groups of each match, or the whole match where there are none: of all with the flag `g`, else of
+/// the first.
+pub fn matches<'t>(text: &'t str, pattern: &str, flags: &str) -> Result<Vec<Vec<Option<&'t str>>>> {
+    let find = flagged(pattern, &flags.replace('g', ""))?;
+    let most = if flags.contains('g') { usize::MAX } else { 1 };
+    let found = match most {
+        1 => find(text, 0).into_iter().collect(),
+        _ => all(&*find, text, 0),
+    };
+    let groups = found.into_iter().map(|places| {
+        let groups = if places.len() > 1 { 1 } else { 0 };
+        let groups = places.iter().skip(groups);
+        groups.map(|place| part(text, *place)).collect()
+    });
+    Ok(groups.collect())
+}
+
 /// What lies between the matches; an empty match at an end or right behind another parts nothing.
 pub fn split<'t>(text: &'t str, pattern: &str, flags: &str) -> Result<Vec<&'t str>> {
     let find = flagged(pattern, flags)?;

@@ -108,6 +108,25 @@ pub fn register(f: &mut Functions) {
             _ => Ok(Value::Null),
         }
     });
+    f.strict("uuid", "text", "uuid", |_, a| {
+        let text = super::text::str_at(a, 0);
+        let digits: String = text
+            .trim_matches(['{', '}'])
+            .chars()
+            .filter(|letter| *letter != '-')
+            .collect::<String>()
+            .to_ascii_lowercase();
+        if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            let message = format!("invalid input syntax for type uuid: \"{text}\"");
+            return Err(failure("22P02", message));
+        }
+        let bounds = [0, 8, 12, 16, 20, 32];
+        let parts = bounds.windows(2).map(|bounds| match bounds {
+            [from, to] => digits.get(*from..*to).unwrap_or(""),
+            _ => "",
+        });
+        Ok(Value::text(parts.collect::<Vec<_>>().join("-")))
+    });
     for name in ["gen_random_uuid", "uuid_generate_v4"] {
         f.strict(name, "", "uuid", |_, _| Ok(Value::text(random_uuid()?)));
     }
