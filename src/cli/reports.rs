@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// Every report, in the order in which they are listed.
-pub const REPORTS: [Report; 4] = [
+pub const REPORTS: [Report; 6] = [
     Report {
         name: "wallets",
         sql: include_str!("../../queries/reports/wallets.sql"),
@@ -28,6 +28,14 @@ pub const REPORTS: [Report; 4] = [
     Report {
         name: "exit_rules",
         sql: include_str!("../../queries/reports/exit_rules.sql"),
+    },
+    Report {
+        name: "gaps",
+        sql: include_str!("../../queries/reports/gaps.sql"),
+    },
+    Report {
+        name: "deepest_hole",
+        sql: include_str!("../../queries/reports/deepest_hole.sql"),
     },
     Report {
         name: "hours",
