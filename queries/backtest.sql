@@ -13,7 +13,8 @@ signal_counts as (
         combination,
         count(*) as total_signals,
         count(*) filter (where is_selected) as signals_above_threshold,
-        count(*) filter (where is_selected and not simulated_traded) as untradable_signals,
+        count(*) filter (where skip_reason = 'untradable') as untradable_signals,
+        count(*) filter (where is_limited) as limited_signals,
         count(*) filter (where outcome_changed or pnl_changed) as trades_changed,
         round_half_even(sum(conservative_net_pnl_sol), 4) as conservative_pnl_sol
     from compared_signals
@@ -35,6 +36,7 @@ joined as (
         coalesce(signal_counts.total_signals, 0) as total_signals,
         coalesce(signal_counts.signals_above_threshold, 0) as signals_above_threshold,
         coalesce(signal_counts.untradable_signals, 0) as untradable_signals,
+        coalesce(signal_counts.limited_signals, 0) as limited_signals,
         coalesce(actual.total_trades, 0) as actual_total_trades,
         coalesce(actual.winning_trades, 0) as actual_winning_trades,
         coalesce(actual.losing_trades, 0) as actual_losing_trades,
@@ -138,6 +140,7 @@ select
     total_signals,
     signals_above_threshold,
     untradable_signals,
+    limited_signals,
     actual_total_trades,
     actual_winning_trades,
     actual_losing_trades,

@@ -1,6 +1,6 @@
 -- both_sides_trades: the trades that were made, and those that would have been.
 -- Grain: one row for each combination of parameters, side and trade.
--- Reads: actual_trades, simulated_signals.
+-- Reads: actual_trades, admitted_signals.
 
 select
     combination,
@@ -20,5 +20,5 @@ select
     exit_timestamp,
     part,
     net_pnl_sol as pnl_sol
-from simulated_signals
+from admitted_signals
 where is_traded

@@ -1,7 +1,7 @@
 -- calibrate_trades: how far the simulation is from what really happened, trade by trade, and in what.
 -- Grain: one row for each signal in the range that was really traded and is closed, in the order of
 --   time.
--- Reads: simulated_signals, trade_outcomes.
+-- Reads: admitted_signals, trade_outcomes.
 
 with
 
@@ -37,7 +37,7 @@ simulated as (
         min(exit_reason) as exit_reason,
         min(position_size_exact) as position_size_exact,
         sum(position_size_sol) as position_size_sol
-    from simulated_signals
+    from admitted_signals
     group by signal_id, signal_timestamp, token_address, source_wallet, score
 ),
 

@@ -62,7 +62,8 @@ select
         when change = 'pnl_changed'
             then 'Would have earned ' || difference_text || ' SOL less'
         else 'No change'
-    end as change_description
+    end as change_description,
+    skip_reason
 from worded
 order by
     case

@@ -1,6 +1,6 @@
 -- compared_signals: every signal in the range, as it was traded and as it would have been.
 -- Grain: one row for each combination of parameters and signal.
--- Reads: simulated_signals, trade_outcomes.
+-- Reads: admitted_signals, trade_outcomes.
 
 with
 
@@ -15,9 +15,11 @@ simulated as (
         score,
         is_selected,
         is_traded,
+        is_limited,
+        skip_reason,
         cast(sum(net_pnl_sol) as numeric(20, 9)) as net_pnl_sol,
         cast(sum(conservative_net_pnl_sol) as numeric(20, 9)) as conservative_net_pnl_sol
-    from simulated_signals
+    from admitted_signals
     group by
         combination,
         signal_id,
@@ -26,7 +28,9 @@ simulated as (
         source_wallet,
         score,
         is_selected,
-        is_traded
+        is_traded,
+        is_limited,
+        skip_reason
 ),
 
 -- The outcomes of one signal are one trade. One that is not closed yet makes the signal traded,
@@ -48,6 +52,8 @@ both_sides as (
         simulated.source_wallet,
         simulated.score,
         simulated.is_selected,
+        simulated.is_limited,
+        simulated.skip_reason,
         actual.signal_id is not null as actual_traded,
         cast(actual.actual_pnl_sol as numeric(20, 9)) as actual_pnl_sol,
         simulated.is_traded as simulated_traded,

@@ -23,20 +23,26 @@ sides as (
     select column1 as side from (values ('actual'), ('simulated'))
 ),
 
+-- Microseconds since 1970, with those since midnight, which are none before it either.
+instants as (
+    select
+        *,
+        arrow_cast(exit_timestamp, 'Int64') as instant,
+        (arrow_cast(exit_timestamp, 'Int64') % 86400000000 + 86400000000) % 86400000000 as of_day
+    from both_sides_trades
+),
+
 trades as (
     select
-        both_sides_trades.combination,
-        both_sides_trades.side,
+        instants.combination,
+        instants.side,
         least(
-            greatest(
-                arrow_cast(date_trunc('day', exit_timestamp), 'Int64') / 86400000000,
-                ranges.first_day
-            ),
+            greatest((instants.instant - instants.of_day) / 86400000000, ranges.first_day),
             ranges.last_day
         ) as day,
-        both_sides_trades.pnl_sol
-    from both_sides_trades
-    inner join ranges on both_sides_trades.combination = ranges.combination
+        instants.pnl_sol
+    from instants
+    inner join ranges on instants.combination = ranges.combination
 ),
 
 sums as (

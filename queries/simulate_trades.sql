@@ -1,7 +1,7 @@
 -- simulate_trades: the simulated trades, in the order of their signals.
 -- Grain: one row for each simulated trade, which is one sale: of a position in parts there are
 --   several, by part.
--- Reads: simulated_signals.
+-- Reads: admitted_signals.
 
 select
     signal_id,
@@ -22,7 +22,15 @@ select
     pnl_percent,
     is_win,
     part,
-    share_percent
-from simulated_signals
+    share_percent,
+    fees_sol,
+    impact_cost_sol,
+    cast(
+        divide_rounded(lowest_price - entry_price, entry_price, 4) * 100 as numeric(38, 2)
+    ) as mae_percent,
+    cast(
+        divide_rounded(highest_price - entry_price, entry_price, 4) * 100 as numeric(38, 2)
+    ) as mfe_percent
+from admitted_signals
 where is_traded
 order by signal_timestamp, signal_id, part

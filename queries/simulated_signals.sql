@@ -22,6 +22,11 @@ exits as (
         scored.*,
         parameters.max_entry_delay_minutes,
         parameters.slippage_percent,
+        parameters.exit_slippage_percent,
+        parameters.platform_fee_percent,
+        parameters.priority_fee_sol,
+        parameters.failed_transaction_percent,
+        parameters.pool_sol,
         case
             when scored.is_selected then
                 position_size(
@@ -79,24 +84,34 @@ earned as (
         *,
         case
             when is_traded then
-                trade_pnl(
+                sale_pnl(
                     position_size_exact,
+                    sale['share_percent'],
                     sale['entry_price'],
                     sale['exit_price_exact'],
                     slippage_percent,
+                    exit_slippage_percent,
+                    platform_fee_percent,
                     gas_cost,
-                    sale['share_percent']
+                    priority_fee_sol,
+                    failed_transaction_percent,
+                    pool_sol
                 )
         end as pnl,
         case
             when is_traded then
-                trade_pnl(
+                sale_pnl(
                     position_size_exact,
+                    sale['share_percent'],
                     sale['entry_price'],
                     sale['conservative_price_exact'],
                     slippage_percent,
+                    exit_slippage_percent,
+                    platform_fee_percent,
                     gas_cost,
-                    sale['share_percent']
+                    priority_fee_sol,
+                    failed_transaction_percent,
+                    pool_sol
                 )
         end as conservative_pnl
     from sold
@@ -126,6 +141,8 @@ select
     pnl['gross_pnl_sol'] as gross_pnl_sol,
     pnl['slippage_cost_sol'] as slippage_cost_sol,
     pnl['gas_cost_sol'] as gas_cost_sol,
+    pnl['fees_sol'] as fees_sol,
+    pnl['impact_cost_sol'] as impact_cost_sol,
     pnl['net_pnl_sol'] as net_pnl_sol,
     pnl['pnl_percent'] as pnl_percent,
     pnl['is_win'] as is_win,

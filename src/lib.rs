@@ -37,6 +37,7 @@
 //! | a new … | goes to |
 //! | --- | --- |
 //! | SQL function on trades | a file in `udfs/src` that opens with its contract, and its test in `tests/sql` |
+//! | metric | its arithmetic in `udfs/src/metrics`, a row of [`metrics::METRICS`], a column of `queries/trade_metrics.sql` |
 //! | procedure | a file in [`state_sql::procedures`] and a row of its table |
 //! | table function | a query in `queries/` and a row in [`whatif::table_functions`] |
 //! | setting of a session | a row of [`session::SETTINGS`] |
@@ -80,7 +81,8 @@
 //! touches of all stops, targets, trails and time limits are ranked by the instant of the exit, and
 //! the end of a part under its rules is the least of their ranks. A trade's PnL is a multiplication in
 //! whole numbers, right wherever its known error leaves the rounding no choice; elsewhere the exact
-//! division decides. Combinations run in blocks bounded by what they keep for each signal, so that
+//! division decides. Portfolio limits are one more pass in the order of the entries, which says whose
+//! trades count; without them, combinations that differ in their thresholds share a pass. Combinations run in blocks bounded by what they keep for each signal, so that
 //! memory does not grow with their number. `backtest_by_queries(…)` runs the query itself, and the
 //! tests hold the two together; so can anybody who doubts a row.
 //!

@@ -8,15 +8,16 @@ use std::process::Command;
 
 use hindsight::dataset::Dataset;
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::combination::{Combination, Fees, Limits};
+use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_udfs::exits::first_touches::{Levels, Touches, first_touches};
 use hindsight_udfs::exits::settings::ExitSettings;
 use hindsight_udfs::exits::walk::Path as PricePath;
 use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
+use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::scoring::rescore::rescore;
-use hindsight_udfs::trades::trade_pnl::Costs;
+use hindsight_udfs::trades::costs::Costs;
 
 use super::grid::Grid;
 
@@ -191,10 +192,10 @@ fn combination(grid: &Grid, strategy: ExitStrategy) -> Combination {
         costs: Costs {
             slippage_percent: 10_000,
             gas: 100_000,
+            ..Costs::default()
         },
         max_entry_delay: None,
         exits_before: None,
-        fees: Fees::default(),
         limits: Limits::default(),
     }
 }

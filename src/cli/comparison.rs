@@ -107,10 +107,12 @@ impl Comparison {
         let count = |column: &str| Ok::<_, Error>(fixed(self.whole(column)?, 0, 0));
         writeln!(
             out,
-            "{} signals, {} at or above the threshold, {} of them untradable; {} trades changed.",
+            "{} signals, {} at or above the threshold, {} of them untradable, {} refused by limits; {} \
+             trades changed.",
             count("total_signals")?,
             count("signals_above_threshold")?,
             count("untradable_signals")?,
+            count("limited_signals")?,
             count("trades_changed")?
         )?;
         writeln!(

@@ -42,6 +42,11 @@ pub fn functions(served: &Served) -> FunctionSet {
                 .iter()
                 .map(|function| function.name().to_owned()),
         )
+        .chain(
+            hindsight_udfs::window_functions()
+                .iter()
+                .map(|function| function.name().to_owned()),
+        )
         .collect();
     let mut functions = collect::functions(&served.state, |name| own.iter().any(|own| own == name));
     functions.extend(TABLE_FUNCTIONS.iter().map(|function| {

@@ -74,20 +74,20 @@ pub fn plan(
     };
     let row = stand_in(Arc::clone(&RUN_PARAMETERS_SCHEMA), Made::Parameters, 1)?;
     let signals = stand_in(
-        pipeline.schema(SIMULATED_SIGNALS)?,
-        Made::SimulatedSignals,
+        pipeline.schema(ADMITTED_SIGNALS)?,
+        Made::AdmittedSignals,
         dataset.signals.num_rows(),
     )?;
     let mut inputs = vec![
         label,
         parameters,
         grid::plan(row.clone(), source)?,
-        pipeline.relation(SIMULATED_SIGNALS, &row)?,
+        pipeline.relation(ADMITTED_SIGNALS, &row)?,
     ];
     for table in &RUN_TABLES {
-        inputs.push(pipeline.over(table.query, SIMULATED_SIGNALS, &signals, &row)?);
+        inputs.push(pipeline.over(table.query, ADMITTED_SIGNALS, &signals, &row)?);
     }
-    let groups = pipeline.over("pnl_groups", SIMULATED_SIGNALS, &signals, &row)?;
+    let groups = pipeline.over("pnl_groups", ADMITTED_SIGNALS, &signals, &row)?;
     inputs.push(interval::plan(own_arguments::none()?, groups)?);
     let run = RunBacktest {
         dataset: dataset.clone(),
@@ -182,7 +182,7 @@ async fn begin(
     let config = context.session_config().clone();
     let made = Arc::new(MadeRows {
         parameters,
-        simulated_signals: OnceLock::new(),
+        admitted_signals: OnceLock::new(),
     });
     let config = config.with_extension(Arc::clone(&made));
     let context = Arc::new(TaskContext::new(
@@ -296,7 +296,7 @@ impl RunTask {
         self.enter(Phase::Metrics);
         // Where both fail, the backtest knows better which parameter is wrong.
         let mut results = texts(&joined(backtest).await?, 0)?;
-        let _ = self.made.simulated_signals.set(signals?);
+        let _ = self.made.admitted_signals.set(signals?);
         results.retain(|name, _| {
             name != "scenario" && !PARAMETERS.iter().any(|parameter| parameter.name == name)
         });
@@ -459,19 +459,19 @@ fn internal(problem: &str) -> Error {
     datafusion::error::DataFusionError::Internal(problem.to_owned()).into()
 }
 
-const SIMULATED_SIGNALS: &str = "simulated_signals";
+const ADMITTED_SIGNALS: &str = "admitted_signals";
 
 /// What a run has made so far, where its queries find it.
 struct MadeRows {
     parameters: RecordBatch,
-    simulated_signals: OnceLock<Vec<RecordBatch>>,
+    admitted_signals: OnceLock<Vec<RecordBatch>>,
 }
 
 /// One of the things that a run makes.
 #[derive(Debug, Clone, Copy)]
 enum Made {
     Parameters,
-    SimulatedSignals,
+    AdmittedSignals,
 }
 
 /// Stands for what a run makes while it is planned.
@@ -506,7 +506,7 @@ impl Operator for StandIn {
         };
         let rows = match self.of {
             Made::Parameters => vec![made.parameters.clone()],
-            Made::SimulatedSignals => match made.simulated_signals.get() {
+            Made::AdmittedSignals => match made.admitted_signals.get() {
                 Some(rows) => rows.clone(),
                 None => return internal_err!("the signals are not simulated yet"),
             },

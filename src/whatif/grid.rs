@@ -15,7 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, LEVELS_LEAST, cells_for};
+use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, cells_for};
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
@@ -112,6 +112,7 @@ pub fn schema() -> Schema {
         "total_signals",
         "signals_above_threshold",
         "untradable_signals",
+        "limited_signals",
     ];
     fields.extend(counts.map(count));
     for side in ["actual", "simulated"] {
@@ -215,7 +216,8 @@ pub fn reserve(
 ) -> Result<(usize, MemoryReservation)> {
     let memory = MemoryConsumer::new("backtest").register(pool);
     let rows = combinations * (size_of::<Combination>() + 2 * size_of::<Backtest>() + 1_000);
-    memory.try_grow(rows)?;
+    let scratch = signals * rayon::current_num_threads() * SCRATCH_BYTES;
+    memory.try_grow(rows + scratch)?;
     let mut cells = cells_for(combinations, signals);
     loop {
         match memory.try_grow(cells * CELL_BYTES) {
@@ -226,7 +228,7 @@ pub fn reserve(
     }
 }
 
-struct StopOnDrop(Arc<Course>);
+pub(super) struct StopOnDrop(pub(super) Arc<Course>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -253,6 +255,7 @@ pub fn rows(
     columns.push(counts(|r| r.total_signals));
     columns.push(counts(|r| r.signals_above_threshold));
     columns.push(counts(|r| r.untradable_signals));
+    columns.push(counts(|r| r.limited_signals));
     for side in [|r: &Backtest| r.actual, |r: &Backtest| r.simulated] {
         columns.extend(METRICS.iter().map(|metric| column(metric, results, side)));
     }

@@ -1,6 +1,7 @@
 //! Backtests as relations: the queries of the pipeline, calls of table functions with named
 //! arguments, and the grid operator.
 
+pub mod daily_grid;
 pub mod data_tables;
 pub mod estimate;
 pub mod grid;

@@ -23,7 +23,7 @@ use crate::schema;
 pub const RUN_PARAMETERS: &str = "run_parameters";
 
 /// Every query, each after those it reads.
-pub const QUERIES: [(&str, &str); 13] = [
+pub const QUERIES: [(&str, &str); 16] = [
     (
         "scored_signals",
         include_str!("../../queries/scored_signals.sql"),
@@ -31,6 +31,10 @@ pub const QUERIES: [(&str, &str); 13] = [
     (
         "simulated_signals",
         include_str!("../../queries/simulated_signals.sql"),
+    ),
+    (
+        "admitted_signals",
+        include_str!("../../queries/admitted_signals.sql"),
     ),
     (
         "simulate_trades",
@@ -52,11 +56,13 @@ pub const QUERIES: [(&str, &str); 13] = [
         "equity_curve",
         include_str!("../../queries/equity_curve.sql"),
     ),
+    ("exposure", include_str!("../../queries/exposure.sql")),
     (
         "both_sides_trades",
         include_str!("../../queries/both_sides_trades.sql"),
     ),
     ("daily_sides", include_str!("../../queries/daily_sides.sql")),
+    ("daily_pnl", include_str!("../../queries/daily_pnl.sql")),
     (
         "trade_metrics",
         include_str!("../../queries/trade_metrics.sql"),

@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias, TableFactor,
 };
 
+use super::daily_grid;
 use super::grid::{self, SweepSource};
 use super::parameter_rows;
 use super::pipeline::Pipeline;
@@ -48,7 +49,7 @@ pub struct TableFunction {
 }
 
 /// Every table function.
-pub const TABLE_FUNCTIONS: [TableFunction; 5] = [
+pub const TABLE_FUNCTIONS: [TableFunction; 8] = [
     TableFunction {
         name: "backtest",
         query: "backtest",
@@ -76,6 +77,24 @@ pub const TABLE_FUNCTIONS: [TableFunction; 5] = [
     TableFunction {
         name: "equity_curve",
         query: "equity_curve",
+        is_grid: false,
+        sweeps: false,
+    },
+    TableFunction {
+        name: "daily_pnl",
+        query: "daily_pnl",
+        is_grid: true,
+        sweeps: true,
+    },
+    TableFunction {
+        name: "daily_pnl_by_queries",
+        query: "daily_pnl",
+        is_grid: false,
+        sweeps: true,
+    },
+    TableFunction {
+        name: "exposure",
+        query: "exposure",
         is_grid: false,
         sweeps: false,
     },
@@ -116,6 +135,9 @@ impl RelationPlanner for TableFunctionPlanner {
             let arguments = arguments(function, &[], args, context)?;
             let parameters = self.parameter_rows(function, &arguments)?;
             match function.is_grid {
+                true if function.query == "daily_pnl" => {
+                    daily_grid::plan(parameters, &self.sweep_source)?
+                }
                 true => grid::plan(parameters, &self.sweep_source)?,
                 false => self.pipeline.relation(function.query, &parameters)?,
             }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use hindsight::parameters::{PARAMETERS, position};
 use serde_json::Value;
 
 use crate::files;
@@ -12,17 +11,6 @@ use crate::reference::history::History;
 use crate::reference::parameters::{Parameters, Settings};
 use crate::reference_rows;
 use crate::rows::{Row, assert_same, from_json};
-
-/// Columns and parameters of the published results that this version does not have.
-const LATER_COLUMNS: [&str; 6] = [
-    "limited_signals",
-    "fees_sol",
-    "impact_cost_sol",
-    "mae_percent",
-    "mfe_percent",
-    "skip_reason",
-];
-const LATER_GROUPS: [&str; 2] = ["costs", "limits"];
 
 /// One published result.
 pub struct Case {
@@ -39,13 +27,10 @@ pub struct Case {
 impl Case {
     fn read(path: &Path, name: String) -> Self {
         let file: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        let row = |object: &Value| {
-            let mut row = from_json(object);
-            row.0
-                .retain(|(name, _)| !LATER_COLUMNS.contains(&name.as_str()));
-            row
+        let rows = |field: &str| {
+            let rows = file[field].as_array().unwrap().iter();
+            rows.map(from_json).collect()
         };
-        let rows = |field: &str| file[field].as_array().unwrap().iter().map(row).collect();
         let setting = |(name, value): (&String, &Value)| {
             let text = value
                 .as_str()
@@ -56,7 +41,7 @@ impl Case {
         Self {
             name,
             settings: settings.iter().map(setting).collect(),
-            backtest: row(&file["backtest"]),
+            backtest: from_json(&file["backtest"]),
             trades: rows("trades"),
             comparisons: rows("comparisons"),
         }
@@ -83,15 +68,6 @@ impl Case {
         );
         cases
     }
-
-    /// Whether every parameter is one that this version heeds.
-    fn is_known(&self) -> bool {
-        let mut names = self.settings.iter().map(|(name, _)| name);
-        names.all(|name| {
-            let known = position(name).unwrap_or_else(|| panic!("{}: {name}", self.name));
-            !LATER_GROUPS.contains(&PARAMETERS[known].group)
-        })
-    }
 }
 
 /// The results on the generated history made of awkward cases.
@@ -106,17 +82,6 @@ pub fn real_cases(test: &str) -> Option<(std::path::PathBuf, Vec<Case>)> {
         return None;
     };
     let cases = Case::read_all(&shared.join("golden"), "real", "real.");
-    let count = cases.len();
-    let cases: Vec<Case> = cases.into_iter().filter(Case::is_known).collect();
-    assert!(
-        cases.len() >= 9,
-        "{} of {count} cases are known",
-        cases.len()
-    );
-    if cases.len() < count {
-        let later = count - cases.len();
-        eprintln!("{test}: {later} of {count} cases SKIPPED: parameters of a later version");
-    }
     Some((shared.join("real"), cases))
 }
 

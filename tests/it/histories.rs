@@ -19,7 +19,7 @@ const SETTINGS_FOR_EACH: usize = 4;
 #[test]
 fn engine_equals_reference_on_random_histories() {
     let mut random = Random::of_test("engine_equals_reference_on_random_histories");
-    let mut trades = 0;
+    let (mut trades, mut limited) = (0, 0);
     for number in 0..HISTORIES {
         let history = history(&mut random);
         let engine = block_on(TestEngine::of_history(&history, Execution::USUAL));
@@ -56,8 +56,26 @@ fn engine_equals_reference_on_random_histories() {
             let curve: Vec<Row> = curve.collect();
             let order = " order by timestamp, signal_id";
             check(&engine, number, &settings, "equity_curve", order, &curve);
+            let days: Vec<Row> = expected.days.iter().map(reference_rows::day).collect();
+            for function in ["daily_pnl", "daily_pnl_by_queries"] {
+                check(&engine, number, &settings, function, " order by day", &days);
+            }
+            let exposure = expected.exposure.iter().map(reference_rows::exposure);
+            let exposure: Vec<Row> = exposure.collect();
+            check(&engine, number, &settings, "exposure", "", &exposure);
+            let by_queries = [reference_rows::backtest(&expected)];
+            check(
+                &engine,
+                number,
+                &settings,
+                "backtest_by_queries",
+                "",
+                &by_queries,
+            );
+            limited += expected.limited_signals;
         }
     }
+    assert!(limited > 300, "HINDSIGHT_SEED={}: {limited} refused", *SEED);
     assert!(trades > 1_000, "HINDSIGHT_SEED={}: {trades} trades", *SEED);
 }
 
@@ -109,6 +127,13 @@ fn axes() -> Vec<Axis> {
         ("base_position_sol", vec!["0.05", "0.2"]),
         ("confidence_multiplier", vec!["1", "2.5"]),
         ("slippage_percent", vec!["0", "2.5"]),
+        ("exit_slippage_percent", vec!["0", "1.25"]),
+        ("platform_fee_percent", vec!["0", "1"]),
+        ("pool_sol", vec!["20", "85.5"]),
+        ("max_open_positions", vec!["1", "4"]),
+        ("token_cooldown_minutes", vec!["0", "90"]),
+        ("max_daily_loss_sol", vec!["0.01", "5"]),
+        ("starting_balance_sol", vec!["0.3", "2"]),
     ]
 }
 

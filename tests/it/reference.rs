@@ -6,8 +6,11 @@
 
 pub mod backtest;
 pub mod comparison;
+pub mod costs;
 pub mod exit;
+pub mod exposure;
 pub mod history;
+pub mod limits;
 pub mod metrics;
 pub mod number;
 pub mod parameters;

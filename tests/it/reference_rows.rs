@@ -2,8 +2,9 @@
 
 use crate::reference::backtest::{Backtest, Trade};
 use crate::reference::comparison::{Comparison, EquityPoint};
+use crate::reference::exposure::{Daily, Exposure};
 use crate::reference::metrics::Metrics;
-use crate::reference::number::rounded;
+use crate::reference::number::{Number, rounded};
 use crate::reference::risk::Risk;
 use crate::rows::{Cell, Row};
 
@@ -13,6 +14,7 @@ pub fn backtest(backtest: &Backtest) -> Row {
     row.push("total_signals", backtest.total_signals);
     row.push("signals_above_threshold", backtest.signals_above_threshold);
     row.push("untradable_signals", backtest.untradable_signals);
+    row.push("limited_signals", backtest.limited_signals);
     push_metrics(&mut row, "actual", &backtest.actual);
     push_risk(&mut row, "actual", &backtest.actual_risk);
     push_metrics(&mut row, "simulated", &backtest.simulated);
@@ -90,6 +92,10 @@ pub fn trade(trade: &Trade) -> Row {
     row.push("is_win", trade.is_win);
     row.push("part", trade.exit.part);
     row.push("share_percent", &trade.exit.share_percent);
+    row.push("fees_sol", &trade.pnl.fees_sol);
+    row.push("impact_cost_sol", &trade.pnl.impact_cost_sol);
+    row.push("mae_percent", &trade.mae_percent);
+    row.push("mfe_percent", &trade.mfe_percent);
     row
 }
 
@@ -108,6 +114,10 @@ pub fn comparison(comparison: &Comparison) -> Row {
     row.push("outcome_changed", comparison.outcome_changed);
     row.push("pnl_changed", comparison.pnl_changed);
     row.push("change", comparison.change);
+    row.push(
+        "skip_reason",
+        comparison.skip_reason.map_or(Cell::Null, Cell::from),
+    );
     row
 }
 
@@ -118,5 +128,24 @@ pub fn equity_point(point: &EquityPoint) -> Row {
     row.push("signal_id", &point.signal_id);
     row.push("actual_pnl_sol", &point.actual_pnl_sol);
     row.push("simulated_pnl_sol", &point.simulated_pnl_sol);
+    row
+}
+
+/// A row of `daily_pnl(…)`, without the parameters.
+pub fn day((daily, actual, simulated): &(Daily, Number, Number)) -> Row {
+    let mut row = Row::default();
+    row.push("actual_pnl_sol", actual);
+    row.push("simulated_pnl_sol", simulated);
+    row.push("actual_trades", daily.actual_trades);
+    row.push("simulated_trades", daily.simulated_trades);
+    row
+}
+
+/// A row of `exposure(…)`.
+pub fn exposure(exposure: &Exposure) -> Row {
+    let mut row = Row::default();
+    row.push("timestamp", exposure.timestamp);
+    row.push("open_positions", exposure.open_positions);
+    row.push("capital_sol", &exposure.capital_sol);
     row
 }

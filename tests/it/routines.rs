@@ -25,9 +25,11 @@ fn every_function_is_documented_with_an_example_that_runs() {
     let book = &engine.dataset().price_book;
     let scalar = hindsight_udfs::scalar_functions(book);
     let aggregate = hindsight_udfs::aggregate_functions();
+    let window = hindsight_udfs::window_functions();
     let names = scalar.iter().map(|function| function.name().to_owned());
     let names: Vec<String> = names
         .chain(aggregate.iter().map(|function| function.name().to_owned()))
+        .chain(window.iter().map(|function| function.name().to_owned()))
         .collect();
     assert!(names.len() >= 12, "{names:?}");
     for name in names {

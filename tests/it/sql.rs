@@ -42,6 +42,7 @@ sql_files! {
         divide_rounded expectancy max_consecutive_losses max_drawdown profit_factor round_half_even
         sharpe_ratio sortino_ratio sqn win_rate
     }
+    portfolio { skip_reason }
     scoring { position_size rescore }
     state { runs scenarios settings transactions }
     statements { allowed escapes prepared queries }
@@ -50,7 +51,7 @@ sql_files! {
         overfitting pnl_interval simulate_trades walk_forward
     }
     tables { data_quality parameters signals token_prices trade_outcomes }
-    trades { price_errors trade_pnl }
+    trades { price_errors sale_pnl trade_pnl }
 }
 
 fn folder() -> PathBuf {

@@ -293,14 +293,15 @@ fn no_arrow_points_upwards() {
 #[test]
 fn every_sql_function_has_its_test() {
     let mut functions = 0;
-    for folder in ["scoring", "exits", "trades", "metrics"] {
+    for folder in ["scoring", "exits", "trades", "metrics", "portfolio"] {
         let mut of_folder = BTreeSet::new();
         for stem in stems(&format!("udfs/src/{folder}"), ".rs") {
             let path = format!("udfs/src/{folder}/{stem}.rs");
             let text = fs::read_to_string(root().join(&path)).unwrap();
             // The rest are kernels that several functions share.
             let is_function = text.contains("impl ScalarUDFImpl for")
-                || text.contains("impl AggregateUDFImpl for");
+                || text.contains("impl AggregateUDFImpl for")
+                || text.contains("impl WindowUDFImpl for");
             if is_function {
                 assert!(
                     text.contains(&format!("\"{stem}\"")),

@@ -40,9 +40,14 @@ pub fn multiply_divide_half_even(a: i128, b: i128, denominator: i128) -> Option<
 /// As [`multiply_divide_half_even`], with a denominator of more than 128 bits.
 pub fn multiply_divide_wide(a: i128, b: i128, denominator: i256) -> Option<i128> {
     let product = i256::from_i128(a).wrapping_mul(i256::from_i128(b));
+    divide_wide_half_even(product, denominator)
+}
+
+/// As [`divide_half_even`], in 256 bits; `None` where the result leaves 128.
+pub fn divide_wide_half_even(numerator: i256, denominator: i256) -> Option<i128> {
     let (mut quotient, mut remainder) = (
-        product.checked_div(denominator)?,
-        product.checked_rem(denominator)?,
+        numerator.checked_div(denominator)?,
+        numerator.checked_rem(denominator)?,
     );
     if remainder < i256::ZERO {
         quotient = quotient.checked_sub(i256::ONE)?;

@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod decimal;
 pub mod exits;
 pub mod metrics;
+pub mod portfolio;
 pub mod price_book;
 pub mod scoring;
 pub mod trades;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use crate::price_book::PriceBook;
 
@@ -30,6 +31,7 @@ pub fn scalar_functions(book: &Arc<PriceBook>) -> Vec<ScalarUDF> {
         exits::price_at::PriceAt::new(Arc::clone(book)).into(),
         trades::price_errors::PriceErrors::default().into(),
         trades::trade_pnl::TradePnlFunction::default().into(),
+        trades::sale_pnl::SalePnl::default().into(),
         metrics::round_half_even::RoundHalfEven::default().into(),
         metrics::divide_rounded::DivideRounded::default().into(),
     ]
@@ -49,6 +51,11 @@ pub fn aggregate_functions() -> Vec<AggregateUDF> {
     ]
 }
 
+/// Every window function.
+pub fn window_functions() -> Vec<WindowUDF> {
+    vec![portfolio::skip_reason::SkipReason::default().into()]
+}
+
 /// Makes every function known to a session.
 pub fn register(registry: &mut dyn FunctionRegistry, book: &Arc<PriceBook>) -> Result<()> {
     for function in scalar_functions(book) {
@@ -56,6 +63,9 @@ pub fn register(registry: &mut dyn FunctionRegistry, book: &Arc<PriceBook>) -> R
     }
     for function in aggregate_functions() {
         registry.register_udaf(Arc::new(function))?;
+    }
+    for function in window_functions() {
+        registry.register_udwf(Arc::new(function))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::common::{DataFusionError, Result};
+use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::price_book::PriceBook;
 use rayon::prelude::*;
 
@@ -33,6 +34,7 @@ pub struct Backtest {
     pub total_signals: i64,
     pub signals_above_threshold: i64,
     pub untradable_signals: i64,
+    pub limited_signals: i64,
     pub actual: Metrics,
     pub simulated: Metrics,
     pub trades_changed: i64,
@@ -338,7 +340,8 @@ impl Run<'_> {
         };
         self.course.check()?;
         let sales = self.exits.sales(&self.block.rules.values[first.rules]);
-        let alike = |a: &Member, b: &Member| (a.scoring, a.sizing) == (b.scoring, b.sizing);
+        let shared = |m: &Member| (m.scoring, m.sizing, m.limits.is_some());
+        let alike = |a: &Member, b: &Member| shared(a) == shared(b);
         let results: Vec<Vec<(usize, Backtest)>> = members
             .par_chunk_by(alike)
             .map_init(Scratch::default, |scratch, members| {
@@ -348,7 +351,7 @@ impl Run<'_> {
         Ok(results.into_iter().flatten().collect())
     }
 
-    /// Combinations that differ in their thresholds alone.
+    /// Combinations that differ in their thresholds alone, or in limits too if they have any.
     fn same_trades(
         &self,
         members: &[Member],
@@ -380,14 +383,31 @@ impl Run<'_> {
             days: scoring.days,
             keeps_days: self.course.keeps_days,
         };
-        let thresholds: Vec<i64> = members.iter().map(|member| member.threshold).collect();
-        let sums = pass.run(&thresholds, scratch)?;
+        let limits = |place: usize| self.block.limits.values[place];
+        let limited = members.iter();
+        let limited = limited.filter_map(|m| Some((m.threshold, limits(m.limits?))));
+        let limited: Vec<(i64, Limits)> = limited.collect();
+        let sums = match limited.is_empty() {
+            true => {
+                let thresholds: Vec<i64> = members.iter().map(|m| m.threshold).collect();
+                pass.run(&thresholds, scratch)?
+            }
+            // Whoever asks is admitted or not by all that came before, also where it is left out.
+            false => {
+                let pass = Pass {
+                    exits: &sales.exits,
+                    ..pass
+                };
+                pass.limited(&limited, scoring.exits_before, scratch, self.course)?
+            }
+        };
         let done = members.len() as u64;
         self.course.done.fetch_add(done, Ordering::Relaxed);
-        let result = |(member, sum): (&Member, Sum)| {
+        let result = |(member, mut sum): (&Member, Sum)| {
             let selected = scores.selected.get(&member.threshold);
             let selected = selected.copied().unwrap_or_default();
             let left_out = match self.course.leaves_out_actual {
+                true if member.limits.is_some() => std::mem::take(&mut sum.late),
                 true => exits.left_out(scores, member.threshold),
                 false => HashSet::new(),
             };
@@ -417,7 +437,8 @@ impl Run<'_> {
         Ok(Backtest {
             total_signals: (scoring.range.len() - left_out.len()) as i64,
             signals_above_threshold: selected,
-            untradable_signals: selected - sum.signals,
+            untradable_signals: selected - sum.signals - sum.limited,
+            limited_signals: sum.limited,
             actual: actual.metrics,
             simulated,
             trades_changed: actual.traded + sum.changed,

@@ -11,8 +11,9 @@ use std::ops::Range;
 use hindsight_udfs::exits::first_touches::Levels;
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::words::FillModel;
+use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::scoring::position_size::Sizing;
-use hindsight_udfs::trades::trade_pnl::Costs;
+use hindsight_udfs::trades::costs::Costs;
 
 use super::combination::Combination;
 use super::days::Days;
@@ -24,6 +25,8 @@ pub const CELLS_MAX: usize = 4_000_000;
 pub const CELLS_MIN: usize = 250_000;
 /// What a cell may need: a touch and its exit, twice while they are ranked, and its rank.
 pub const CELL_BYTES: usize = 2 * (size_of::<Place>() + size_of::<SignalExit>()) + 8;
+/// What a thread writes on for each signal: nets, links and marks of limits, PnL and reaches.
+pub const SCRATCH_BYTES: usize = 96;
 /// Ways in which a position can end under one strategy, each a level of its own; and at the most,
 /// with a ladder's targets, and a stop and a time limit of the moonbag.
 const LEVELS_EACH: usize = 4;
@@ -64,6 +67,8 @@ pub struct Member {
     pub rules: usize,
     pub scoring: usize,
     pub sizing: usize,
+    /// `None` where every position is admitted.
+    pub limits: Option<usize>,
     /// Points × 100.
     pub threshold: i64,
     /// Its place among all combinations.
@@ -78,6 +83,7 @@ pub struct Block {
     pub levels: Levels,
     pub scorings: Distinct<Scoring>,
     pub sizings: Distinct<(Sizing, Costs)>,
+    pub limits: Distinct<Limits>,
     /// Sorted: those that share most stand together.
     pub members: Vec<Member>,
 }
@@ -119,6 +125,7 @@ impl Block {
             levels: Levels::default(),
             scorings: Distinct::default(),
             sizings: Distinct::default(),
+            limits: Distinct::default(),
             members: Vec::new(),
         }
     }
@@ -143,6 +150,10 @@ impl Block {
                 .sizings
                 .place((combination.sizing, combination.costs))
                 .0,
+            limits: match combination.limits.are_none() {
+                true => None,
+                false => Some(self.limits.place(combination.limits).0),
+            },
             threshold: combination.threshold,
             position,
         });

@@ -7,8 +7,9 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, internal_datafusion_err};
 use hindsight_udfs::exits::settings::ExitSettings;
 use hindsight_udfs::exits::words::FillModel;
+use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::scoring::position_size::Sizing;
-use hindsight_udfs::trades::trade_pnl::Costs;
+use hindsight_udfs::trades::costs::Costs;
 
 use super::days::Days;
 
@@ -29,31 +30,9 @@ pub struct Combination {
     pub costs: Costs,
     /// Microseconds × 10^4, since the parameter has four digits of a minute.
     pub max_entry_delay: Option<i128>,
-    pub fees: Fees,
     pub limits: Limits,
     /// Signals of which something is sold at this instant or later are left out, in microseconds.
     pub exits_before: Option<i64>,
-}
-
-/// Costs beyond slippage and gas; percentages × 10^4, amounts in lamports.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fees {
-    pub exit_slippage_percent: i64,
-    pub platform_fee_percent: i64,
-    pub priority_fee: i128,
-    pub failed_transaction_percent: i64,
-    pub pool: Option<i128>,
-}
-
-/// Which positions are not entered; times in microseconds, amounts in lamports.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
-    pub max_open_positions: Option<i64>,
-    pub max_positions_per_token: Option<i64>,
-    pub token_cooldown: Option<i64>,
-    pub max_trades_per_day: Option<i64>,
-    pub max_daily_loss: Option<i128>,
-    pub starting_balance: Option<i128>,
 }
 
 impl Combination {
@@ -153,17 +132,15 @@ impl Combination {
             fill_model: word("fill_model")?.parse().map_err(unknown("fill_model"))?,
             costs: Costs {
                 slippage_percent: required("slippage_percent")?,
+                exit_slippage_percent: required("exit_slippage_percent")?,
+                platform_fee_percent: required("platform_fee_percent")?,
                 gas,
+                priority_fee: required("priority_fee_sol")?,
+                failed_transaction_percent: required("failed_transaction_percent")?,
+                pool: decimal("pool_sol")?,
             },
             max_entry_delay: decimal("max_entry_delay_minutes")?
                 .map(|minutes| minutes.saturating_mul(MINUTE_MICROS.into())),
-            fees: Fees {
-                exit_slippage_percent: small("exit_slippage_percent")?,
-                platform_fee_percent: small("platform_fee_percent")?,
-                priority_fee: required("priority_fee_sol")?,
-                failed_transaction_percent: small("failed_transaction_percent")?,
-                pool: decimal("pool_sol")?,
-            },
             limits: Limits {
                 max_open_positions: whole("max_open_positions")?,
                 max_positions_per_token: whole("max_positions_per_token")?,

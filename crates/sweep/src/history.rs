@@ -25,6 +25,8 @@ pub struct History {
     pub actual: Vec<Option<Actual>>,
     /// The signals that can be traded, in the order of the prices they are traded at.
     pub tradable: Vec<Tradable>,
+    /// The same in the order of their entries, then ids.
+    pub by_entry: Vec<Tradable>,
     /// When the trade on each signal would start, microseconds; 0 where it cannot be traded.
     pub entered: Vec<i64>,
     /// How many of the signals before each, and of all, were traded.
@@ -127,6 +129,7 @@ impl History {
         let mut history = Self {
             tradable: Vec::new(),
             entered: Vec::new(),
+            by_entry: Vec::new(),
             entries,
             actual: vec![None; timestamps.len()],
             traded: Vec::with_capacity(timestamps.len() + 1),
@@ -143,6 +146,10 @@ impl History {
         let tradable = rows.filter_map(|signal| history.tradable(signal, &id_ranks));
         let mut tradable: Vec<Tradable> = tradable.collect();
         tradable.sort_unstable_by_key(|tradable| (tradable.token, tradable.price));
+        let mut by_entry = tradable.clone();
+        let entered = |tradable: &Tradable| history.entered[tradable.signal as usize];
+        by_entry.par_sort_unstable_by_key(|tradable| (entered(tradable), tradable.id_rank));
+        history.by_entry = by_entry;
         history.tradable = tradable;
         Ok(history)
     }

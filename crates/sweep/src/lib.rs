@@ -18,6 +18,7 @@ pub mod metrics;
 #[cfg(test)]
 mod exit_cases;
 mod exits;
+mod limited;
 mod pass;
 mod scores;
 mod shares;

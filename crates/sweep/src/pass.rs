@@ -3,7 +3,7 @@
 //! Combinations that differ in their thresholds alone share one pass: a trade counts for each
 //! threshold that its score reaches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::i256;
@@ -15,17 +15,20 @@ use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::scoring::position_size::{Sizing, position_size};
-use hindsight_udfs::trades::quick_pnl::QuickPosition;
-use hindsight_udfs::trades::trade_pnl::{Costs, Position};
+use hindsight_udfs::trades::costs::Costs;
+use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition};
+use hindsight_udfs::trades::quick_sale::QuickSale;
+use hindsight_udfs::trades::trade_pnl::Position;
 
 use super::days::{ByDay, DayPnl, Days};
 use super::exits::SignalExit;
-use super::history::{Actual, History};
+use super::history::History;
+use super::limited::{LimitedScratch, change};
 use super::metrics::{Side, Spread, Trade};
 use super::scores::Scores;
 
 /// PnL that differs by more than this many lamports has changed.
-const PNL_CHANGE: i64 = 1_000_000;
+pub const PNL_CHANGE: i64 = 1_000_000;
 
 impl SignalExit {
     /// What a signal adds to the count of changed ones, if its trades bring so much.
@@ -45,6 +48,10 @@ pub struct Sum {
     pub signals: i64,
     /// What these add to the count of changed ones, which starts from those actually traded.
     pub changed: i64,
+    /// The signals that portfolio limits refuse.
+    pub limited: i64,
+    /// Those that they admit and of which something is sold too late to count.
+    pub late: HashSet<u32>,
 }
 
 /// The positions of one way of sizing, by score; or a share of each.
@@ -54,8 +61,18 @@ pub struct Positions {
     costs: Costs,
     /// × 10^-6.
     share: i64,
-    /// `None` where one of them needs more than 64 bits.
-    quick: Option<Vec<QuickPosition>>,
+    quick: Quick,
+}
+
+/// Positions in 64 bits, by score.
+#[derive(Debug)]
+enum Quick {
+    /// Where one of them needs more bits.
+    None,
+    /// Whose costs are fixed.
+    Fixed(Vec<QuickPosition>),
+    /// Whose costs depend on what a sale brings.
+    Varying(Vec<QuickSale>),
 }
 
 impl Positions {
@@ -65,19 +82,49 @@ impl Positions {
             sizing,
             costs,
             share,
-            quick: None,
+            quick: Quick::None,
         };
-        let quick = occurs.iter().zip(0..).map(|(occurs, score)| match occurs {
-            true => QuickPosition::new(&positions.exact(score)?),
-            false => Some(QuickPosition::default()),
-        });
-        positions.quick = quick.collect();
+        positions.quick = match costs.are_fixed() {
+            true => positions.quick(occurs).map_or(Quick::None, Quick::Fixed),
+            false => positions.quick(occurs).map_or(Quick::None, Quick::Varying),
+        };
         positions
+    }
+
+    fn quick<Q: QuickPnl>(&self, occurs: &[bool]) -> Option<Vec<Q>> {
+        let positions = occurs.iter().zip(0..);
+        let quick = positions.map(|(occurs, score)| match occurs {
+            true => Q::of(&self.exact(score)?),
+            false => Some(Q::default()),
+        });
+        quick.collect()
+    }
+
+    fn fixed(&self) -> Option<&[QuickPosition]> {
+        match &self.quick {
+            Quick::Fixed(positions) => Some(positions),
+            _ => None,
+        }
+    }
+
+    fn varying(&self) -> Option<&[QuickSale]> {
+        match &self.quick {
+            Quick::Varying(positions) => Some(positions),
+            _ => None,
+        }
+    }
+
+    fn too_large(&self) -> ArgumentError {
+        ArgumentError {
+            argument: "base_position_sol".into(),
+            expected: "small enough for the PnL to fit numeric(20,9)".into(),
+            found: hindsight_udfs::decimal::format(self.sizing.base_position, 9),
+        }
     }
 
     fn exact(&self, score: i32) -> Option<Position> {
         let size = position_size(score.into(), &self.sizing)?;
-        Position::new(size, self.share.into(), &self.costs)
+        Position::new(size, self.share, &self.costs)
     }
 }
 
@@ -90,6 +137,7 @@ pub struct Scratch {
     reaches: Vec<u32>,
     /// Of each signal, what its trades add up to, where they are several; 0 in between.
     of_signals: Vec<i64>,
+    pub limited: LimitedScratch,
 }
 
 /// Combinations that differ in their thresholds alone, and what they share.
@@ -112,9 +160,13 @@ pub struct Pass<'a> {
 impl Pass<'_> {
     /// What comes of each of these thresholds, which ascend.
     pub fn run(&self, thresholds: &[i64], scratch: &mut Scratch) -> Result<Vec<Sum>> {
-        let quick = match self.parts {
-            [_] => self.quick::<false>(thresholds, scratch)?,
-            _ => self.quick::<true>(thresholds, scratch)?,
+        let positions = self.positions.iter();
+        let fixed: Option<Vec<_>> = positions.clone().map(|shared| shared.fixed()).collect();
+        let varying: Option<Vec<_>> = positions.map(|shared| shared.varying()).collect();
+        let quick = match (fixed, varying) {
+            (Some(positions), _) => self.quick_parts(&positions, thresholds, scratch)?,
+            (None, Some(positions)) => self.quick_parts(&positions, thresholds, scratch)?,
+            (None, None) => None,
         };
         match quick {
             Some(sums) => Ok(sums),
@@ -122,16 +174,27 @@ impl Pass<'_> {
         }
     }
 
-    /// In 64 bits; `None` where they may not hold the sums. `PARTS` where a signal may have several
-    /// trades.
-    fn quick<const PARTS: bool>(
+    fn quick_parts<Q: QuickPnl>(
         &self,
+        positions: &[&[Q]],
         thresholds: &[i64],
         scratch: &mut Scratch,
     ) -> Result<Option<Vec<Sum>>> {
-        let quick = self.positions.iter().map(|shared| shared.quick.as_deref());
-        let quick: Option<Vec<&[QuickPosition]>> = quick.collect();
-        let (Some(positions), Some(lowest)) = (quick, thresholds.first()) else {
+        match self.parts {
+            [_] => self.quick::<Q, false>(positions, thresholds, scratch),
+            _ => self.quick::<Q, true>(positions, thresholds, scratch),
+        }
+    }
+
+    /// In 64 bits; `None` where they may not hold the sums. `PARTS` where a signal may have several
+    /// trades.
+    fn quick<Q: QuickPnl, const PARTS: bool>(
+        &self,
+        positions: &[&[Q]],
+        thresholds: &[i64],
+        scratch: &mut Scratch,
+    ) -> Result<Option<Vec<Sum>>> {
+        let Some(lowest) = thresholds.first() else {
             return Ok(None);
         };
         let whole = positions.first().copied().unwrap_or_default();
@@ -256,14 +319,7 @@ impl Pass<'_> {
         for (signal, net) in of_signals {
             let score = self.scores.of_signals[signal as usize];
             let reached = thresholds.partition_point(|threshold| *threshold <= score.into());
-            // Signals traded on one side alone count as changed; so do those where PnL differs.
-            let changed = match self.history.actual[signal as usize] {
-                None => 1,
-                Some(Actual { pnl: Some(actual) }) => {
-                    -i64::from((net - actual).abs() <= PNL_CHANGE.into())
-                }
-                Some(Actual { pnl: None }) => 0,
-            };
+            let changed = change(self.history.actual[signal as usize], net);
             for sum in &mut sums[..reached] {
                 sum.signals += 1;
                 sum.changed += changed;
@@ -273,14 +329,51 @@ impl Pass<'_> {
     }
 
     /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
+    pub fn nets(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
+        fn quick<Q: QuickPnl>(
+            positions: &[Q],
+            exit: &SignalExit,
+            score: i32,
+        ) -> Option<(i64, i64)> {
+            let position = positions.get(usize::try_from(score).ok()?)?;
+            let net = position.net_pnl(exit.rate)?;
+            let conservative = match exit.conservative_rate == exit.rate {
+                true => net,
+                false => position.net_pnl(exit.conservative_rate)?,
+            };
+            Some((net, conservative))
+        }
+        let quick = match &self.positions[usize::from(exit.share)].quick {
+            _ if exit.is_vast => None,
+            Quick::None => None,
+            Quick::Fixed(positions) => quick(positions, exit, score),
+            Quick::Varying(positions) => quick(positions, exit, score),
+        };
+        match quick {
+            Some((net, conservative)) => Ok((net.into(), conservative.into())),
+            None => self.exact_pnl(exit, score),
+        }
+    }
+
+    /// The exact size of a position with this score, × 10^-17 SOL.
+    pub fn size(&self, score: i32) -> Result<i128> {
+        let Some(positions) = self.positions.first() else {
+            return Ok(0);
+        };
+        let size = position_size(score.into(), &positions.sizing);
+        size.ok_or_else(|| positions.too_large().into())
+    }
+
+    /// The share of a sale in its position, × 10^-6.
+    pub fn share(&self, exit: &SignalExit) -> i64 {
+        self.positions[usize::from(exit.share)].share
+    }
+
+    /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
     #[cold]
     fn exact_pnl(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
         let positions = &self.positions[usize::from(exit.share)];
-        let too_large = || ArgumentError {
-            argument: "base_position_sol".into(),
-            expected: "small enough for the PnL to fit numeric(20,9)".into(),
-            found: hindsight_udfs::decimal::format(positions.sizing.base_position, 9),
-        };
+        let too_large = || positions.too_large();
         let signal = exit.signal as usize;
         let Some(entry) = self.history.entries[signal] else {
             return Ok((0, 0));
@@ -419,6 +512,8 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
             conservative_pnl,
             signals,
             changed,
+            limited: 0,
+            late: HashSet::new(),
         });
     }
     found.reverse();

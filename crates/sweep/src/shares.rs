@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hindsight_udfs::exits::words::HUNDRED_PERCENT;
 use hindsight_udfs::scoring::position_size::Sizing;
-use hindsight_udfs::trades::trade_pnl::Costs;
+use hindsight_udfs::trades::costs::Costs;
 use rayon::prelude::*;
 
 use super::pass::Positions;

@@ -205,6 +205,40 @@ pub fn settings(random: &mut Random, history: &History) -> Settings {
         set("include_gas_costs", random.chance(2, 3).to_string());
         set("gas_cost_sol", text(random.between(0, 2_000_000), 9));
     }
+    if random.chance(1, 2) {
+        set("exit_slippage_percent", text(random.between(0, 50_000), 4));
+        set("platform_fee_percent", text(random.between(0, 100_000), 4));
+        set("priority_fee_sol", text(random.between(0, 1_000_000), 9));
+        set(
+            "failed_transaction_percent",
+            text(random.between(0, 900_000), 4),
+        );
+    }
+    if random.chance(1, 3) {
+        let pool = random.between(1, 100_000_000_000);
+        set("pool_sol", text(pool, 9));
+    }
+    if random.chance(1, 2) {
+        let limits = [
+            ("max_open_positions", random.small(1, 6).to_string()),
+            ("max_positions_per_token", random.small(1, 3).to_string()),
+            ("token_cooldown_minutes", random.small(0, 300).to_string()),
+            ("max_trades_per_day", random.small(1, 12).to_string()),
+            (
+                "max_daily_loss_sol",
+                text(random.between(1, 100_000_000), 9),
+            ),
+            (
+                "starting_balance_sol",
+                text(random.between(1, 3_000_000_000), 9),
+            ),
+        ];
+        for (name, value) in limits {
+            if random.chance(1, 3) {
+                set(name, value);
+            }
+        }
+    }
     if random.chance(1, 3) {
         set("max_entry_delay_minutes", random.small(0, 90).to_string());
     }

@@ -9,6 +9,7 @@ use super::session::{decimals, identifiers, query, table};
 use crate::engine::Execution;
 use crate::price_book::price_book;
 use crate::random::{Random, SEED};
+use crate::reference::costs::Costs;
 use crate::reference::number::{Number, decimal, show};
 use crate::reference::parameters::Parameters;
 use crate::reference::scoring::{position_size, rescore};
@@ -180,10 +181,14 @@ fn trade_pnl_equals_reference() {
     for (case, found) in cases.iter().zip(run(sql, columns)) {
         let pnl = trade_pnl(
             &decimal(case.size, 17),
+            &decimal(100, 0),
             &decimal(case.entry, 18),
             &decimal(case.exit, 24),
-            &decimal(case.slippage, 4),
-            &decimal(case.gas, 9),
+            &Costs {
+                slippage_percent: decimal(case.slippage, 4),
+                gas_cost_sol: decimal(case.gas, 9),
+                ..Costs::default()
+            },
         );
         let mut expected = Row::default();
         expected.push("pnl.position_size_sol", &pnl.position_size_sol);

@@ -1,14 +1,18 @@
 //! A whole backtest: selection, trades, both sides' metrics, and their comparison.
 
+use std::collections::BTreeMap;
+
 use num_traits::{Signed, Zero};
 
 use super::comparison::{self, Comparison, EquityPoint};
 use super::exit::{self, Exit, MINUTE};
+use super::exposure::{self, Daily, Exposure};
 use super::history::{DAY, History, Outcome, Signal, day_of};
+use super::limits::{Asked, Sold};
 use super::metrics::Metrics;
 use super::number::{Number, parse, rounded, whole};
 use super::parameters::{FillModel, Parameters};
-use super::risk::{Closed, Risk};
+use super::risk::{Closed, Risk, daily_sums};
 use super::scoring::{position_size, rescore};
 use super::trade::{TradePnl, trade_pnl};
 
@@ -23,6 +27,10 @@ pub struct Trade {
     pub exit: Exit,
     pub pnl: TradePnl,
     pub is_win: bool,
+    pub mae_percent: Number,
+    pub mfe_percent: Number,
+    /// Of the position, SOL, exact.
+    pub part_exact: Number,
 }
 
 /// Everything a backtest says.
@@ -31,10 +39,14 @@ pub struct Backtest {
     pub total_signals: i64,
     pub signals_above_threshold: i64,
     pub untradable_signals: i64,
+    pub limited_signals: i64,
     pub actual: Metrics,
     pub simulated: Metrics,
     pub actual_risk: Risk,
     pub simulated_risk: Risk,
+    /// By day, with the PnL of both sides.
+    pub days: Vec<(Daily, Number, Number)>,
+    pub exposure: Vec<Exposure>,
     pub pnl_difference_sol: Number,
     pub pnl_improvement_percent: Option<Number>,
     pub trade_count_difference: i64,
@@ -55,19 +67,25 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
     let signals = signals_in_range(history, parameters);
 
     let mut signals_above_threshold = 0;
-    let mut traded_signals = 0;
+    let mut untradable_signals = 0;
     let mut trades: Vec<Trade> = Vec::new();
+    let refusals = refusals(history, parameters, &signals);
     let mut comparisons = Vec::new();
     let mut actual_trades: Vec<&Outcome> = Vec::new();
     for signal in &signals {
         let score = rescore(&signal.factors, &parameters.weights);
         let is_selected = score >= parameters.score_threshold;
         let mut simulated_pnl_sol = None;
+        let mut skip_reason = Some("below_threshold");
         if is_selected {
             signals_above_threshold += 1;
             let sales = trades_of(history, signal, &score, parameters);
-            traded_signals += i64::from(!sales.is_empty());
-            for trade in sales {
+            skip_reason = refusals.get(&signal.id).copied();
+            if sales.is_empty() {
+                untradable_signals += 1;
+                skip_reason = Some("untradable");
+            }
+            for trade in sales.into_iter().filter(|_| skip_reason.is_none()) {
                 let before = simulated_pnl_sol.unwrap_or_else(Number::zero);
                 simulated_pnl_sol = Some(before + &trade.pnl.net_pnl_sol);
                 trades.push(trade);
@@ -83,6 +101,7 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
             score,
             &outcomes,
             simulated_pnl_sol,
+            skip_reason,
         ));
         actual_trades.extend(outcomes.iter().filter(|outcome| {
             outcome.exit_timestamp.is_some() && outcome.realized_pnl_sol.is_some()
@@ -130,7 +149,8 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
     Backtest {
         total_signals: i64::try_from(signals.len()).unwrap(),
         signals_above_threshold,
-        untradable_signals: signals_above_threshold - traded_signals,
+        untradable_signals,
+        limited_signals: refusals.len() as i64,
         pnl_difference_sol,
         pnl_improvement_percent,
         trade_count_difference: simulated.total_trades - actual.total_trades,
@@ -143,6 +163,13 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
             comparison::sort_for_people(&mut comparisons);
             comparisons
         },
+        days: exposure::daily(days.clone(), &actual_closed, &simulated_closed)
+            .into_iter()
+            .zip(daily_sums(&actual_closed, days.clone()))
+            .zip(daily_sums(&simulated_closed, days.clone()))
+            .map(|((daily, actual), simulated)| (daily, actual, simulated))
+            .collect(),
+        exposure: exposure::exposure(&trades),
         trades,
         actual_risk: Risk::of(&actual_closed, days.clone(), &actual.max_drawdown_sol),
         simulated_risk: Risk::of(&simulated_closed, days, &simulated.max_drawdown_sol),
@@ -189,11 +216,6 @@ fn trades_of(
     let Some(prices) = history.prices.get(&signal.token_address) else {
         return vec![];
     };
-    let gas_cost_sol = if parameters.include_gas_costs {
-        parameters.gas_cost_sol.clone()
-    } else {
-        Number::zero()
-    };
     let mut trades = Vec::new();
     for exit in exit::simulate_exits(prices, signal.timestamp, &parameters.exit) {
         if let Some(minutes) = &parameters.max_entry_delay_minutes
@@ -201,14 +223,17 @@ fn trades_of(
         {
             return vec![];
         }
-        let part = position_size(score, parameters) * &exit.share_percent / whole(100);
         let pnl = trade_pnl(
-            &part,
+            &position_size(score, parameters),
+            &exit.share_percent,
             &exit.entry_price,
             &exit.exit_price,
-            &parameters.slippage_percent,
-            &gas_cost_sol,
+            &parameters.costs(),
         );
+        let percent = |price: &Number| {
+            let change = (price - &exit.entry_price) / &exit.entry_price;
+            rounded(&(change * whole(100)), 2)
+        };
         trades.push(Trade {
             signal_id: signal.id.clone(),
             signal_timestamp: signal.timestamp,
@@ -216,11 +241,55 @@ fn trades_of(
             source_wallet: signal.source_wallet.clone(),
             score: score.clone(),
             is_win: pnl.net_pnl_sol.is_positive(),
+            mae_percent: percent(&exit.lowest_price),
+            mfe_percent: percent(&exit.highest_price),
+            part_exact: position_size(score, parameters) * &exit.share_percent / whole(100),
             exit,
             pnl,
         });
     }
     trades
+}
+
+/// The selected and tradable signals that a portfolio limit refuses, with its name. They ask by their
+/// entry, then their id.
+fn refusals(
+    history: &History,
+    parameters: &Parameters,
+    signals: &[&Signal],
+) -> BTreeMap<String, &'static str> {
+    let mut asked: Vec<Asked> = Vec::new();
+    for signal in signals {
+        let score = rescore(&signal.factors, &parameters.weights);
+        if score < parameters.score_threshold {
+            continue;
+        }
+        let size = position_size(&score, parameters);
+        let sales = trades_of(history, signal, &score, parameters);
+        let Some(first) = sales.first() else {
+            continue;
+        };
+        asked.push(Asked {
+            signal_id: signal.id.clone(),
+            token_address: signal.token_address.clone(),
+            entry: first.exit.entry_timestamp,
+            sales: sales
+                .iter()
+                .map(|trade| Sold {
+                    end: trade.exit.exit_timestamp,
+                    net: trade.pnl.net_pnl_sol.clone(),
+                    part: &size * &trade.exit.share_percent / whole(100),
+                })
+                .collect(),
+            size,
+        });
+    }
+    asked.sort_by_key(|position| (position.entry, position.signal_id.clone()));
+    let refusals = parameters.limits.refusals(&asked);
+    let refused = asked.into_iter().zip(refusals);
+    refused
+        .filter_map(|(position, refusal)| Some((position.signal_id, refusal?)))
+        .collect()
 }
 
 /// Net PnLs by exit timestamp, then signal id, then part.

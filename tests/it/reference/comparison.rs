@@ -20,6 +20,8 @@ pub struct Comparison {
     pub outcome_changed: bool,
     pub pnl_changed: bool,
     pub change: &'static str,
+    /// Why it is not traded.
+    pub skip_reason: Option<&'static str>,
 }
 
 /// One signal of the range, with both running sums so far.
@@ -37,6 +39,7 @@ pub fn compare(
     score: Number,
     outcomes: &[&Outcome],
     simulated_pnl_sol: Option<Number>,
+    skip_reason: Option<&'static str>,
 ) -> Comparison {
     // An outcome that is not closed makes its signal traded and adds no PnL.
     let actual_traded = !outcomes.is_empty();
@@ -76,6 +79,7 @@ pub fn compare(
         outcome_changed,
         pnl_changed,
         change,
+        skip_reason,
     }
 }
 

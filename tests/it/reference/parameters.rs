@@ -1,5 +1,9 @@
 //! What a user sets, with what holds where nothing is set.
 
+use num_traits::Zero;
+
+use super::costs::Costs;
+use super::limits::Limits;
 use super::number::{Number, parse};
 
 /// Settings as a user types them: name and value, both as text.
@@ -76,9 +80,9 @@ pub struct Parameters {
     pub scale_with_confidence: bool,
     pub confidence_multiplier: Number,
     pub exit: ExitRules,
-    pub slippage_percent: Number,
+    pub costs: Costs,
     pub include_gas_costs: bool,
-    pub gas_cost_sol: Number,
+    pub limits: Limits,
     pub max_entry_delay_minutes: Option<Number>,
 }
 
@@ -95,9 +99,13 @@ impl Default for Parameters {
             scale_with_confidence: true,
             confidence_multiplier: number("1.5"),
             exit: ExitRules::default(),
-            slippage_percent: number("1.0"),
+            costs: Costs {
+                slippage_percent: number("1.0"),
+                gas_cost_sol: number("0.0001"),
+                ..Costs::default()
+            },
             include_gas_costs: true,
-            gas_cost_sol: number("0.0001"),
+            limits: Limits::default(),
             max_entry_delay_minutes: None,
         }
     }
@@ -135,9 +143,7 @@ impl Parameters {
             "take_profit_percent" => self.exit.take_profit_percent = number(),
             "trailing_stop_percent" => self.exit.trailing_stop_percent = number(),
             "max_hold_minutes" => self.exit.max_hold_minutes = minutes(),
-            "slippage_percent" => self.slippage_percent = number(),
             "include_gas_costs" => self.include_gas_costs = switch(),
-            "gas_cost_sol" => self.gas_cost_sol = number(),
             "fill_model" => self.exit.fill_model = FillModel::named(value),
             "take_profit_ladder" => self.exit.take_profit_ladder = ladder(value),
             "trailing_activation_percent" => self.exit.trailing_activation_percent = number(),
@@ -147,8 +153,18 @@ impl Parameters {
             "moonbag_stop_loss_percent" => self.exit.moonbag_stop_loss_percent = Some(number()),
             "moonbag_max_hold_minutes" => self.exit.moonbag_max_hold_minutes = Some(minutes()),
             "max_entry_delay_minutes" => self.max_entry_delay_minutes = Some(number()),
+            _ if self.costs.set(name, value) || self.limits.set(name, value) => {}
             _ => panic!("no parameter {name}"),
         }
+    }
+
+    /// What a trade is charged: gas only where it counts.
+    pub fn costs(&self) -> Costs {
+        let mut costs = self.costs.clone();
+        if !self.include_gas_costs {
+            costs.gas_cost_sol = Number::zero();
+        }
+        costs
     }
 }
 

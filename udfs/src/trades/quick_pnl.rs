@@ -9,8 +9,8 @@
 use super::trade_pnl::Position;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 
-const RATE_BITS: u32 = 46;
-const SIZE_BITS: u32 = 34;
+pub(super) const RATE_BITS: u32 = 46;
+pub(super) const SIZE_BITS: u32 = 34;
 /// What returns and sizes stay within; their product is then off by less than 2^62.
 const LARGEST: i64 = 1 << 60;
 /// Costs, in lamports, that leave room for a sum in 64 bits.
@@ -20,7 +20,7 @@ const HALF: i128 = 1 << (RATE_BITS + SIZE_BITS - 1);
 
 /// A return, gain over stake, × 2^46; off by less than 2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rate(i64);
+pub struct Rate(pub(super) i64);
 
 /// What is divided by, as its reciprocal.
 #[derive(Debug, Clone, Copy)]
@@ -60,30 +60,45 @@ impl Stake {
     }
 }
 
-/// A position with its costs, as [`Position`].
+/// A part of a position that says what is left of a return.
+pub trait QuickPnl: Copy + Default + Send + Sync {
+    /// The same part, `None` where it cannot be kept.
+    fn of(position: &Position) -> Option<Self>;
+
+    /// What is left of a return after costs in lamports; `None` where a rounding is in doubt.
+    fn net_pnl(&self, rate: Rate) -> Option<i64>;
+}
+
+/// A part of a position with its costs, as [`Position`], where they are fixed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct QuickPosition {
     /// Ten-thousandths of a SOL × 2^34, rounded down.
-    size: i64,
+    pub(super) size: i64,
     /// Lamports.
     costs: i64,
 }
 
 impl QuickPosition {
-    /// The same position, `None` where it is too large to be kept.
-    pub fn new(position: &Position) -> Option<Self> {
-        let size = position.size.checked_mul(1 << SIZE_BITS)? / position.unit;
-        let costs = position.costs().filter(|costs| *costs <= LARGEST_COSTS)?;
+    /// A part of this size with these costs, whatever its own are.
+    pub(super) fn of_size(position: &Position, costs: i128) -> Option<Self> {
+        let size = position.part.amount.checked_mul(1 << SIZE_BITS)? / position.unit();
+        let costs = Some(costs).filter(|costs| *costs <= LARGEST_COSTS)?;
         Some(Self {
             size: i64::try_from(size).ok().filter(|size| *size <= LARGEST)?,
             costs: i64::try_from(costs).ok()?,
         })
     }
+}
 
-    /// What is left of a return after costs in lamports, below 2^59; `None` where a rounding is in
-    /// doubt.
+impl QuickPnl for QuickPosition {
     #[inline]
-    pub fn net_pnl(&self, Rate(rate): Rate) -> Option<i64> {
+    fn of(position: &Position) -> Option<Self> {
+        Self::of_size(position, position.fixed_costs()?)
+    }
+
+    /// Below 2^59.
+    #[inline]
+    fn net_pnl(&self, Rate(rate): Rate) -> Option<i64> {
         // What both factors stay within keeps all of this in its bits.
         let product = i128::from(self.size)
             .wrapping_mul(rate.into())
@@ -103,24 +118,17 @@ impl QuickPosition {
 mod tests {
     use super::*;
     use crate::decimal::pow10;
-    use crate::trades::trade_pnl::{Costs, WHOLE};
+    use crate::trades::costs::{Costs, WHOLE};
 
     fn both(size: i128, gain: i128, stake: i128) -> (Option<i64>, Option<i128>) {
-        share_of_both(size, WHOLE, gain, stake)
-    }
-
-    fn share_of_both(
-        size: i128,
-        share: i128,
-        gain: i128,
-        stake: i128,
-    ) -> (Option<i64>, Option<i128>) {
         let costs = Costs {
             slippage_percent: 12_345,
             gas: 100_001,
+            priority_fee: 5_000,
+            ..Costs::default()
         };
-        let exact = Position::new(size, share, &costs);
-        let quick = exact.as_ref().and_then(QuickPosition::new);
+        let exact = Position::new(size, WHOLE, &costs);
+        let quick = exact.as_ref().and_then(QuickPosition::of);
         let rate = Stake::new(stake).rate(gain);
         (
             quick
@@ -170,11 +178,7 @@ mod tests {
                 0 => -draw(84).min(stake),
                 _ => draw(86),
             };
-            let share = match draw(2) {
-                0 => WHOLE,
-                _ => draw(20).min(WHOLE),
-            };
-            let (quick, exact) = share_of_both(size, share, gain, stake);
+            let (quick, exact) = both(size, gain, stake);
             if let Some(quick) = quick {
                 assert_eq!(Some(i128::from(quick)), exact, "{size} × {gain} / {stake}");
                 answers += 1;

@@ -16,139 +16,180 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, StructArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, i256};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::Result;
 use datafusion::logical_expr::scalar_doc_sections::DOC_SECTION_MATH;
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 
+use super::costs::{Costs, Part, WHOLE};
 use crate::arguments::{self, SOL, refuse};
 use crate::decimal::{
     divide_half_even, format, multiply_divide_half_even, multiply_divide_wide, pow10,
     rescale_half_even,
 };
+use crate::exits::simulate_exit::EXACT_PRICE;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 use crate::scoring::position_size::SIZE_DIGITS;
 
-/// The digits that gross PnL and slippage are rounded to.
-const ROUNDED_DIGITS: u32 = 4;
-/// The whole of a position: a share is a number of millionths.
-pub const WHOLE: i128 = 1_000_000;
-/// A ten-thousandth of a SOL in units of a size.
-pub(super) const UNIT: i128 = pow10(SIZE_DIGITS - ROUNDED_DIGITS);
 /// What lamports of `numeric(20,9)` stay below.
 const SOL_LIMIT: i128 = pow10(20);
 
-/// What a trade costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Costs {
-    /// Percent × 10^4.
-    pub slippage_percent: i128,
-    /// Lamports.
-    pub gas: i128,
-}
-
-/// What a trade earned; amounts in lamports.
+/// What a sale earned; amounts in lamports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TradePnl {
-    /// Rounded to 4 digits.
+    /// Of the part that is sold, rounded to 4 digits.
     pub position_size: i128,
     pub gross: i128,
     pub slippage: i128,
     pub gas: i128,
+    pub fees: i128,
+    pub impact: i128,
     pub net: i128,
     /// Percent × 100.
     pub percent: i128,
 }
 
-/// The PnL of a share of a position of `size` × 10^-17 SOL that returned `gain / stake`, the price's
-/// rise over the entry price in any common unit; `None` where an amount does not fit
+/// The PnL of the share × 10^-6 of a position of `size` × 10^-17 SOL that returned `gain / stake`, the
+/// price's rise over the entry price in any common unit; `None` where an amount does not fit
 /// `numeric(20,9)`.
 pub fn trade_pnl(
     size: i128,
-    share: i128,
+    share: i64,
     gain: i128,
     stake: i128,
     costs: &Costs,
 ) -> Option<TradePnl> {
     let position = Position::new(size, share, costs)?;
-    let gross = position.gross_pnl(gain, stake)?;
-    let net = position.net_pnl(gain, stake)?;
+    let gross = position.gross(gain, stake)?;
+    let costs = position.costs(gain, stake)?;
+    let net = gross - costs.total()?;
     let percent = match position.rounded_size {
         0 => 0,
         size => multiply_divide_half_even(net, pow10(4), size)?,
     };
-    Some(TradePnl {
+    (net.abs() < SOL_LIMIT).then_some(TradePnl {
         position_size: position.rounded_size,
         gross,
-        slippage: position.slippage,
+        slippage: costs.slippage,
         gas: costs.gas,
+        fees: costs.fees,
+        impact: costs.impact,
         net,
         percent,
     })
 }
 
-/// A position with its costs, whatever becomes of it; amounts in lamports.
+/// A part of a position with its costs, whatever becomes of it; amounts in lamports.
 #[derive(Debug, Clone, Copy)]
 pub struct Position {
-    /// What is sold, in as many parts of a ten-thousandth of a SOL as make it whole.
-    pub(super) size: i128,
-    pub(super) unit: i128,
+    pub(super) part: Part,
+    pub(super) costs: Costs,
     rounded_size: i128,
+    /// Those that do not depend on what the sale brings, where none does.
+    fixed: Option<Paid>,
+}
+
+/// What a sale costs; lamports.
+#[derive(Debug, Clone, Copy)]
+struct Paid {
     slippage: i128,
     gas: i128,
+    fees: i128,
+    impact: i128,
+}
+
+impl Paid {
+    fn total(&self) -> Option<i128> {
+        let sum = self.slippage.checked_add(self.gas)?;
+        sum.checked_add(self.fees)?.checked_add(self.impact)
+    }
 }
 
 impl Position {
-    /// A share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where an amount does not fit
+    /// The share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where an amount does not fit
     /// `numeric(20,9)`.
-    pub fn new(size: i128, share: i128, costs: &Costs) -> Option<Self> {
-        let product = size.checked_mul(share)?;
-        let (size, unit) = match product % WHOLE {
-            0 => (product / WHOLE, UNIT),
-            _ => (product, UNIT * WHOLE),
+    pub fn new(size: i128, share: i64, costs: &Costs) -> Option<Self> {
+        let part = Part::new(size, share)?;
+        let unit = part.units_in_lamport * LAMPORTS_PER_UNIT;
+        let mut position = Self {
+            part,
+            costs: *costs,
+            rounded_size: lamports(divide_half_even(part.amount, unit))?,
+            fixed: None,
         };
-        let slippage = multiply_divide_half_even(size, costs.slippage_percent, unit * pow10(6))?;
-        Some(Self {
-            size,
-            unit,
-            rounded_size: lamports(divide_half_even(size, unit))?,
-            slippage: lamports(slippage)?,
-            gas: costs.gas,
-        })
+        if costs.are_fixed() {
+            position.fixed = Some(position.paid(0)?);
+        }
+        Some(position)
     }
 
     /// What is left of a return of `gain / stake` after costs.
     pub fn net_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
-        let net = self.gross_pnl(gain, stake)? - self.costs()?;
+        let net = self.gross(gain, stake)? - self.costs(gain, stake)?.total()?;
         (net.abs() < SOL_LIMIT).then_some(net)
     }
 
-    /// `size × gain/stake` rounded to four digits, in lamports.
-    fn gross_pnl(&self, gain: i128, stake: i128) -> Option<i128> {
-        lamports(gross_units(self.size, self.unit, gain, stake)?)
+    /// What is lost whatever the sale brings; `None` where it depends on that.
+    pub(super) fn fixed_costs(&self) -> Option<i128> {
+        self.fixed?.total()
     }
 
-    /// What is lost whatever comes of the position.
-    pub(super) fn costs(&self) -> Option<i128> {
-        self.slippage.checked_add(self.gas)
+    /// A ten-thousandth of a SOL in units of the part's amount.
+    pub(super) fn unit(&self) -> i128 {
+        self.part.units_in_lamport * LAMPORTS_PER_UNIT
     }
+
+    /// `part × gain/stake` rounded to four digits, in lamports.
+    fn gross(&self, gain: i128, stake: i128) -> Option<i128> {
+        lamports(quotient(self.part.amount, gain, stake, self.unit())?)
+    }
+
+    fn costs(&self, gain: i128, stake: i128) -> Option<Paid> {
+        match self.fixed {
+            Some(paid) => Some(paid),
+            None => self.paid(self.proceeds(gain, stake)?),
+        }
+    }
+
+    /// What the sale brings, `part × exit/entry`, in lamports, rounded.
+    fn proceeds(&self, gain: i128, stake: i128) -> Option<i128> {
+        let returned = gain.checked_add(stake)?;
+        let unit = self.part.units_in_lamport;
+        quotient(self.part.amount, returned, stake, unit)
+    }
+
+    fn paid(&self, proceeds: i128) -> Option<Paid> {
+        let impact = match self.costs.pool {
+            Some(pool) => self.part.impact(proceeds, pool)?,
+            None => 0,
+        };
+        Some(Paid {
+            slippage: lamports(self.part.slippage(proceeds, &self.costs)?)?,
+            gas: self.costs.gas,
+            fees: fitting(self.part.fees(proceeds, &self.costs)?)?,
+            impact: fitting(impact)?,
+        })
+    }
+}
+
+/// Lamports that `numeric(20,9)` holds.
+fn fitting(lamports: i128) -> Option<i128> {
+    (lamports.abs() < SOL_LIMIT).then_some(lamports)
 }
 
 /// Ten-thousandths of a SOL as lamports, where `numeric(20,9)` holds them.
 fn lamports(units: i128) -> Option<i128> {
-    let lamports = units.checked_mul(LAMPORTS_PER_UNIT)?;
-    (lamports.abs() < SOL_LIMIT).then_some(lamports)
+    fitting(units.checked_mul(LAMPORTS_PER_UNIT)?)
 }
 
-/// `size × gain/stake` in ten-thousandths of a SOL, rounded half to even.
-fn gross_units(size: i128, unit: i128, gain: i128, stake: i128) -> Option<i128> {
+/// `amount × factor/(stake × unit)`, rounded half to even.
+fn quotient(amount: i128, factor: i128, stake: i128, unit: i128) -> Option<i128> {
     match stake.checked_mul(unit) {
-        Some(divisor) => multiply_divide_half_even(size, gain, divisor),
+        Some(divisor) => multiply_divide_half_even(amount, factor, divisor),
         None => {
             let divisor = i256::from_i128(stake).checked_mul(i256::from_i128(unit))?;
-            multiply_divide_wide(size, gain, divisor)
+            multiply_divide_wide(amount, factor, divisor)
         }
     }
 }
@@ -175,8 +216,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          percent as 1 for 1 %. Every rounding is half to even. Nulls: a null argument or an entry \
          price of 0 gives null. Errors: a negative argument, an amount that numeric(20,9) cannot \
          hold (22023).",
-        "trade_pnl(position_size_sol, entry_price, exit_price, slippage_percent, gas_cost_sol, \
-         share_percent)",
+        "trade_pnl(position_size_sol, entry_price, exit_price, slippage_percent, gas_cost_sol)",
     )
     .with_sql_example("select trade_pnl(0.12, 0.002, 0.0023, 1, 0.0001)")
     .with_argument("position_size_sol", "SOL, not rounded")
@@ -184,7 +224,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("exit_price", "SOL per token, exact")
     .with_argument("slippage_percent", "percent of the position")
     .with_argument("gas_cost_sol", "SOL, 0 where gas does not count")
-    .with_argument("share_percent", "percent of the position that is sold; 100 if not given")
     .build())
 });
 
@@ -197,10 +236,13 @@ pub struct TradePnlFunction {
 impl Default for TradePnlFunction {
     fn default() -> Self {
         Self {
-            signature: Signature::one_of(
-                vec![TypeSignature::Any(5), TypeSignature::Any(6)],
-                Volatility::Immutable,
-            ),
+            signature: arguments::signature(&[
+                ("position_size_sol", DataType::Decimal128(38, 17)),
+                ("entry_price", crate::arguments::PRICE),
+                ("exit_price", EXACT_PRICE),
+                ("slippage_percent", DataType::Decimal128(9, 4)),
+                ("gas_cost_sol", SOL),
+            ]),
         }
     }
 }
@@ -219,13 +261,13 @@ impl ScalarUDFImpl for TradePnlFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [size, entry, exit, slippage, gas, share @ ..] = &args.args[..] else {
-            let found = args.args.len().to_string();
-            return refuse("trade_pnl", "given 5 or 6 arguments", found);
+        let [size, entry, exit, slippage, gas] = &args.args[..] else {
+            return refuse(
+                "trade_pnl",
+                "given 5 arguments",
+                args.args.len().to_string(),
+            );
         };
-        let whole = ColumnarValue::Scalar(ScalarValue::Int64(Some(100)));
-        let share = share.first().unwrap_or(&whole);
-        let share = arguments::decimals("share_percent", share, 4)?;
         let size = arguments::decimals("position_size_sol", size, SIZE_DIGITS as i8)?;
         let entry = arguments::decimals("entry_price", entry, 18)?;
         let exit = arguments::wide_decimals("exit_price", exit, 24)?;
@@ -234,13 +276,12 @@ impl ScalarUDFImpl for TradePnlFunction {
 
         let mut rows = Vec::with_capacity(args.number_rows);
         for row in 0..args.number_rows {
-            let (Some(size), Some(entry), Some(exit), Some(slippage), Some(gas), Some(share)) = (
+            let (Some(size), Some(entry), Some(exit), Some(slippage), Some(gas)) = (
                 size.get(row),
                 entry.get(row).filter(|entry| *entry != 0),
                 exit.get(row),
                 slippage.get(row),
                 gas.get(row),
-                share.get(row),
             ) else {
                 rows.push(None);
                 continue;
@@ -250,7 +291,6 @@ impl ScalarUDFImpl for TradePnlFunction {
                 ("entry_price", entry, 18),
                 ("slippage_percent", slippage, 4),
                 ("gas_cost_sol", gas, 9),
-                ("share_percent", share, 4),
             ] {
                 if value < 0 {
                     return refuse(name, "0 or more", format(value, digits));
@@ -262,9 +302,10 @@ impl ScalarUDFImpl for TradePnlFunction {
             let costs = Costs {
                 slippage_percent: slippage,
                 gas,
+                ..Costs::default()
             };
             let pnl = gain_and_stake(entry, exit)
-                .and_then(|(gain, stake)| trade_pnl(size, share, gain, stake, &costs));
+                .and_then(|(gain, stake)| trade_pnl(size, WHOLE, gain, stake, &costs));
             match pnl {
                 Some(pnl) => rows.push(Some(pnl)),
                 None => {
@@ -286,7 +327,7 @@ impl ScalarUDFImpl for TradePnlFunction {
 }
 
 /// `exit − entry` and `entry` in a common unit that 128 bits hold, from 24 and 18 digits.
-fn gain_and_stake(entry: i128, exit: i256) -> Option<(i128, i128)> {
+pub(super) fn gain_and_stake(entry: i128, exit: i256) -> Option<(i128, i128)> {
     let mut stake = i256::from_i128(entry).checked_mul(i256::from_i128(pow10(6)))?;
     let mut gain = exit.checked_sub(stake)?;
     let ten = i256::from_i128(10);
@@ -332,6 +373,7 @@ mod tests {
         let costs = Costs {
             slippage_percent: 10_000,
             gas: 100_000,
+            ..Costs::default()
         };
         // 0.12 SOL, 0.002 → 0.0023: + 15 %.
         let pnl = trade_pnl(12 * pow10(15), WHOLE, 3, 20, &costs);
@@ -340,6 +382,8 @@ mod tests {
             gross: 18_000_000,
             slippage: 1_200_000,
             gas: 100_000,
+            fees: 0,
+            impact: 0,
             net: 16_700_000,
             percent: 1392,
         };
@@ -352,10 +396,7 @@ mod tests {
 
     #[test]
     fn huge_prices_change_nothing() {
-        let costs = Costs {
-            slippage_percent: 0,
-            gas: 0,
-        };
+        let costs = Costs::default();
         let small = trade_pnl(pow10(16), WHOLE, 3, 20, &costs);
         assert_eq!(
             trade_pnl(pow10(16), WHOLE, 3 * pow10(30), 20 * pow10(30), &costs),
