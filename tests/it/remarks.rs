@@ -1,10 +1,13 @@
 //! What is said beside the rows of a statement: which of the parameters that it sets have no effect.
 
+use std::collections::BTreeSet;
+
 use hindsight::Engine;
 use tokio::sync::mpsc;
 
 use crate::engine::block_on;
 use crate::files;
+use crate::random::Random;
 
 /// The remarks on a statement.
 fn said(engine: &Engine, sql: &str) -> Vec<String> {
@@ -94,4 +97,84 @@ fn parameters_without_effect_are_said_once_a_statement() {
     ] {
         assert_eq!(said(&engine, sql), expected, "{sql}");
     }
+}
+
+/// Parameters that may have no effect beside others, and those that decide it, with some values.
+const CHOICES: [(&str, &[&str]); 16] = [
+    (
+        "exit_strategy",
+        &[
+            "'trailing_stop'",
+            "'fixed_targets'",
+            "'time_based'",
+            "'hybrid'",
+        ],
+    ),
+    ("take_profit_percent", &["5", "9"]),
+    ("take_profit_ladder", &["'40@2, 30@6'", "'100@3'"]),
+    ("trailing_stop_percent", &["1", "2.5"]),
+    ("trailing_activation_percent", &["1", "4"]),
+    ("break_even_percent", &["0.5", "2"]),
+    ("stagnation_minutes", &["2", "20"]),
+    ("stop_loss_percent", &["2", "40"]),
+    ("max_hold_minutes", &["15", "240"]),
+    ("moonbag_percent", &["0", "100"]),
+    ("moonbag_stop_loss_percent", &["3", "60"]),
+    ("moonbag_max_hold_minutes", &["30", "600"]),
+    ("scale_with_confidence", &["true", "false"]),
+    ("max_position_sol", &["0.08", "0.12"]),
+    ("include_gas_costs", &["true", "false"]),
+    ("gas_cost_sol", &["0.001", "0.02"]),
+];
+
+#[test]
+fn what_is_said_to_have_no_effect_has_none() {
+    let directory = tempfile::tempdir().unwrap();
+    files::copy(&files::test_data().join("workspace-1"), directory.path());
+    let engine = block_on(Engine::open(directory.path())).unwrap();
+    let mut random = Random::of_test("what_is_said_to_have_no_effect_has_none");
+    let mut idle = BTreeSet::new();
+    for _ in 0..100 {
+        let chosen = CHOICES.iter().filter(|_| random.chance(1, 2));
+        let chosen: Vec<_> = chosen.collect();
+        let mut arguments: Vec<(&str, &str)> = Vec::new();
+        for (name, values) in chosen {
+            // A ladder beside a moonbag that is all of the position is refused.
+            if *name == "moonbag_percent"
+                && arguments.iter().any(|(name, _)| name.ends_with("ladder"))
+            {
+                continue;
+            }
+            arguments.push((*name, random.one_of(values)));
+        }
+        let result = |arguments: &[(&str, &str)]| {
+            let arguments = arguments
+                .iter()
+                .map(|(name, value)| format!("{name} => {value}"));
+            let arguments: Vec<_> = arguments.chain(["score_threshold => 40".into()]).collect();
+            format!(
+                "select simulated_total_trades, simulated_total_pnl_sol, simulated_max_drawdown_sol, \
+                 simulated_win_rate, simulated_pnl_conservative_sol from backtest({})",
+                arguments.join(", ")
+            )
+        };
+        let sql = result(&arguments);
+        let remarks = said(&engine, &sql);
+        let Some(remark) = remarks.first() else {
+            continue;
+        };
+        let remark = remark.strip_prefix("without effect: ").unwrap();
+        let named = remark
+            .split("; ")
+            .map(|part| part.split(',').next().unwrap());
+        let named: BTreeSet<&str> = named.collect();
+        arguments.retain(|(name, _)| !named.contains(name));
+        let without = result(&arguments);
+        let same = format!("{sql} except {without}");
+        let rows = block_on(engine.sql(&same)).unwrap();
+        let rows: usize = rows.iter().map(|batch| batch.num_rows()).sum();
+        assert_eq!(rows, 0, "{sql}: {remark}");
+        idle.extend(named.into_iter().map(str::to_owned));
+    }
+    assert!(idle.len() >= 10, "only {idle:?}");
 }
