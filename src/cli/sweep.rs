@@ -103,7 +103,7 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
         never = follow(&engine, &bar, combinations) => match never {},
     }
     let overfitting = match (is_table || arguments.store) && combinations > 1 {
-        true => Some(overfitting(&engine, &call).await?),
+        true => overfitting(&engine, &call).await?,
         false => None,
     };
     if let Some(overfitting) = overfitting.as_deref().filter(|_| is_table) {
@@ -144,10 +144,14 @@ pub async fn execute(workspace: &Workspace, arguments: SweepArgs) -> Result<(), 
 /// Blocks of days that are enough to judge a month by, and few enough for a large grid.
 const BLOCKS: u32 = 10;
 
-/// The row of `overfitting`.
-async fn overfitting(engine: &Engine, call: &str) -> Result<Vec<RecordBatch>, Failure> {
+/// The row of `overfitting`; `None` where combinations of different days cannot be judged together.
+async fn overfitting(engine: &Engine, call: &str) -> Result<Option<Vec<RecordBatch>>, Failure> {
     let sql = format!("select * from overfitting({call}, blocks => {BLOCKS})");
-    Ok(engine.sql(&sql).await?)
+    match engine.sql(&sql).await {
+        Ok(row) => Ok(Some(row)),
+        Err(error) if error.sqlstate() == "22023" => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Says what the number of combinations leaves of the best.
