@@ -35,6 +35,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{Stream, StreamExt};
 
 use super::guard;
+use super::in_turn::InTurnExec;
 use super::passing::PassingExec;
 use crate::error::Error;
 
@@ -149,7 +150,10 @@ impl PhysicalOptimizerRule for GiveWay {
         plan: Arc<dyn ExecutionPlan>,
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
+        let plan = plan.transform_up(|node| {
+            if let Some(in_turn) = InTurnExec::in_place_of(&node) {
+                return Ok(Transformed::yes(in_turn));
+            }
             let node = match node.is::<NestedLoopJoinExec>() {
                 true => with_pauses(node)?,
                 false if multiplies(&node) => node,
@@ -162,8 +166,8 @@ impl PhysicalOptimizerRule for GiveWay {
                 false => return Ok(Transformed::no(node)),
             };
             Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))))
-        })
-        .data()
+        });
+        plan.data().map(InTurnExec::of_root)
     }
 
     fn schema_check(&self) -> bool {

@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod client;
 pub mod give_way;
 pub mod guard;
+pub mod in_turn;
 pub mod passing;
 pub mod progress;
 pub mod runs;

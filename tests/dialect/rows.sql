@@ -50,3 +50,7 @@ explain select 1
 select string_agg(distinct token, ','), array_agg(distinct token), array_agg(distinct won) from fills
 select not exists (select 1), exists (select 1)
 select won, min(pnl order by id), sum(lots order by pnl), count(*) from fills group by won order by won
+-- UNION ALL in its order.
+select 2 as x union all select 1 union all select 3
+select array_agg(x) from (select null::int as x union all select 1) t
+select 'b' as k, count(*) as n from fills union all select 'a', sum(id) from fills
