@@ -12,6 +12,7 @@ import { settingsAgain } from './work.js';
 
 const GROUPS = { scoring_weights: 'apply_scoring_weights', score_threshold: 'apply_threshold', position_sizing: 'apply_position_sizing', exit_strategy: 'apply_exit_strategy' };
 const show = (value) => (value === null || value === undefined ? 'none' : /^-?[\d.]+$/.test(String(value)) ? shown(String(plain(String(value)))) : words(String(value)));
+const list = (value) => (Array.isArray(value) ? value : String(value ?? '').replace(/[{}[\]"]/g, '').split(/,\s*/)).filter(Boolean).map(words).join(', ');
 const yes = (value) => value === true || value === 'true';
 
 function Preview({ run, preview, again }) {
@@ -40,7 +41,7 @@ function Preview({ run, preview, again }) {
       again();
     });
   };
-  if (applied) return html`<p class="done" role="status">Applied: ${applied.changes_applied.map(words).join(', ') || 'nothing differed'}. The live system trades by these settings from now on; <i>Undo</i> below takes them back.</p>`;
+  if (applied) return html`<p class="done" role="status">Applied: ${list(applied.changes_applied) || 'nothing differed'}. The live system trades by these settings from now on; <i>Undo</i> below takes them back.</p>`;
   const stale = task.problem?.status === 409;
   return html`<form class="preview" onSubmit=${apply}>
     ${able.length === 0 ? html`<${Empty}>The live settings are those of this run: there is nothing to apply.<//>` : html`<table>
@@ -84,7 +85,6 @@ function History({ rows, again }) {
   const status = useShared((state) => state.status);
   const [undoing, setUndoing] = useState(null);
   const last = rows.find((row) => !row.rolled_back_at);
-  const list = (value) => (Array.isArray(value) ? value : String(value ?? '').replace(/[{}[\]"]/g, '').split(/,\s*/)).filter(Boolean).map(words).join(', ');
   return html`<section aria-label="What was applied"><h2>What was applied <span>newest first</span></h2>
     ${rows.length === 0 ? html`<${Empty}>Nothing yet.<//>` : html`<div class="scroll" tabindex="0" role="group" aria-label="History of the settings"><table>
       <thead><tr><th scope="col">when</th><th scope="col">by</th><th scope="col">run</th><th scope="col">what</th><td></td></tr></thead>

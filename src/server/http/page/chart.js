@@ -211,7 +211,7 @@ export function Equity({ answer, ghost, label, height = 350 }) {
     <figcaption class="reading" aria-live="off">
       ${read
         ? html`${read} · simulated <b class="accent">${figure(answer.simulated[index])}</b> · actual <b>${figure(answer.actual[index])}</b> · difference <b>${figure(answer.simulated[index] - answer.actual[index])}</b> SOL`
-        : 'Cumulative PnL in SOL, in the order of the signals'}
+        : 'Cumulative PnL in SOL, as trades ended'}
     </figcaption>
   </figure>`;
 }
