@@ -167,6 +167,8 @@ export function Parameter({ parameter }) {
   const typed = useShared((state) => state.typed[name]);
   const curve = useShared((state) => state.curves[name]);
   const locked = useShared((state) => state.locked.has(name));
+  // What the server refused of it.
+  const refused = useShared((state) => (state.problem?.parameter === name ? state.problem : null));
   const moved = !same(value, live);
   const root = useRef();
   const number = kind(parameter) === 'number';
@@ -188,6 +190,7 @@ export function Parameter({ parameter }) {
   const describe = () => change({ describing: parameter });
   return html`<div ref=${root} class=${`parameter ${moved ? 'moved' : ''}`} data-parameter=${name} onFocusCapture=${describe} onPointerEnter=${describe} onPointerLeave=${() => change({ describing: null })}>
     <${part} ...${{ parameter, value, live, curve, moved, locked, problem: typed?.problem, text: typed?.text }} />
+    ${refused && !typed && html`<p class="problem" role="alert">${refused.message}${refused.hint ? html` <span class="hint">${refused.hint}</span>` : ''}</p>`}
     ${nullable && !none && kind(parameter) === 'number' && html`<button class="none unset" onClick=${() => set(name, null, { typed: true })}>none</button>`}
   </div>`;
 }

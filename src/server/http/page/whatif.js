@@ -92,12 +92,14 @@ function Answer() {
   const status = useShared((state) => state.status);
   const parameters = useShared((state) => state.parameters);
   const slim = useNarrow();
+  // What is said at its parameter is not said twice.
+  const general = problem?.parameter && document.querySelector(`[data-parameter="${CSS.escape(problem.parameter)}"]`) ? null : problem;
   if (!mayRun(status)) return html`<div class="answer"><${Empty}>A reader sees stored runs, but asks for none: <a href="#/runs">see the runs</a>.<//></div>`;
   if (status.signals === 0) return html`<div class="answer"><${Empty}>No history is loaded yet. <code>hindsight load</code> brings one, <code>hindsight demo</code> makes one.<//></div>`;
   if (!answer) return html`<div class="answer" aria-busy="true">${problem ? html`<${Trouble} problem=${problem} />` : html`<${Empty}>The first answer is on its way…<//>`}</div>`;
   const row = answer.backtest;
   return html`<div class="answer">
-    <${Trouble} problem=${problem} />
+    <${Trouble} problem=${general} />
     <${Verdict} row=${row} interval=${interval} tried=${tried} />
     <div class="pair">
       <div>
