@@ -30,6 +30,7 @@ use crate::parameters::PARAMETERS;
 use crate::records::roles::Role;
 use crate::state_sql::call::RUN_BACKTEST;
 use crate::state_sql::procedures::PROCEDURES;
+use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::TABLE_FUNCTIONS;
 
 /// The functions of an engine, as the catalog shows them.
@@ -52,6 +53,14 @@ pub fn functions(served: &Served) -> FunctionSet {
     functions.extend(TABLE_FUNCTIONS.iter().map(|function| {
         let example = format!("select * from {}()", function.name);
         product_function(function.name, parameters(), FunctionKind::Function, example)
+    }));
+    functions.extend(STATISTICS.iter().map(|statistic| {
+        let name = statistic.function.name;
+        let own = statistic.own_arguments().into_iter();
+        let own = own.map(|(name, data_type)| (Some(name.to_owned()), data_type));
+        let arguments = parameters().into_iter().chain(own).collect();
+        let example = format!("select * from {name}()");
+        product_function(name, arguments, FunctionKind::Function, example)
     }));
     let example = format!("call {}()", RUN_BACKTEST.name);
     functions.push(product_function(

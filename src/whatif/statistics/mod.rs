@@ -33,6 +33,14 @@ pub struct Statistic {
         fn(&TableFunctionPlanner, own: LogicalPlan, parameters: LogicalPlan) -> Result<LogicalPlan>,
 }
 
+impl Statistic {
+    /// The arguments beside the parameters: name and type.
+    pub fn own_arguments(&self) -> Vec<(&'static str, DataType)> {
+        let own = self.own.iter();
+        own.map(|own| (own.name, own.data_type())).collect()
+    }
+}
+
 const fn over_query(name: &'static str, query: &'static str) -> TableFunction {
     TableFunction {
         name,
@@ -105,12 +113,8 @@ impl TableFunctionPlanner {
         let Some(statistic) = statistics.find(|statistic| statistic.function.name == called) else {
             return Ok(None);
         };
-        let names: Vec<(&'static str, DataType)> = statistic
-            .own
-            .iter()
-            .map(|own| (own.name, own.data_type()))
-            .collect();
-        let mut arguments = arguments(&statistic.function, &names, args, context)?;
+        let own = statistic.own_arguments();
+        let mut arguments = arguments(&statistic.function, &own, args, context)?;
         let own = own_arguments::row(&statistic.function, statistic.own, &mut arguments)?;
         let is_scenario = |argument: &Argument| argument.name == SCENARIO;
         let parameters = match statistic.of_live && !arguments.iter().any(is_scenario) {
