@@ -31,6 +31,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
@@ -42,6 +43,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
+use hindsight_sweep::sales::Sale;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::caller::activity::{Activity, Notification};
@@ -53,6 +55,7 @@ use crate::caller::transaction::TransactionStatus;
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
 use crate::records::roles::Role;
+use crate::whatif::sales;
 use command::Command;
 use cursors::Cursor;
 use tables::SessionTables;
@@ -212,6 +215,15 @@ impl Session {
     /// The combinations that backtests of this session have run so far.
     pub fn combinations_done(&self) -> u64 {
         self.client.combinations.load(Ordering::Relaxed)
+    }
+
+    /// The simulated sales behind a row of `backtest` over the generation that statements see, in the
+    /// order in which trades are counted; `None` where it has limits, under which some do not take
+    /// place.
+    pub async fn sales(&self, row: &RecordBatch) -> Result<Option<Vec<Sale>>> {
+        let source = Arc::clone(self.served().sweep_source());
+        let memory = self.reserve("sales", source.signal_count() * sales::SIGNAL_BYTES)?;
+        Ok(sales::of_row(source, row, memory).await?)
     }
 
     /// Goes over to the newest generation, and says which it is.

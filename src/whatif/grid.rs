@@ -20,6 +20,7 @@ use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
 use hindsight_udfs::decimal::multiply_divide_half_even;
+use hindsight_udfs::price_book::PriceBook;
 
 use crate::caller::client::Client;
 use crate::dataset::Dataset;
@@ -47,6 +48,11 @@ impl SweepSource {
             dataset,
             history: OnceLock::new(),
         }
+    }
+
+    /// The prices of the dataset.
+    pub fn book(&self) -> &PriceBook {
+        &self.dataset.price_book
     }
 
     /// The signals of the dataset.
@@ -228,6 +234,7 @@ pub fn reserve(
     }
 }
 
+/// Stops backtests when nobody waits for them any more.
 pub(super) struct StopOnDrop(pub(super) Arc<Course>);
 
 impl Drop for StopOnDrop {

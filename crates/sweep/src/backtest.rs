@@ -58,7 +58,7 @@ pub struct Course {
     done: Arc<AtomicU64>,
     pub is_cancelled: AtomicBool,
     /// For how many cells there is memory at a time.
-    cells: usize,
+    pub(crate) cells: usize,
     keeps_days: bool,
     leaves_out_actual: bool,
 }
@@ -272,15 +272,15 @@ fn actual_sides(
 }
 
 /// What the combinations of a block share but for the exits.
-struct Shared {
-    scores: Vec<Scores>,
-    positions: SharedPositions,
+pub(crate) struct Shared {
+    pub scores: Vec<Scores>,
+    pub positions: SharedPositions,
     /// The tradable signals that one of them selects, told by their places.
-    signals: Vec<u32>,
+    pub signals: Vec<u32>,
 }
 
 impl Shared {
-    fn new(history: &History, block: &Block) -> Self {
+    pub fn new(history: &History, block: &Block) -> Self {
         let scorings = &block.scorings.values;
         let mut thresholds = vec![Vec::new(); scorings.len()];
         for member in &block.members {

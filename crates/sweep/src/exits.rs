@@ -52,6 +52,7 @@ pub struct SignalExit {
     pub conservative_rate: Rate,
     /// Microseconds.
     pub end: i64,
+    pub reason: ExitReason,
     /// Lamports; [`FAR`](super::history::FAR) from every other where there is none.
     pub actual_pnl: i64,
 }
@@ -468,6 +469,7 @@ impl Paths<'_> {
                     rate: rate.unwrap_or_default(),
                     conservative_rate: conservative_rate.unwrap_or_default(),
                     end: timestamps[position],
+                    reason,
                     actual_pnl: signal.actual_pnl,
                 });
             }

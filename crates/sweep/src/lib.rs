@@ -14,6 +14,7 @@ pub mod combination;
 pub mod days;
 pub mod history;
 pub mod metrics;
+pub mod sales;
 
 #[cfg(test)]
 mod exit_cases;

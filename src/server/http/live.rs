@@ -31,6 +31,7 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
+use hindsight_sweep::sales::Sale;
 use hindsight_udfs::decimal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -66,6 +67,8 @@ const PAGES: usize = 1_000;
 const RANGES: usize = 8;
 const DAY_MICROS: i64 = 86_400_000_000;
 
+/// A row of `backtest`, and its sales where it has no limits.
+type Made = (Vec<RecordBatch>, Option<Vec<Sale>>);
 /// Trades in the order of their exits: each its instant and its PnL.
 type Trades = Vec<(i64, i128)>;
 /// What actual trades depend on: the generation, the first day and the last.
@@ -206,6 +209,18 @@ fn spawned(call: &Call, sql: String) -> SpawnedTask<Result<Vec<RecordBatch>, Pro
     })
 }
 
+/// A backtest and its sales, made on a thread of their own over one generation.
+fn spawned_sales(call: &Call, sql: String) -> SpawnedTask<Result<Made, Problem>> {
+    let engine = call.shared.engine.clone();
+    let caller = call.caller.clone();
+    SpawnedTask::spawn(async move {
+        let session = session(&engine, &caller).await?;
+        let rows = call::rows(&session, &sql).await?;
+        let sales = session.sales(only(&rows)?).await?;
+        Ok((rows, sales))
+    })
+}
+
 async fn session(engine: &Engine, caller: &Caller) -> Result<Session, Problem> {
     Ok(engine.session(&caller.user, caller.role).await?)
 }
@@ -221,6 +236,14 @@ fn backtest(config: &Config) -> String {
     format!("select * from backtest({})", config.arguments().join(", "))
 }
 
+fn simulate_trades(config: &Config) -> String {
+    format!(
+        "select exit_timestamp, exit_reason, net_pnl_sol from simulate_trades({}) \
+         order by exit_timestamp, signal_id, part",
+        config.arguments().join(", ")
+    )
+}
+
 /// The whole answer.
 async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
     let Asked {
@@ -230,21 +253,11 @@ async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
         response,
         ..
     } = asked;
-    let mut row = spawned(call, backtest(&config));
     if config.scenario.is_some() {
         // What the scenario sets is known from the row.
-        let rows = joined(row).await?;
-        config = explicit(&rows)?;
-        row = spawned(call, backtest(&config));
+        config = explicit(&joined(spawned(call, backtest(&config))).await?)?;
     }
-    let trades = spawned(
-        call,
-        format!(
-            "select exit_timestamp, exit_reason, net_pnl_sol from simulate_trades({}) \
-             order by exit_timestamp, signal_id",
-            config.arguments().join(", ")
-        ),
-    );
+    let row = spawned_sales(call, backtest(&config));
     let responses: Vec<_> = response
         .iter()
         .map(|parameter| {
@@ -253,9 +266,17 @@ async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
             (*parameter, values, task)
         })
         .collect();
-    let rows = joined(row).await?;
+    let (rows, sales) = joined(row).await?;
     let actual = actual(call, &rows).await?;
-    let (simulated, reasons) = simulated(&joined(trades).await?)?;
+    let (simulated, reasons) = match sales {
+        Some(sales) => summed(
+            sales
+                .iter()
+                .map(|sale| (sale.end, sale.net_pnl, sale.reason.name())),
+        ),
+        // Limits leave some out, which the queries know.
+        None => simulated(&joined(spawned(call, simulate_trades(&config))).await?)?,
+    };
     let axis = axis(&rows, &[&actual, &simulated], width)?;
     let curves = [
         ("actual", curves::curve(&actual, &axis)),
@@ -397,39 +418,47 @@ async fn actual(call: &Call, rows: &[RecordBatch]) -> Result<Arc<Trades>, Proble
 
 /// The simulated trades, and what came of each way to end.
 fn simulated(rows: &[RecordBatch]) -> Result<(Trades, Vec<Value>), Problem> {
-    let mut trades = Trades::new();
-    let mut reasons: BTreeMap<String, (u64, i128)> = BTreeMap::new();
+    let mut named = Vec::new();
     for batch in rows {
-        let of_batch = read(batch, "exit_timestamp", "net_pnl_sol")?;
-        let reason = batch.column_by_name("exit_reason");
-        let reason = reason
+        let trades = read(batch, "exit_timestamp", "net_pnl_sol")?;
+        let reasons = batch.column_by_name("exit_reason");
+        let reasons = reasons
             .map(|column| cast(column, &DataType::Utf8))
             .transpose();
-        let reason = reason.map_err(|error| DataFusionError::ArrowError(Box::new(error), None))?;
-        let reason = reason
+        let reasons =
+            reasons.map_err(|error| DataFusionError::ArrowError(Box::new(error), None))?;
+        let reasons = reasons
             .as_ref()
             .and_then(|column| column.as_string_opt::<i32>());
-        for (row, (_, pnl)) in of_batch.iter().enumerate() {
-            let name = reason
-                .filter(|column| column.is_valid(row))
-                .map(|column| column.value(row));
-            let of_reason = match reasons.get_mut(name.unwrap_or_default()) {
-                Some(known) => known,
-                None => reasons
-                    .entry(name.unwrap_or_default().to_owned())
-                    .or_default(),
-            };
-            of_reason.0 += 1;
-            of_reason.1 += pnl;
+        for (row, (at, pnl)) in trades.into_iter().enumerate() {
+            let reason = reasons.filter(|column| column.is_valid(row));
+            let reason = reason.map_or("", |column| column.value(row));
+            named.push((at, pnl, reason.to_owned()));
         }
-        trades.extend(of_batch);
     }
-    let mut reasons: Vec<(String, (u64, i128))> = reasons.into_iter().collect();
+    Ok(summed(
+        named
+            .iter()
+            .map(|(at, pnl, reason)| (*at, *pnl, reason.as_str())),
+    ))
+}
+
+/// Trades, each with its instant, PnL and reason, and what came of each reason, most trades first.
+fn summed<'a>(named: impl Iterator<Item = (i64, i128, &'a str)>) -> (Trades, Vec<Value>) {
+    let mut trades = Trades::new();
+    let mut reasons: BTreeMap<&str, (u64, i128)> = BTreeMap::new();
+    for (at, pnl, reason) in named {
+        trades.push((at, pnl));
+        let of_reason = reasons.entry(reason).or_default();
+        of_reason.0 += 1;
+        of_reason.1 += pnl;
+    }
+    let mut reasons: Vec<(&str, (u64, i128))> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     let reasons = reasons.into_iter().map(|(name, (count, pnl))| {
         json!({ "exit_reason": name, "trades": count, "net_pnl_sol": decimal::format(pnl, 9) })
     });
-    Ok((trades, reasons.collect()))
+    (trades, reasons.collect())
 }
 
 #[cfg(test)]

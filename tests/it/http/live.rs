@@ -48,6 +48,75 @@ impl Live {
     }
 }
 
+/// What came of each way to end, by the rows that SQL has: trades, and PnL in units of 10^-9 SOL.
+fn reasons(client: &Client, config: &Value) -> Vec<(String, u64, i128)> {
+    let columns = ["exit_reason", "net_pnl_sol"];
+    let request = json!({ "config": config, "columns": columns, "limit": 50_000 });
+    let rows = client.post("table/simulate_trades", &request).right();
+    let mut reasons = std::collections::BTreeMap::<String, (u64, i128)>::new();
+    for row in rows["rows"].as_array().unwrap() {
+        let of_reason = reasons
+            .entry(row[0].as_str().unwrap().to_owned())
+            .or_default();
+        of_reason.0 += 1;
+        of_reason.1 += units(&row[1]);
+    }
+    let reasons = reasons.into_iter();
+    reasons
+        .map(|(name, (trades, pnl))| (name, trades, pnl))
+        .collect()
+}
+
+/// An amount in units of 10^-9 SOL.
+fn units(amount: &Value) -> i128 {
+    let text = amount.as_str().unwrap();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{fraction:0<9}").parse().unwrap()
+}
+
+#[test]
+fn the_sales_behind_a_curve_are_those_of_sql() {
+    let client = SHARED.client();
+    let changes = [
+        json!({}),
+        json!({ "exit_strategy": { "strategy": "hybrid", "trailing_stop_percent": "5" } }),
+        json!({ "exit_strategy": { "strategy": "time_based", "max_hold_minutes": 30 }, "fill_model": "observed" }),
+        json!({ "exit_rules": { "take_profit_ladder": "50@30, 25@60", "moonbag_percent": "25" } }),
+        json!({ "limits": { "max_open_positions": 1 } }),
+        json!({ "max_entry_delay_minutes": "1", "include_gas_costs": false }),
+    ];
+    for (seq, change) in changes.iter().enumerate() {
+        let mut config = defaults(&client);
+        for (name, value) in change.as_object().unwrap() {
+            match (&mut config[name], value) {
+                (Value::Object(group), Value::Object(values)) => group.extend(values.clone()),
+                (place, value) => *place = value.clone(),
+            }
+        }
+        config["score_threshold"] = json!("0");
+        let answer = ask(&client, "sales", seq as u64, &config);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let told = decode(&answer.body).head["exit_reasons"]
+            .as_array()
+            .unwrap()
+            .clone();
+        let mut told: Vec<(String, u64, i128)> = told
+            .iter()
+            .map(|reason| {
+                let name = reason["exit_reason"].as_str().unwrap().to_owned();
+                (
+                    name,
+                    reason["trades"].as_u64().unwrap(),
+                    units(&reason["net_pnl_sol"]),
+                )
+            })
+            .collect();
+        told.sort();
+        assert!(!told.is_empty(), "{change}");
+        assert_eq!(told, reasons(&client, &config), "{change}");
+    }
+}
+
 fn ask(client: &Client, page: &str, seq: u64, config: &Value) -> super::Answer {
     let request = json!({ "page": page, "seq": seq, "config": config, "width": 200 });
     client.post("live", &request)

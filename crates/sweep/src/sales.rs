@@ -1,0 +1,83 @@
+//! The simulated sales of one combination, one by one: what a curve is drawn from.
+
+use std::slice;
+use std::sync::Arc;
+
+use datafusion::common::{Result, internal_err};
+use hindsight_udfs::exits::words::ExitReason;
+use hindsight_udfs::price_book::PriceBook;
+
+use super::backtest::{Course, Shared};
+use super::block::Block;
+use super::combination::Combination;
+use super::exits::ExitTable;
+use super::history::History;
+use super::pass::Pass;
+
+/// A sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sale {
+    /// Microseconds.
+    pub end: i64,
+    pub reason: ExitReason,
+    /// Lamports.
+    pub net_pnl: i128,
+}
+
+/// The sales of a combination in the order in which trades are counted, as if it had no limits.
+pub fn sales(
+    history: &History,
+    book: &PriceBook,
+    combination: &Combination,
+    course: &Course,
+) -> Result<Vec<Sale>> {
+    let range = history.range(combination.range.0, combination.range.1);
+    let signals = history.timestamps.len();
+    let blocks = Block::all(
+        slice::from_ref(combination),
+        slice::from_ref(&range),
+        signals,
+        course.cells,
+    );
+    let Some((block, member)) = blocks.first().and_then(|b| Some((b, b.members.first()?))) else {
+        return internal_err!("a combination is in no block");
+    };
+    let shared = Shared::new(history, block);
+    let table = ExitTable::new(
+        history,
+        book,
+        &shared.signals,
+        &block.levels,
+        block.fill_model,
+        course,
+    )?;
+    let parts = &block.rules.values[member.rules];
+    let sold = table.sales(parts);
+    let positions = sold.shares.iter();
+    let positions = positions.map(|share| shared.positions.of(member.sizing, *share));
+    let positions: Vec<Arc<_>> = positions.collect();
+    let scores = &shared.scores[member.scoring];
+    let pass = Pass {
+        history,
+        book,
+        parts,
+        fill_model: block.fill_model,
+        exits: &sold.exits,
+        scores,
+        positions: &positions,
+        days: block.scorings.values[member.scoring].days,
+        keeps_days: false,
+    };
+    let mut sales = Vec::with_capacity(sold.exits.len());
+    for exit in &sold.exits {
+        let score = scores.of_signals[exit.signal as usize];
+        if score >= 0 && i64::from(score) >= member.threshold {
+            sales.push(Sale {
+                end: exit.end,
+                reason: exit.reason,
+                net_pnl: pass.nets(exit, score)?.0,
+            });
+        }
+    }
+    Ok(sales)
+}
