@@ -17,7 +17,7 @@ use super::routes::{PREFIX, ROUTES, Route};
 use super::settings;
 use crate::parameters::{Kind, PARAMETERS, Parameter};
 use crate::records::settings::Group;
-use crate::whatif::grid;
+use crate::state_sql::backtests::BACKTESTS;
 
 pub async fn answer(call: Call) -> Result<Response<Body>, Problem> {
     Ok(call.json(&document()))
@@ -281,7 +281,7 @@ fn defaults() -> Value {
 
 /// The metrics of one side, and what the comparison has beside both.
 fn metrics() -> (Members, Members) {
-    let schema = grid::schema();
+    let schema = &BACKTESTS;
     let of_both = |metric: &str| {
         ["actual", "simulated"]
             .iter()
@@ -290,7 +290,7 @@ fn metrics() -> (Members, Members) {
     let (mut side, mut comparison) = (Members::new(), Members::new());
     for field in schema.fields() {
         let name = field.name();
-        let is_other = name == "scenario"
+        let is_other = super::results::OWN.contains(&name.as_str())
             || crate::parameters::position(name).is_some()
             || super::results::COUNTS
                 .iter()
@@ -358,9 +358,9 @@ fn schemas() -> Value {
         ),
     ]));
     let mut stored = run();
-    let of_backtest = grid::schema();
-    let of_backtest = of_backtest.fields().iter().filter(|field| {
-        field.name() != "scenario" && crate::parameters::position(field.name()).is_none()
+    let of_backtest = BACKTESTS.fields().iter().filter(|field| {
+        !super::results::OWN.contains(&field.name().as_str())
+            && crate::parameters::position(field.name()).is_none()
     });
     stored.extend(of_backtest.map(|field| (field.name().clone(), column(field))));
     let mut apply = members([

@@ -20,7 +20,7 @@ pub const TRADES_MAX: u64 = 1_000;
 const HISTORY: u64 = 20;
 const HISTORY_MAX: u64 = 1_000;
 /// The columns of a run that are not of its backtest.
-const OWN: [&str; 10] = [
+pub const OWN: [&str; 10] = [
     "id",
     "scenario",
     "label",
