@@ -33,6 +33,7 @@ pub struct HttpServer {
 pub fn operating() -> Options {
     Options {
         trust: Some(Role::Operator),
+        max_connections: 500,
         ..trusting()
     }
 }
