@@ -1,8 +1,8 @@
 //! Results as bytes for programs: a Parquet file or an Arrow IPC stream.
 //!
 //! Readers of both know fewer types than we compute with. Decimals of 256 bits are written with 128
-//! where their values fit, which takes a look at them first; intervals, which Parquet has no place
-//! for, as PostgreSQL prints them.
+//! where their values fit, which takes a look at them first; intervals, for which Parquet has no place
+//! and many readers of Arrow no type, as PostgreSQL prints them.
 
 use std::error::Error as StdError;
 use std::io::{self, Write};
@@ -79,7 +79,7 @@ impl BinaryWriter {
                     let columns = batches.iter().map(|batch| batch.column(at));
                     narrow(columns, *scale).map_or(Change::None, Change::Narrow)
                 }
-                DataType::Interval(_) if self.format == Binary::Parquet => Change::Text,
+                DataType::Interval(_) => Change::Text,
                 _ => Change::None,
             })
             .collect();

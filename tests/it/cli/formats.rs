@@ -177,11 +177,11 @@ fn cli_binary_formats_have_types_that_others_read() -> Outcome {
             "{data_type}"
         );
     }
-    let batch = read(&format!("select i from {rows} where a = 1"), "parquet")?;
-    assert_eq!(
-        batch.column(0).as_string::<i32>().value(0),
-        "1 day 02:00:00"
-    );
+    for format in ["parquet", "arrow"] {
+        let batch = read(&format!("select i from {rows} where a = 1"), format)?;
+        let texts = batch.column(0).as_string::<i32>();
+        assert_eq!(texts.value(0), "1 day 02:00:00");
+    }
     Ok(())
 }
 
