@@ -147,15 +147,6 @@ impl Config {
         given.map(|(_, text)| text.as_str())
     }
 
-    /// The same with another value.
-    #[must_use]
-    pub fn with(&self, parameter: &'static Parameter, text: String) -> Self {
-        let mut config = self.clone();
-        config.given.retain(|(p, _)| p.name != parameter.name);
-        config.given.push((parameter, text));
-        config
-    }
-
     /// The arguments of a call in SQL, without the label.
     pub fn arguments(&self) -> Vec<String> {
         let given = self.given.iter();

@@ -21,19 +21,20 @@ pub fn statement(config: &Config, parameter: &'static Parameter, values: &[Strin
         return format!("select {columns} from backtest({arguments})");
     }
     // The other weights give way, so that the sum stays 1: a set of weights for each value.
-    let sets = values.iter().enumerate().map(|(place, value)| {
-        let mut moved = config.clone();
+    let mut arrays: Vec<(&'static Parameter, Vec<String>)> = Vec::new();
+    for value in values {
         for (weight, text) in weights(config, parameter, value) {
-            moved = moved.with(weight, text);
+            match arrays
+                .iter_mut()
+                .find(|(known, _)| known.name == weight.name)
+            {
+                Some((_, texts)) => texts.push(text),
+                None => arrays.push((weight, vec![text])),
+            }
         }
-        let arguments = moved.arguments().join(", ");
-        format!("select {place} as place, {columns} from backtest({arguments})")
-    });
-    let sets: Vec<String> = sets.collect();
-    format!(
-        "select {columns} from ({}) order by place",
-        sets.join(" union all ")
-    )
+    }
+    let arguments = config.arguments_with(&arrays);
+    format!("select {columns} from backtest({arguments}, zip => true)")
 }
 
 /// The weights with one of them moved and the others in proportion, which sum to 1.
