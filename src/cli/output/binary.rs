@@ -68,9 +68,12 @@ impl BinaryWriter {
 
     /// Begins to write, now that it is known how; `is_whole` says that all rows were looked at.
     fn begin(&mut self, is_whole: bool) -> Result<(), Failure> {
-        let State::Looking(target, batches) = std::mem::replace(&mut self.state, State::Done)
-        else {
-            return Ok(());
+        let (target, batches) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Looking(target, batches) => (target, batches),
+            begun => {
+                self.state = begun;
+                return Ok(());
+            }
         };
         let changes = self.schema.fields().iter().enumerate();
         let changes: Vec<Change> = changes
