@@ -113,17 +113,41 @@ pub fn register(f: &mut Functions) {
         ("is_dst", "bool"),
     ];
     f.set("pg_timezone_names", "", &zone, |context, _| {
-        let known = context
-            .catalog
-            .relation(Some("pg_catalog"), "pg_timezone_names");
-        match known {
-            Some(known) => {
-                let table = context.catalog.table(known)?;
-                Ok(table.rows.iter().map(|row| row.to_vec()).collect())
-            }
-            None => Ok(Vec::new()),
-        }
+        of_relation(context, "pg_timezone_names")
     });
+    let setting = [
+        ("name", "text"),
+        ("setting", "text"),
+        ("unit", "text"),
+        ("category", "text"),
+        ("short_desc", "text"),
+        ("extra_desc", "text"),
+        ("context", "text"),
+        ("vartype", "text"),
+        ("source", "text"),
+        ("min_val", "text"),
+        ("max_val", "text"),
+        ("enumvals", "text[]"),
+        ("boot_val", "text"),
+        ("reset_val", "text"),
+        ("sourcefile", "text"),
+        ("sourceline", "int4"),
+        ("pending_restart", "bool"),
+    ];
+    f.set("pg_show_all_settings", "", &setting, |context, _| {
+        of_relation(context, "pg_settings")
+    });
+}
+
+/// The rows of a relation of `pg_catalog`.
+fn of_relation(context: &Context<'_>, name: &str) -> Result<Vec<Vec<Value>>> {
+    match context.catalog.relation(Some("pg_catalog"), name) {
+        Some(known) => {
+            let table = context.catalog.table(known)?;
+            Ok(table.rows.iter().map(|row| row.to_vec()).collect())
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 fn series(context: &Context<'_>, a: &[Value]) -> Result<Vec<Vec<Value>>> {

@@ -55,6 +55,13 @@ pub fn register(f: &mut Functions) {
     f.strict("pg_backend_pid", "", "int4", |c, _| {
         Ok(Value::Int(i64::from(c.catalog.backend_pid)))
     });
+    for name in ["pg_cancel_backend", "pg_terminate_backend"] {
+        f.strict(name, "int4, int8?", "bool", |_, _| {
+            let message = "must be a member of the role whose process is meant: a client cancels its \
+                           own statements, as a driver does";
+            Err(failure("42501", message))
+        });
+    }
     for name in ["pg_is_in_recovery", "pg_is_wal_replay_paused"] {
         f.strict(name, "", "bool", |_, _| Ok(Value::Bool(false)));
     }

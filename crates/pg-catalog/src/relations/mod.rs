@@ -377,6 +377,7 @@ impl Catalog {
             "pg_auth_members" => self.memberships(&shape),
             "pg_settings" => self.setting_rows(&shape),
             "pg_stat_activity" => self.activity(&shape),
+            "pg_stat_gssapi" => self.kerberos(&shape),
             "pg_stat_ssl" => self.encryption(&shape),
             _ => Vec::new(),
         }
