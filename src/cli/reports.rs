@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// Every report, in the order in which they are listed.
-pub const REPORTS: [Report; 6] = [
+pub const REPORTS: [Report; 8] = [
     Report {
         name: "wallets",
         sql: include_str!("../../queries/reports/wallets.sql"),
@@ -40,6 +40,14 @@ pub const REPORTS: [Report; 6] = [
     Report {
         name: "hours",
         sql: include_str!("../../queries/reports/hours.sql"),
+    },
+    Report {
+        name: "capital",
+        sql: include_str!("../../queries/reports/capital.sql"),
+    },
+    Report {
+        name: "limits",
+        sql: include_str!("../../queries/reports/limits.sql"),
     },
 ];
 
