@@ -66,7 +66,8 @@ pub async fn lines(
     }
     let reads_nothing = plans.iter().flat_map(|(_, plan)| plan.lines()).all(|line| {
         let node = line.trim_start();
-        OF_NO_TABLE.iter().any(|known| node.starts_with(known))
+        // What was measured is shown.
+        OF_NO_TABLE.iter().any(|known| node.starts_with(known)) && !node.contains("metrics=[")
     });
     let mut lines: Vec<String> = Vec::new();
     if reads_nothing && !plans.is_empty() {
