@@ -37,20 +37,20 @@ const SCORE_THRESHOLD: i64 = 72_00;
 const POSITION_LAMPORTS: i64 = 100_000_000;
 const MAX_HOLD: i64 = 120 * MINUTE;
 /// What was sold at which gain, percent of the position and of the entry price.
-const LADDER: [(i64, i128); 2] = [(40, 30), (30, 80)];
+const LADDER: [(i64, i128); 2] = [(40, 12), (30, 35)];
 /// The percentages of the entry price at which all was sold, and from which on the trail was armed;
 /// and how far below the peak that was.
 const STOP: i128 = 80;
-const TRAIL_ARMED: i128 = 130;
-const TRAIL: i128 = 75;
+const TRAIL_ARMED: i128 = 115;
+const TRAIL: i128 = 85;
 /// Thousandths of what is bought and of what is sold.
 const PLATFORM_FEE: i128 = 5;
 /// One transaction in seven failed, and cost its fee.
 const FAILED: f64 = 1.0 / 7.0;
-const MAX_OPEN_POSITIONS: usize = 8;
+const MAX_OPEN_POSITIONS: usize = 12;
 const COOLDOWN: i64 = 10 * MINUTE;
 /// After such a loss nothing more was bought on the day.
-const MAX_DAILY_LOSS_LAMPORTS: i64 = 400_000_000;
+const MAX_DAILY_LOSS_LAMPORTS: i64 = 500_000_000;
 
 /// What would have come of acting on `signal`; `None` where the live system would not have.
 pub fn live_trade(draws: &mut Draws, signal: &Signal, path: &Path, end: i64) -> Option<LiveTrade> {
@@ -264,10 +264,10 @@ mod tests {
 
     #[test]
     fn a_position_is_sold_in_steps() {
-        assert_eq!(sold(&[1_100, 1_299]), (vec![], 100));
-        assert_eq!(sold(&[1_300, 1_500, 1_800]), (vec![(0, 40), (2, 30)], 30));
+        assert_eq!(sold(&[1_100, 1_119]), (vec![], 100));
+        assert_eq!(sold(&[1_120, 1_200, 1_350]), (vec![(0, 40), (2, 30)], 30));
         // A jump over both steps, and a fall below the trail.
-        assert_eq!(sold(&[2_000, 1_501, 1_500]), (vec![(0, 70), (2, 30)], 0));
+        assert_eq!(sold(&[2_000, 1_701, 1_700]), (vec![(0, 70), (2, 30)], 0));
         assert_eq!(sold(&[1_000, 801, 800]), (vec![(2, 100)], 0));
         assert_eq!(sold(&[1_000; 121]), (vec![(119, 100)], 0));
     }
