@@ -64,4 +64,4 @@ inner join actual on run_parameters.combination = actual.combination
 inner join simulated
     on actual.combination = simulated.combination
     and actual.day = simulated.day
-order by run_parameters.combination, actual.day
+order by run_parameters.combination, day
