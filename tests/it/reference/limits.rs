@@ -97,7 +97,7 @@ impl Limits {
                 position.end() > entry || entry - position.end() < minutes * MINUTE
             };
             if admitted.iter().filter(in_token).any(is_hot) {
-                return Some("token_cooldown_minutes");
+                return Some("token_cooldown");
             }
         }
         if let Some(most) = self.max_trades_per_day {

@@ -55,7 +55,7 @@ impl Refusal {
         match self {
             Self::MaxOpenPositions => "max_open_positions",
             Self::MaxPositionsPerToken => "max_positions_per_token",
-            Self::TokenCooldown => "token_cooldown_minutes",
+            Self::TokenCooldown => "token_cooldown",
             Self::MaxTradesPerDay => "max_trades_per_day",
             Self::MaxDailyLoss => "max_daily_loss",
             Self::StartingBalance => "starting_balance",

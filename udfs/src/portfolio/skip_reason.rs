@@ -6,8 +6,7 @@
 //!   positions open at once, and in one token, minutes after a position in the token, positions entered
 //!   on a day (UTC), loss in SOL of the sales ended on a day, balance in SOL to start with. Limits are those
 //!   of the partition's first row.
-//! - Output: `max_open_positions`, `max_positions_per_token`, `token_cooldown_minutes`,
-//!   `max_trades_per_day`, `max_daily_loss` or `starting_balance`, the first that holds; the same in every
+//! - Output: `max_open_positions`, `max_positions_per_token`, `token_cooldown`, `max_trades_per_day`, `max_daily_loss` or `starting_balance`, the first that holds; the same in every
 //!   row of a signal.
 //! - Nulls: a limit of null does not hold; a row without signal, token, instants, size, share or PnL asks
 //!   for nothing, and gives null.
@@ -58,7 +57,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     arguments::with_example(Documentation::builder(
         DOC_SECTION_ANALYTICAL,
         "The portfolio limit that refuses each position, one asked for after the other: \
-         max_open_positions, max_positions_per_token, token_cooldown_minutes, max_trades_per_day, \
+         max_open_positions, max_positions_per_token, token_cooldown, max_trades_per_day, \
          max_daily_loss or starting_balance, the first that holds, the same in every row of a signal; \
          null for a position that is admitted. One row for each sale. At an entry, what has ended then or \
          before is over. Units: SOL, percent, minutes, days in UTC. Nulls: a limit of null does not hold; a \
