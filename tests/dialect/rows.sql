@@ -54,3 +54,8 @@ select won, min(pnl order by id), sum(lots order by pnl), count(*) from fills gr
 select 2 as x union all select 1 union all select 3
 select array_agg(x) from (select null::int as x union all select 1) t
 select 'b' as k, count(*) as n from fills union all select 'a', sum(id) from fills
+-- JSON made of other JSON.
+select '{"a":1,"c":3}'::jsonb || '{"b":2,"a":4}', '[1]'::jsonb || '[2,{"a":1}]'::jsonb, '{"a":1}'::jsonb || '[2]'::jsonb
+select '{"a":1,"b":2}'::jsonb - 'a', '["a","b"]'::jsonb - 'a', '[1,2,3]'::jsonb - 1, '[1,2,3]'::jsonb - -1
+select jsonb_set('{"a":{"b":1}}'::jsonb, '{a,b}', '[2]'), jsonb_set('{"a":1}'::jsonb, '{b}', '2'), jsonb_set('{"a":1}'::jsonb, '{b}', '2', false)
+select jsonb_strip_nulls('{"a":null,"b":[null,{"c":null}]}'::jsonb), jsonb_pretty('{"a":[1,2]}'::jsonb)

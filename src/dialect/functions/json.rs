@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 };
 
 use super::casts::converted;
+use super::json_edit;
 use super::json_text::{Json, Kind, quoted};
 use super::routine::{failed, named};
 use crate::catalog::PG_TYPE;
@@ -55,6 +56,12 @@ enum Op {
     /// The values of an object, as a list.
     Values,
     TextValues,
+    /// One made of two.
+    Concat,
+    Without,
+    With,
+    WithoutNulls,
+    InLines,
     /// An array of a list's items.
     OfItems,
     /// An object of a list of keys and a list of values.
@@ -112,6 +119,12 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("json_keys", Op::Keys, false),
         of("json_values", Op::Values, false),
         of("json_text_values", Op::TextValues, false),
+        of("jsonb_concat", Op::Concat, true),
+        of("jsonb_delete", Op::Without, true),
+        of("jsonb_set", Op::With, true),
+        of("json_strip_nulls", Op::WithoutNulls, false),
+        of("jsonb_strip_nulls", Op::WithoutNulls, true),
+        of("jsonb_pretty", Op::InLines, true),
         of("json_of_items", Op::OfItems, false),
         of("jsonb_of_items", Op::OfItems, true),
         of("json_of_members", Op::OfMembers, false),
@@ -128,7 +141,7 @@ pub fn function(name: &str) -> Option<Arc<ScalarUDF>> {
 }
 
 /// Whether a column is `jsonb`.
-fn is_binary(field: &Field) -> bool {
+pub fn is_binary(field: &Field) -> bool {
     field
         .metadata()
         .get(PG_TYPE)
@@ -170,6 +183,10 @@ impl ScalarUDFImpl for JsonFunction {
             | Op::BuildArray
             | Op::Read
             | Op::PathOf
+            | Op::Concat
+            | Op::Without
+            | Op::With
+            | Op::WithoutNulls
             | Op::OfItems
             | Op::OfMembers => {
                 if self.is_binary {
@@ -435,6 +452,45 @@ impl JsonFunction {
                     }
                     None => None,
                 }),
+                Op::Concat => {
+                    let other = key.map(parsed).transpose()?;
+                    let made = json.zip(other).map(|(a, b)| json_edit::joined(&a, &b));
+                    out.push(made.map(|text| self.finished(text)).transpose()?);
+                }
+                Op::Without => {
+                    let keys = match key {
+                        Some(key) => Some(vec![key.to_owned()]),
+                        None => path(columns.get(1), row)?,
+                    };
+                    let mut left = source.map(str::to_owned).filter(|_| keys.is_some());
+                    for key in keys.unwrap_or_default() {
+                        let place = if key_is_place { key.parse().ok() } else { None };
+                        let text = left.unwrap_or_default();
+                        let text = json_edit::without(&parsed(&text)?, &key, place)?;
+                        left = Some(self.finished(text)?);
+                    }
+                    out.push(left);
+                }
+                Op::With => {
+                    let path = path(columns.get(1), row)?;
+                    let value = columns.get(2).map(texts).transpose()?;
+                    let value = value.as_ref().filter(|value| value.is_valid(row));
+                    let creates = columns.get(3).and_then(|flag| flag.as_boolean_opt());
+                    let creates = creates.is_none_or(|flag| flag.value(row));
+                    let made = match (json, path, value) {
+                        (Some(json), Some(path), Some(value)) => {
+                            let value = parsed(value.value(row))?;
+                            Some(json_edit::with(&json, &path, value.text, creates))
+                        }
+                        _ => None,
+                    };
+                    out.push(made.map(|text| self.finished(text)).transpose()?);
+                }
+                Op::WithoutNulls => {
+                    let made = json.map(|json| json_edit::without_nulls(&json));
+                    out.push(made.map(|text| self.finished(text)).transpose()?);
+                }
+                Op::InLines => out.push(json.map(|json| json_edit::in_lines(&json))),
                 Op::Values | Op::TextValues => lists.push(match json.map(|json| json.kind) {
                     Some(Kind::Object(members)) => Some(
                         members

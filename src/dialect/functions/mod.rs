@@ -10,6 +10,7 @@ pub mod date_trunc;
 pub mod extract;
 pub mod interval_sums;
 pub mod json;
+pub mod json_edit;
 pub mod json_text;
 pub mod length;
 pub mod matches;

@@ -14,6 +14,7 @@ use super::routine::Routine;
 use super::span::Span;
 use super::values::INTERVAL;
 use crate::dialect::numbers::type_of;
+use crate::dialect::numbers::types::is_text;
 use crate::error::Error;
 
 /// Plans them with these functions.
@@ -117,6 +118,29 @@ impl ExprPlanner for Operators {
                 _ => vec![left, right],
             };
             return Ok(PlannerResult::Planned(function.call(arguments)));
+        }
+        let is_jsonb = |expr: &Expr| {
+            type_of(expr, schema).is_ok_and(|of| is_text(&of))
+                && expr
+                    .to_field(schema)
+                    .is_ok_and(|(_, field)| json::is_binary(&field))
+        };
+        let edited = match op {
+            // A text that is no literal makes it a text.
+            BinaryOperator::StringConcat
+                if [(&left, &right), (&right, &left)]
+                    .iter()
+                    .any(|(one, other)| {
+                        is_jsonb(one) && (side(other, schema) == Side::Unknown || is_jsonb(other))
+                    }) =>
+            {
+                "jsonb_concat"
+            }
+            BinaryOperator::Minus if is_jsonb(&left) => "jsonb_delete",
+            _ => "",
+        };
+        if let Some(function) = json::function(edited) {
+            return Ok(PlannerResult::Planned(function.call(vec![left, right])));
         }
         if op == BinaryOperator::PGOverlap && is_list(&left) {
             let function = datafusion::functions_nested::array_has::array_has_any_udf();
