@@ -19,8 +19,8 @@ pub struct Problem {
     pub detail: String,
     pub hint: Option<String>,
     pub sqlstate: Option<&'static str>,
-    /// Its name, what was found, and what was expected.
-    parameter: Option<(String, String, String)>,
+    /// Its name, what was found, and what was expected. On the heap: most problems have none.
+    parameter: Option<Box<[String; 3]>>,
 }
 
 impl Problem {
@@ -72,7 +72,7 @@ impl Problem {
         if let Some(sqlstate) = self.sqlstate {
             members.insert("sqlstate".into(), sqlstate.into());
         }
-        if let Some((name, value, range)) = &self.parameter {
+        if let Some([name, value, range]) = self.parameter.as_deref() {
             members.insert("parameter".into(), name.as_str().into());
             members.insert("value".into(), value.as_str().into());
             members.insert("range".into(), range.as_str().into());
@@ -120,7 +120,11 @@ impl From<Error> for Problem {
                 "backtest_id" | "history_id" => StatusCode::NOT_FOUND,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            problem.parameter = Some((parameter.clone(), found.clone(), expected.clone()));
+            problem.parameter = Some(Box::new([
+                parameter.clone(),
+                found.clone(),
+                expected.clone(),
+            ]));
         }
         if problem.status.is_server_error() && problem.status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(sqlstate = state, "{error}");
