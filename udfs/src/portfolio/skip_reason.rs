@@ -6,8 +6,8 @@
 //!   positions open at once, and in one token, minutes after a position in the token, positions entered
 //!   on a day (UTC), loss in SOL of the sales ended on a day, balance in SOL to start with. Limits are those
 //!   of the partition's first row.
-//! - Output: `max_open_positions`, `max_positions_per_token`, `token_cooldown`, `max_trades_per_day`, `max_daily_loss` or `starting_balance`, the first that holds; the same in every
-//!   row of a signal.
+//! - Output: `max_open_positions`, `max_positions_per_token`, `token_cooldown`, `max_trades_per_day`,
+//!   `max_daily_loss` or `starting_balance`, the first that holds; the same in every row of a signal.
 //! - Nulls: a limit of null does not hold; a row without signal, token, instants, size, share or PnL asks
 //!   for nothing, and gives null.
 //! - Errors: a value of the wrong type (22023).
