@@ -135,7 +135,8 @@ kinds as (
     from trades where kind = 1
     union all
     select
-        kind, signal_id, token_address, entry_timestamp, exit_timestamp, entry_price, entry_price,
+        kind, signal_id, token_address, entry_timestamp, exit_timestamp, entry_price,
+        entry_price as exit_price,
         net_pnl_sol - divide_rounded((exit - entry) * 0.1, entry, 9)
     from trades where kind = 2
     union all
@@ -154,7 +155,8 @@ kinds as (
     from trades where kind = 4
     union all
     select
-        5, signal_id, token_address, timestamp, timestamp, 1, 1, -0.005
+        5, signal_id, token_address, timestamp as entry_timestamp, timestamp as exit_timestamp,
+        1 as entry_price, 1 as exit_price, -0.005
     from compare_trades(SETTINGS) where not simulated_traded
 )";
 
@@ -239,7 +241,8 @@ fn a_trade_that_is_not_wholly_closed_is_not_compared() {
         &format!(
             "select signal_id, token_address, entry_timestamp, exit_timestamp, entry_price, exit_price, \
              net_pnl_sol as realized_pnl_sol from simulate_trades({SETTINGS}) union all \
-             select signal_id, token_address, entry_timestamp, null, entry_price, null, null \
+             select signal_id, token_address, entry_timestamp, null as exit_timestamp, entry_price, \
+             null as exit_price, null as realized_pnl_sol \
              from simulate_trades({SETTINGS})"
         ),
     );
