@@ -47,8 +47,8 @@ sql_files! {
     state { runs scenarios settings transactions }
     statements { allowed escapes prepared queries }
     table_functions {
-        backtest backtest_by_queries calibrate_trades calibration compare_trades equity_curve
-        overfitting pnl_interval simulate_trades walk_forward
+        backtest backtest_by_queries calibrate_trades calibration compare_trades daily_pnl
+        equity_curve exposure overfitting pnl_interval simulate_trades walk_forward
     }
     tables { data_quality parameters signals token_prices trade_outcomes }
     trades { price_errors sale_pnl trade_pnl }
