@@ -106,7 +106,7 @@ test('AC 5: Apply Settings: what will change is shown, settings change on confir
   assert.deepEqual([live().score_threshold, live().stop_loss_percent].map(Number), [77, 9]);
   await press(page, 'Undo');
   await press(page, 'Undo', 'dialog .main');
-  await until(page, 'that it was undone', () => /undone/.test(document.querySelector('[data-history]')?.textContent ?? ''));
+  await until(page, 'that it was undone', () => [...document.querySelectorAll('[data-history]')].some((row) => /undone/.test(row.textContent)));
   assert.deepEqual(live(), before, 'undo puts back what was there');
   await close();
 });
