@@ -54,12 +54,8 @@ impl RelationPlanner for ProcedurePlanner {
         let name = context.object_name_to_table_reference(name.clone())?;
         let called = name.table();
         let plan = if called == RUN_BACKTEST.name {
-            self.run_backtest(arguments(
-                &RUN_BACKTEST,
-                &[(LABEL, DataType::Utf8)],
-                args,
-                context,
-            )?)?
+            let own = own_arguments();
+            self.run_backtest(arguments(&RUN_BACKTEST, &own, args, context)?)?
         } else if let Some(procedure) = PROCEDURES.iter().find(|p| p.name == called) {
             procedures::plan(procedure, args, context)?
         } else {

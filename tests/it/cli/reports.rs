@@ -95,3 +95,43 @@ fn cli_calibrate_and_run_say_how_far_to_believe_them() -> Outcome {
     assert_eq!(stored.lines().nth(1), Some("true"), "{stored}");
     Ok(())
 }
+
+#[test]
+fn cli_the_best_of_a_sweep_is_stored_with_how_many_were_tried() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    stdout(&workspace, &["demo", "--days", "6"])?;
+    let sweep = [
+        "sweep",
+        "--set",
+        "start_date=2025-01-01",
+        "--set",
+        "stop_loss_percent=8,12,15",
+        "--store",
+        "--format",
+        "csv",
+    ];
+    let rows = stdout(&workspace, &sweep)?;
+    let stored = "select combinations_tried, simulated_total_pnl_sol, walk_forward_efficiency is null \
+                  from backtests";
+    let stored = stdout(&workspace, &["query", stored, "--format", "csv"])?;
+    let stored: Vec<&str> = stored
+        .lines()
+        .nth(1)
+        .unwrap_or_default()
+        .split(',')
+        .collect();
+    let best = rows.lines().nth(1).and_then(|row| row.split(',').nth(4));
+    assert_eq!(stored, ["3", best.unwrap_or_default(), "true"], "{rows}");
+    let walk = [
+        "walk-forward",
+        "--set",
+        "start_date=2025-01-01",
+        "--set",
+        "stop_loss_percent=8,12",
+    ];
+    let days = ["--train-days", "3", "--test-days", "2", "--format", "csv"];
+    let walked = stdout(&workspace, &[&walk[..], &days].concat())?;
+    assert_eq!(walked.lines().count(), 1 + 2, "{walked}");
+    Ok(())
+}
