@@ -80,7 +80,7 @@ function Header({ at }) {
       ${VIEWS.map(([name, title]) => html`<a href=${`#/${name}`} aria-current=${at.name === name ? 'page' : undefined}>${title}</a>`)}
     </nav>
     ${status && html`<p class="where">${days(values.start_date ?? status.first_day, values.end_date ?? status.last_day)} · ${shown(String(status.signals))} signals · <code>${String(status.dataset ?? '').slice(0, 7)}</code></p>
-      <button class="who" title="Sign in as somebody else" onClick=${() => setEntering(true)}>${status.user && status.user !== status.role ? `${status.user}, ` : ''}${status.role}</button>`}
+      <button class="who" title="Sign in as somebody else" onClick=${() => setEntering(true)}>${status.user && status.user !== 'page' ? `${status.user}, ` : ''}${status.role}</button>`}
     ${entering && html`<${Modal} title="Sign in" close=${() => setEntering(false)}><${Enter} close=${() => setEntering(false)} /><//>`}
   </header>`;
 }

@@ -6,7 +6,7 @@ import { Overlay } from './overlay.js';
 import { Difference, Empty, csv, download, objects } from './parts.js';
 import { Exits, Figures, Verdict, effect } from './results.js';
 import { change } from './store.js';
-import { group, label, unit, words } from './words.js';
+import { group, label, ofPeriod, unit, words } from './words.js';
 
 const value = (text) => (text === null || text === undefined ? 'none' : /^-?[\d.]+$/.test(String(text)) ? shown(plain(String(text))) : words(String(text)));
 const colour = (text) => (sign(text) > 0 ? 'gain' : sign(text) < 0 ? 'loss' : '');
@@ -23,8 +23,8 @@ function Rows({ columns, rows, first = Infinity }) {
 }
 
 function Question({ data }) {
-  const changed = data.parameters.filter((each) => each.group !== 'date_range' && String(each.value ?? '') !== String(each.default ?? '') && ordered(each.value, each.default) !== 0);
-  const others = data.parameters.filter((each) => !changed.includes(each) && each.group !== 'date_range');
+  const changed = data.parameters.filter((each) => !ofPeriod(each) && String(each.value ?? '') !== String(each.default ?? '') && ordered(each.value, each.default) !== 0);
+  const others = data.parameters.filter((each) => !changed.includes(each) && !ofPeriod(each));
   return html`<${Section} title="The question">
     <p>Over the ${counted(data.row.total_signals, 'signal')} of ${days(data.row.start_date, data.row.end_date)}: had the settings been ${changed.length ? 'these, and not the defaults' : 'the defaults'}, what would have been made instead of what was?</p>
     ${changed.length > 0 && html`<${Rows} rows=${changed} columns=${[

@@ -8,7 +8,7 @@ import { Difference, Empty, Modal, Trouble, useLoaded, useTask } from './parts.j
 import { mayApply, mayRun, now, useShared } from './store.js';
 import { TradeTable, join } from './trades.js';
 import { Exits, Figures, Verdict } from './results.js';
-import { label, metrics, titled, unitOf, words } from './words.js';
+import { label, metrics, ofPeriod, titled, unitOf, words } from './words.js';
 import { Overlay } from './overlay.js';
 import { setAll } from './work.js';
 
@@ -98,7 +98,7 @@ function One({ id }) {
   if (!loaded.value || loaded.stale) return html`<main class="wide"><${Trouble} problem=${loaded.problem} again=${loaded.again} />${!loaded.problem && html`<${Empty}>The run is on its way…<//>`}</main>`;
   const { run, rows, exits } = loaded.value;
   const values = valuesOf(run);
-  const changed = now().parameters.filter((parameter) => parameter.group !== 'date_range' && !same(values[parameter.name], parameter.default));
+  const changed = now().parameters.filter((parameter) => !ofPeriod(parameter) && !same(values[parameter.name], parameter.default));
   return html`<main class="wide run">
     <div class="run-head"><p><a href="#/runs">Runs</a> / <b>${titled(run)}</b> <code>${short(run.id)}</code> · ${moment(run.started_at, { year: true })} · ${days(run.start_date, run.end_date)} · ${run.status}</p>
       <div class="actions"><button class="quiet" onClick=${() => (setAll({ ...now().values, ...values }), (location.hash = '#/what-if'))}>Open in the what-if</button>

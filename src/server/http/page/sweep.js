@@ -7,7 +7,7 @@ import { kind, same, wrong } from './config.js';
 import { counted, duration, plain, shown, sign } from './numbers.js';
 import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
 import { change, mayRun, now, useShared } from './store.js';
-import { label, unit, unitOf, words } from './words.js';
+import { label, ofPeriod, unit, unitOf, words } from './words.js';
 import { configOf, setAll, steps } from './work.js';
 
 const parse = (text) => text.split(/[,\s]+/).filter(Boolean);
@@ -129,7 +129,7 @@ let keptResult = null;
 export function Sweep() {
   const parameters = useShared((state) => state.parameters);
   const status = useShared((state) => state.status);
-  const swept = parameters.filter((each) => each.group !== 'date_range' && each.group !== 'scoring_weights' && ['number', 'choice'].includes(kind(each)) && each.default !== null && each.default !== undefined);
+  const swept = parameters.filter((each) => !ofPeriod(each) && each.group !== 'scoring_weights' && ['number', 'choice'].includes(kind(each)) && each.default !== null && each.default !== undefined);
   const initial = () => ['score_threshold', 'stop_loss_percent'].map((name) => swept.find((each) => each.name === name)).filter(Boolean).map((each) => ({ name: each.name, text: first(each) }));
   const [axes, setAxes] = useState(keptAxes ?? initial());
   const [result, setResult] = useState(keptResult);

@@ -10,15 +10,18 @@ import { Exits, Figures, Verdict, effect, size } from './results.js';
 import { Parameter } from './slider.js';
 import { StoreRun } from './storing.js';
 import { mayRun, useShared } from './store.js';
-import { group, label, words } from './words.js';
+import { group, label, ofPeriod, words } from './words.js';
 import { backToLive } from './work.js';
 
 const FOLDED = new Set(['exit_rules', 'costs', 'limits', 'simulation']);
-const ORDER = ['date_range', 'score_threshold', 'exit_strategy', 'position_sizing', 'scoring_weights', 'exit_rules', 'costs', 'limits', 'simulation'];
+const ORDER = ['period', 'score_threshold', 'exit_strategy', 'position_sizing', 'scoring_weights', 'exit_rules', 'costs', 'limits', 'simulation'];
 
 export function groups(parameters) {
   const found = new Map();
-  for (const parameter of parameters) found.set(parameter.group, [...(found.get(parameter.group) ?? []), parameter]);
+  for (const parameter of parameters) {
+    const name = ofPeriod(parameter) ? 'period' : parameter.group;
+    found.set(name, [...(found.get(name) ?? []), parameter]);
+  }
   const place = (name) => (ORDER.indexOf(name) + 1 || ORDER.length + 1);
   return [...found].sort(([a], [b]) => place(a) - place(b));
 }

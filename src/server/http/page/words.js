@@ -29,7 +29,7 @@ const WHOLE = {
 };
 
 const GROUPS = {
-  date_range: 'Period',
+  period: 'Period',
   scoring_weights: 'Weights',
   score_threshold: 'Selection',
   position_sizing: 'Position',
@@ -49,6 +49,9 @@ const sentence = (name) => {
   const text = words.join(' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
+
+// The days of a backtest are what it is over, not how it trades.
+export const ofPeriod = ({ name }) => name === 'start_date' || name === 'end_date';
 
 export const label = (name) => WHOLE[name] ?? sentence(name.replace(SUFFIX, '') || name);
 export const group = (name) => GROUPS[name] ?? sentence(name);
