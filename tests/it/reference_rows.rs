@@ -1,5 +1,7 @@
 //! What the reference says, under the names that SQL gives it.
 
+use datafusion::arrow::datatypes::Date32Type;
+
 use crate::reference::backtest::{Backtest, Trade};
 use crate::reference::comparison::{Comparison, EquityPoint};
 use crate::reference::exposure::{Daily, Exposure};
@@ -134,6 +136,9 @@ pub fn equity_point(point: &EquityPoint) -> Row {
 /// A row of `daily_pnl(…)`, without the parameters.
 pub fn day((daily, actual, simulated): &(Daily, Number, Number)) -> Row {
     let mut row = Row::default();
+    let day = i32::try_from(daily.day).unwrap();
+    let day = Date32Type::to_naive_date_opt(day).unwrap().to_string();
+    row.push("day", &day);
     row.push("actual_pnl_sol", actual);
     row.push("simulated_pnl_sol", simulated);
     row.push("actual_trades", daily.actual_trades);
