@@ -257,7 +257,9 @@ pub fn rewrite_order(query: &mut Query) -> Result<()> {
     }
     // The rows of one call stay in their order.
     if let [array] = arrays.as_slice() {
-        sets.push(format!("unnest({ARRAY}(1, cardinality({array}))) as place"));
+        sets.push(format!(
+            "unnest({ARRAY}(1, array_length({array}, 1))) as place"
+        ));
         order.push(OrderByExpr {
             expr: expression("rows_returned.place")?,
             options: OrderByOptions {

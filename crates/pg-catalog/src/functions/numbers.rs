@@ -84,7 +84,7 @@ pub fn register(f: &mut Functions) {
             .and_then(Value::as_int)
             .map_or(Value::Null, |x| Value::Int(!x)))
     });
-    for of in ["int4", "int8"] {
+    for of in ["int8", "int4"] {
         f.strict("gcd", &format!("{of}, {of}"), of, |_, a| common(a, false));
         f.strict("lcm", &format!("{of}, {of}"), of, |_, a| common(a, true));
     }

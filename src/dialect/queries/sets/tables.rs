@@ -255,7 +255,7 @@ fn numbered(
     }
     let lengths: Vec<String> = arrays
         .iter()
-        .map(|(array, _)| format!("cardinality({array})::bigint"))
+        .map(|(array, _)| format!("array_length({array}, 1)::bigint"))
         .collect();
     let length = match lengths.as_slice() {
         [length] => length.clone(),
