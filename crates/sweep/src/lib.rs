@@ -20,6 +20,7 @@ pub mod sales;
 mod exit_cases;
 mod exits;
 mod limited;
+mod part_sales;
 mod pass;
 mod scores;
 mod shares;

@@ -2,6 +2,7 @@
 
 pub mod first_touches;
 pub mod ladder;
+pub mod levels;
 pub mod price_at;
 pub mod rule;
 mod rule_arguments;
@@ -13,3 +14,5 @@ pub mod words;
 
 #[cfg(test)]
 mod exit_cases;
+#[cfg(test)]
+mod random_paths;
