@@ -100,13 +100,13 @@ impl Operator for ParameterRows {
             let own = Ranges::default();
             let ranges = client.as_ref().map_or(&own, |client| client.store.ranges());
             let combinations = Combinations::new(function, arguments, scenarios, last_day, ranges)?;
-            if let (Some(remark), Some(client)) = (combinations.remark(), &client) {
-                client.remark_once(remark);
-            }
             if let Some(signals) = grid_signals {
                 estimate::check(function, combinations.count(), signals)?;
             }
             combinations.check().await?;
+            if let (Some(remark), Some(client)) = (combinations.remark(), &client) {
+                client.remark_once(remark);
+            }
             Ok(stream::iter(combinations.batches()))
         };
         Ok(stream::once(rows).try_flatten().boxed())
