@@ -97,7 +97,7 @@ fn every_fold_is_its_backtests_one_by_one() {
         let (days, train, test) = (26, 9, 5);
         let rows = engine.rows(&format!(
             "select * from walk_forward(start_date => '2025-01-03', end_date => '2025-01-28', {GRID}, \
-             train_days => {train}, test_days => {test}, anchored => {anchored})"
+             max_hold_minutes => 1440, train_days => {train}, test_days => {test}, anchored => {anchored})"
         ));
         assert_eq!(rows.len(), 4, "9 + 3 × 5 + 2 days");
         for (fold, row) in rows.iter().enumerate() {
@@ -107,7 +107,7 @@ fn every_fold_is_its_backtests_one_by_one() {
             let last = (to + test).min(days);
             let range = |from: i64, to: i64| {
                 let (start, end) = (date(2 + from), date(2 + to - 1));
-                format!("start_date => {start}, end_date => {end}")
+                format!("start_date => {start}, end_date => {end}, max_hold_minutes => 1440")
             };
             let instant = (day_of("2025-01-03") + to) * DAY;
             let mut best: Option<(usize, (i64, Number))> = None;

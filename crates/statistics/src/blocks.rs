@@ -1,13 +1,14 @@
 //! Sharpe ratios of any blocks of days, from what is kept of each block.
-
-use super::sharpe::mean;
+//!
+//! Series that are alike in the chosen blocks have the very same ratio there, whatever they are
+//! elsewhere: nothing but the days of a block goes into what is kept of it.
 
 /// Series cut into equal blocks of days, days that are left over dropped at the end.
 pub struct Blocks {
-    /// Of each block, then series: sums, and sums of squares, of what is over the series' mean.
+    /// Of each block, then series: sums, and sums of squares.
     sums: Vec<Vec<f64>>,
     squares: Vec<Vec<f64>>,
-    means: Vec<f64>,
+    count: usize,
     /// Series that stand still in half of the blocks, with the value of each block that does.
     still: Vec<(usize, Vec<Option<f64>>)>,
     days_each: usize,
@@ -23,12 +24,11 @@ pub struct Sums {
 impl Blocks {
     pub fn new(series: &[&[f64]], blocks: usize) -> Self {
         let days_each = series.first().map_or(0, |days| days.len()) / blocks;
-        let means: Vec<f64> = series.iter().map(|days| mean(days)).collect();
         let of_blocks = |of: &dyn Fn(f64) -> f64| -> Vec<Vec<f64>> {
             let block = |block: usize| {
                 let days = block * days_each..(block + 1) * days_each;
-                let sums = series.iter().zip(&means);
-                sums.map(|(series, mean)| series[days.clone()].iter().map(|d| of(d - mean)).sum())
+                let sums = series.iter();
+                sums.map(|series| series[days.clone()].iter().map(|day| of(*day)).sum())
                     .collect()
             };
             (0..blocks).map(block).collect()
@@ -44,7 +44,7 @@ impl Blocks {
             sums: of_blocks(&|day| day),
             squares: of_blocks(&|day| day * day),
             still: still.collect(),
-            means,
+            count: series.len(),
             days_each,
         }
     }
@@ -53,7 +53,7 @@ impl Blocks {
     pub fn sharpes(&self, chosen: &[usize], work: &mut Sums, sharpes: &mut Vec<f64>) {
         let add = |into: &mut Vec<f64>, from: &[Vec<f64>]| {
             into.clear();
-            into.resize(self.means.len(), 0.0);
+            into.resize(self.count, 0.0);
             for block in chosen {
                 into.iter_mut()
                     .zip(&from[*block])
@@ -63,13 +63,13 @@ impl Blocks {
         add(&mut work.sums, &self.sums);
         add(&mut work.squares, &self.squares);
         let days = (chosen.len() * self.days_each) as f64;
-        let sums = work.sums.iter().zip(&work.squares).zip(&self.means);
+        let sums = work.sums.iter().zip(&work.squares);
         sharpes.clear();
-        sharpes.extend(sums.map(|((sum, squares), mean)| {
-            let over = sum / days;
-            let variance = (squares - sum * over) / (days - 1.0);
+        sharpes.extend(sums.map(|(sum, squares)| {
+            let mean = sum / days;
+            let variance = (squares - sum * mean) / (days - 1.0);
             // Not that of a series that stands still, but for rounding.
-            (mean + over) / variance.max(f64::MIN_POSITIVE).sqrt()
+            mean / variance.max(f64::MIN_POSITIVE).sqrt()
         }));
         for (place, values) in &self.still {
             let first = values[chosen[0]];

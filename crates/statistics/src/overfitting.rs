@@ -225,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn series_that_are_alike_in_the_chosen_blocks_are_equals_there() {
+        // As of two combinations whose rules differ in what happens on a few days alone.
+        let first = vec![0.1, 0.7, -0.3, 0.2, 0.9, 0.3, 5.1, -2.3];
+        let second = vec![0.1, 0.7, -0.3, 0.2, -7.7, 0.1, 0.2, 11.3];
+        let blocks = Blocks::new(&[&first, &second], 4);
+        let mut sharpes = Vec::new();
+        blocks.sharpes(&[0, 1], &mut Sums::default(), &mut sharpes);
+        assert_eq!(sharpes[0], sharpes[1]);
+        blocks.sharpes(&[0, 2], &mut Sums::default(), &mut sharpes);
+        assert_ne!(sharpes[0], sharpes[1]);
+    }
+
+    #[test]
     fn who_is_told_to_stop_stops() {
         let series: [&[f64]; 2] = [&[1.0, 2.0, 3.0, 5.0], &[1.0, 2.0, 3.0, 4.0]];
         assert_eq!(overfitting(&series, 2, &|| false), None);

@@ -86,7 +86,13 @@ impl Draws {
             .map(|_| (0..days).map(|_| self.pnl()).collect())
             .collect();
         // A flat one, one that is there twice, and one that stands still for most of the time.
-        match self.below(4) {
+        match self.below(5) {
+            4 => {
+                // As another whose rules meet the same in the first half of the days.
+                let mut like = series[0].clone();
+                like[days / 2..].fill_with(|| self.pnl());
+                series.push(like);
+            }
             0 => series[0].fill(0.1),
             1 => series.push(series[count - 1].clone()),
             2 => series[0][..days * 3 / 4].fill(0.0),
