@@ -118,6 +118,15 @@ impl About {
         arguments.join(", ")
     }
 
+    /// The arguments that say over which days.
+    pub fn days(&self) -> String {
+        let is_day = |argument: &&String| {
+            argument.starts_with("start_date ") || argument.starts_with("end_date ")
+        };
+        let days: Vec<String> = self.arguments.iter().filter(is_day).cloned().collect();
+        days.join(", ")
+    }
+
     /// As [`Self::arguments`], under another fill model.
     pub fn filled(&self, model: &str) -> String {
         let own = format!("fill_model => {}", quoted(model));

@@ -31,6 +31,7 @@ pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
     let mut out = String::from("{");
     for (name, sql) in queries(
         &arguments,
+        &about.days(),
         &about.filled("level"),
         &about.filled("conservative"),
     ) {
@@ -102,7 +103,12 @@ pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
 }
 
 /// A section, and what gives its rows.
-fn queries(arguments: &str, level: &str, conservative: &str) -> Vec<(&'static str, String)> {
+fn queries(
+    arguments: &str,
+    days: &str,
+    level: &str,
+    conservative: &str,
+) -> Vec<(&'static str, String)> {
     let compared = format!("compare_trades({arguments})");
     let simulated = format!("simulate_trades({arguments})");
     let by = |key: &str, name: &str, order: &str| {
@@ -133,7 +139,7 @@ fn queries(arguments: &str, level: &str, conservative: &str) -> Vec<(&'static st
             "interval",
             format!("select * from pnl_interval({arguments})"),
         ),
-        ("calibration", "select * from calibration()".into()),
+        ("calibration", format!("select * from calibration({days})")),
         (
             "equity",
             format!(
