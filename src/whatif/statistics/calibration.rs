@@ -96,7 +96,9 @@ fn make(own: &Given, trades: &RecordBatch, work: &Work) -> Result<RecordBatch> {
         error <= CLOSE || error * 10 <= actual[row].abs()
     };
     let pairs = simulated.iter().zip(&actual);
-    let pairs: Vec<(f64, f64)> = pairs.map(|(s, a)| (*s as f64, *a as f64)).collect();
+    let mut pairs: Vec<(f64, f64)> = pairs.map(|(s, a)| (*s as f64, *a as f64)).collect();
+    // Sums of floats depend on their order, and rows come in any.
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
 
     let sol = |amount: Option<i128>| -> ArrayRef {
         Arc::new(Decimal128Array::from(vec![amount]).with_data_type(SOL))

@@ -111,7 +111,9 @@ fn make(own: &Given, groups: &RecordBatch, work: &Work) -> Result<RecordBatch> {
     let mut rows = Vec::new();
     for (method, groups) in METHODS {
         let of_method = (0..methods.len()).filter(|row| methods.value(*row) == method);
-        let of_method: Vec<usize> = of_method.collect();
+        let mut of_method: Vec<usize> = of_method.collect();
+        // Resamples draw places: groups stand in one order, in whichever their rows have come.
+        of_method.sort_unstable_by_key(|row| names.value(*row));
         let sums: Vec<i128> = of_method.iter().map(|row| differences[*row]).collect();
         let values: Vec<f64> = sums.iter().map(|sum| *sum as f64).collect();
         let name = |group: usize| match method {
