@@ -12,7 +12,12 @@ import { label, metrics, ofPeriod, titled, unitOf, words } from './words.js';
 import { Overlay } from './overlay.js';
 import { setAll } from './work.js';
 
-export const history = (signal) => api.get('backtest/history?limit=500', { signal }).then((answer) => answer.backtests ?? answer);
+// Stored runs, newest first, each with the days that it is over beside its results.
+export async function history(signal) {
+  const { backtests } = await api.get('backtest/history?limit=500', { signal });
+  return backtests.map((run) => ({ ...run, start_date: run.config.start_date, end_date: run.config.end_date }));
+}
+
 const short = (id) => id.slice(0, 8);
 
 export const valuesOf = (run) => {
