@@ -14,12 +14,11 @@ const minutes = (count) => count * 60e3;
 async function load(row, config, signal) {
   const hold = Number(config.exit_strategy?.max_hold_minutes ?? 60);
   const start = Date.parse(row.timestamp);
-  const end = Math.max(start + minutes(hold * 1.15 + 2), ...row.sales.map((sale) => Date.parse(sale.exit_timestamp) + minutes(2)));
+  const actual = row.actual_traded ? api.objects(await api.get(`outcomes?${new URLSearchParams({ signal: row.signal_id })}`, { signal })) : [];
+  const ends = [...row.sales, ...actual].map((sale) => Date.parse(sale.exit_timestamp ?? '') + minutes(2)).filter(Number.isFinite);
+  const end = Math.max(start + minutes(hold * 1.15 + 2), ...ends);
   const from = new Date(start - minutes(Math.max(3, hold * 0.08))).toISOString();
-  const [prices, actual] = await Promise.all([
-    api.get(`prices?${new URLSearchParams({ token: row.token_address, from, to: new Date(end).toISOString() })}`, { signal }),
-    row.actual_traded ? api.get(`outcomes?${new URLSearchParams({ signal: row.signal_id })}`, { signal }).then(api.objects, () => []) : [],
-  ]);
+  const prices = await api.get(`prices?${new URLSearchParams({ token: row.token_address, from, to: new Date(end).toISOString() })}`, { signal });
   return { prices: api.objects(prices).map((each) => [Date.parse(each.timestamp), Number(each.price)]), actual };
 }
 
