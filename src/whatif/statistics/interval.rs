@@ -215,6 +215,10 @@ pub fn warning(groups: &[f64], called: &str, name: impl Fn(usize) -> String) -> 
         .into_iter()
         .map(|warning| match warning {
             Warning::FewGroups(count) => {
+                let called = match count {
+                    1 => called.trim_end_matches('s'),
+                    _ => called,
+                };
                 format!(
                     "only {count} {called}: fewer than 30 groups say little about how they spread"
                 )
