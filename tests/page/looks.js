@@ -43,6 +43,7 @@ test('the picture of the README', async () => {
   await type(page, 'stop_loss_percent', '8');
   await same(page, { score_threshold: '76', stop_loss_percent: '8' });
   await settled(page);
+  await press(page, 'Fewer figures');
   await page.evaluate(() => (document.activeElement.blur(), document.querySelector('.settings').scrollTo(0, 0), document.querySelector('.answer').scrollTo(0, 0)));
   await new Promise((done) => setTimeout(done, 300));
   await page.screenshot({ path: `${shots}/what-if.png` });

@@ -60,13 +60,13 @@ const nice = (number) => {
   return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
 };
 
-// What a slider goes over: the parameter's own range, and where that has no end four times the greatest
+// What a slider goes over: the parameter's own range, and where that has no end five times the greatest
 // value at hand. Where the live value is no whole number of steps away, the step is finer.
 export function range(parameter, values, live) {
   const at = [parameter.default, values[parameter.name], live[parameter.name]].map(Number).filter((number) => number > 0);
   const bound = Number(parameter.minimum ?? 0);
   const maximum = parameter.maximum === null || parameter.maximum === undefined
-    ? nice(4 * Math.max(...at, whole(parameter) ? 5 : /sol$/.test(parameter.name) ? 0.25 : 2.5))
+    ? at.length ? Number((5 * Math.max(...at)).toPrecision(6)) : whole(parameter) ? 20 : /sol$/.test(parameter.name) ? 1 : 10
     : Number(parameter.maximum);
   let step = Number(parameter.step) || nice((maximum - bound) / 200);
   if (whole(parameter)) step = Math.max(1, Math.round(step));

@@ -14,9 +14,9 @@ const H = 30;
 
 // Level as a line, conservative dotted, the doubt between them shaded, and the best point marked.
 function Curve({ curve, minimum, maximum }) {
-  const at = curve.x.map(Number);
-  const level = curve.simulated.map(Number);
-  const worst = curve.conservative.map(Number);
+  // What lies beyond the slider's end has no place above it.
+  const within = curve.x.map((_, index) => index).filter((index) => Number(curve.x[index]) <= maximum);
+  const [at, level, worst] = [curve.x, curve.simulated, curve.conservative].map((series) => within.map((index) => Number(series[index])));
   const [high, low] = [Math.max(0, ...level, ...worst), Math.min(0, ...level, ...worst)];
   const x = (value) => ((value - minimum) / (maximum - minimum || 1)) * W;
   const y = (value) => 3 + ((high - value) / (high - low || 1)) * (H - 6);

@@ -84,6 +84,10 @@ export function metrics(row) {
   const names = Object.keys(row)
     .filter((name) => name.startsWith('actual_') && `simulated_${name.slice(7)}` in row)
     .map((name) => name.slice(7));
+  // The server's table of metrics says the order; an object of JSON has none.
+  const table = now().metrics.map((metric) => metric.name);
+  const place = (name) => (table.indexOf(name) + 1 || table.length + 1);
+  names.sort((a, b) => place(a) - place(b));
   const first = ['total_pnl_sol', 'total_trades', 'win_rate', 'profit_factor', 'expectancy'];
   return [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
 }
