@@ -412,6 +412,7 @@ impl Error {
                 hint: hint.clone(),
             },
             Self::Located { error, position } => error.copied().at(*position),
+            Self::Hinted { error, hint } => error.copied().hinted(hint.clone()),
             error => Self::Session {
                 state: error.sqlstate(),
                 message: error.to_string(),

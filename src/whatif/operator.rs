@@ -19,7 +19,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
-use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -140,6 +140,8 @@ impl UserDefinedLogicalNodeCore for Node {
 struct NodeExec {
     operator: Arc<dyn Operator>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// The order that each input has been given, which it must keep.
+    orders: Vec<Option<OrderingRequirements>>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
@@ -150,6 +152,11 @@ impl NodeExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         schema: SchemaRef,
     ) -> Self {
+        let orders = inputs.iter().map(|input| {
+            let order = input.properties().output_ordering();
+            order.cloned().map(OrderingRequirements::from)
+        });
+        let orders = orders.collect();
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
@@ -159,6 +166,7 @@ impl NodeExec {
         Self {
             operator,
             inputs,
+            orders,
             schema,
             properties: Arc::new(properties),
         }
@@ -193,9 +201,10 @@ impl ExecutionPlan for NodeExec {
         vec![Distribution::SinglePartition; self.inputs.len()]
     }
 
-    // Without it, an order that an input has would be taken for one that nobody needs.
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true; self.inputs.len()]
+    // Without it, an order that an input has would be taken for one that nobody needs. Its rows are
+    // others, so that what they are sorted by is never sorted below it.
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        self.orders.clone()
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -213,8 +222,13 @@ impl ExecutionPlan for NodeExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (operator, schema) = (Arc::clone(&self.operator), Arc::clone(&self.schema));
-        Ok(Arc::new(Self::new(operator, children, schema)))
+        Ok(Arc::new(Self {
+            operator: Arc::clone(&self.operator),
+            inputs: children,
+            orders: self.orders.clone(),
+            schema: Arc::clone(&self.schema),
+            properties: Arc::clone(&self.properties),
+        }))
     }
 
     fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {

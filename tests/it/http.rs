@@ -81,10 +81,27 @@ impl Drop for HttpServer {
 }
 
 /// A server over the smallest history, which most tests share.
-pub static SHARED: LazyLock<HttpServer> = LazyLock::new(|| {
+pub static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let workspace = files::removed_at_the_end(crate::server::workspace());
-    HttpServer::start(workspace.path(), &operating())
+    Shared {
+        server: HttpServer::start(workspace.path(), &operating()),
+        _workspace: workspace,
+    }
 });
+
+/// A server, and the directory that it serves for as long.
+pub struct Shared {
+    server: HttpServer,
+    _workspace: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = HttpServer;
+
+    fn deref(&self) -> &HttpServer {
+        &self.server
+    }
+}
 
 /// Who asks.
 #[derive(Clone)]

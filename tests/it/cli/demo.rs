@@ -15,7 +15,7 @@ fn cli_demo_runs_end_to_end() -> Outcome {
         demo.starts_with("2025-01-01 to 2025-01-02 · dataset "),
         "{demo}"
     );
-    assert!(demo.contains(" metric              │ "), "{demo}");
+    assert!(demo.contains(" metric "), "{demo}");
     assert!(
         demo.contains("The trades that would have changed most"),
         "{demo}"

@@ -140,7 +140,7 @@ fn a_result_has_the_story_s_fields() {
         "simulated_traded",
         "change_description",
     ] {
-        assert!(comparison.get(name).is_some(), "{name}: {comparison}");
+        assert!(comparison.get(name).is_some(), "{name}: {result}");
     }
     // The same as SQL says, to the last digit.
     let config = defaults(&client);
@@ -169,7 +169,7 @@ fn rows_come_in_pages_in_the_order_asked_for() {
         ))
         .right();
     let total = all["total"].as_u64().unwrap();
-    assert!(total > 3);
+    assert!(total > 3, "{result}");
     let (mut rows, mut after) = (Vec::new(), Some(0));
     while let Some(from) = after {
         let path =
