@@ -189,7 +189,7 @@ fn with_pauses(join: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let [left, right] = children.as_slice() else {
         return internal_err!("a join has two inputs");
     };
-    let right = PassingExec::new("PauseExec", paused, Arc::clone(right));
+    let right = PassingExec::over("PauseExec", paused, Arc::clone(right));
     let left = Arc::clone(left);
     let join = join.replace_children(
         vec![left, right],

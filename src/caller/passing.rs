@@ -27,7 +27,7 @@ pub struct PassingExec {
 }
 
 impl PassingExec {
-    pub fn new(
+    pub fn over(
         name: &'static str,
         handling: Handling,
         input: Arc<dyn ExecutionPlan>,
@@ -41,7 +41,7 @@ impl PassingExec {
 
     /// Rows that are kept, counted in the memory pool for as long as they live.
     pub fn counted(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Self::new("CountedExec", counted, input)
+        Self::over("CountedExec", counted, input)
     }
 }
 
@@ -96,7 +96,7 @@ impl ExecutionPlan for PassingExec {
         let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
             return internal_err!("{} has one input", self.name);
         };
-        Ok(Self::new(self.name, self.handling, input))
+        Ok(Self::over(self.name, self.handling, input))
     }
 
     fn execute(

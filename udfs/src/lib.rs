@@ -4,6 +4,8 @@
 //! a pure function over integers that has never heard of Arrow; the DataFusion part only types,
 //! dispatches and documents. Nothing here reads a file, a clock or a socket.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod arguments;
 pub mod decimal;
 pub mod exits;

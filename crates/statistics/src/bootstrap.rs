@@ -274,7 +274,6 @@ mod tests {
             by_groups += holds(&sums, seed);
             by_trades += holds(&tokens.concat(), seed);
         }
-        eprintln!("of 500 intervals of 95 %: {by_groups} by token, {by_trades} by single trades");
         assert!((460..=490).contains(&by_groups), "{by_groups} of 500");
         assert!(by_trades < 350, "{by_trades} of 500");
     }

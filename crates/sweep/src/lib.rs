@@ -8,6 +8,8 @@
 //! Nothing here reads a file, plans a statement or prints: what comes in is Arrow tables and a
 //! price book, what goes out is numbers.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod backtest;
 pub mod block;
 pub mod combination;

@@ -210,7 +210,7 @@ mod tests {
         for count in [1, DEEP - 1, DEEP, DEEP + 1, 40] {
             // a + 1 * 2 - 3 …, from the left, and the same number taken from a chain.
             let mut expr = col("a");
-            let mut expected = vec![Some(3_i64), None, Some(-7)];
+            let mut expected = [Some(3_i64), None, Some(-7)];
             for place in 0..count {
                 let operation = operations[place % 3];
                 let value = i64::try_from(place % 4 + 1).unwrap();

@@ -214,7 +214,7 @@ fn touched(case: &Case, levels: &Levels, touches: &Touches, parts: &[Part]) -> V
             .iter()
             .filter(|touch| slots.contains(&touch.slot));
         let first = of_part.min_by_key(|touch| (touch.position, touch.reason));
-        let first = first.unwrap_or_else(|| panic!("{part:?} never ends: {:?}", case.prices));
+        let first = first.unwrap_or_else(|| unreachable!("{part:?} never ends: {:?}", case.prices));
         let end = (first.position, first.reason, first.level);
         match sales
             .iter_mut()

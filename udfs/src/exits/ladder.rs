@@ -136,7 +136,7 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         let problem = text.parse::<Ladder>();
-        problem.expect_err(text)
+        problem.unwrap_err()
     }
 
     #[test]
@@ -151,11 +151,11 @@ mod tests {
             ("100@5", "100@5"),
             ("1@1,1@2,1@3,1@4,1@5,1@6", "1@1, 1@2, 1@3, 1@4, 1@5, 1@6"),
         ] {
-            let ladder: Ladder = text.parse().expect(text);
+            let ladder: Ladder = text.parse().unwrap();
             assert_eq!(ladder.to_string(), shown);
             assert_eq!(shown.parse(), Ok(ladder));
         }
-        let ladder: Ladder = "50@100, 25.5@300".parse().expect("a ladder");
+        let ladder: Ladder = "50@100, 25.5@300".parse().unwrap();
         assert_eq!(ladder.shares(), 755_000);
         assert_eq!(ladder.steps()[1].gain, 3_000_000);
     }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_moonbag_takes_its_share_first() {
-        let ladder: Ladder = "50@100, 25@300".parse().expect("a ladder");
+        let ladder: Ladder = "50@100, 25@300".parse().unwrap();
         assert_eq!(ladder.check_beside(0), Ok(()));
         assert_eq!(ladder.check_beside(250_000), Ok(()));
         assert_eq!(

@@ -95,7 +95,7 @@ fn ladder(random: &mut Random, most: i64) -> Option<Ladder> {
         let decimal = |value: i64| format!("{}.{:04}", value / 10_000, value % 10_000);
         text.push(format!("{}@{}", decimal(share), decimal(gain)));
     }
-    Some(text.join(", ").parse().expect("a ladder"))
+    Some(text.join(", ").parse().unwrap())
 }
 
 /// A path, and settings that meet its edges.
