@@ -1,9 +1,9 @@
 //! HTTP: the routes of the story, the live what-if, and the page, over the same engine as SQL.
 //!
-//! Of axum comes the finding of routes; how a connection goes is said here ([`protocol`]), as for SQL:
+//! Of axum comes the finding of routes; how a connection goes is said here (`protocol`), as for SQL:
 //! what is heard before a login is little, each step has its time, and a client that leaves is
-//! noticed. What a request must be is checked before what it asks for ([`gate`], [`passwords`]);
-//! the routes are one table ([`routes`]), which also makes the description that `openapi.json` gives.
+//! noticed. What a request must be is checked before what it asks for (`gate`, `passwords`);
+//! the routes are one table (`routes`), which also makes the description that `openapi.json` gives.
 //! What is computed is computed on the threads of statements, in a session of the caller's role, so
 //! that every rule of SQL holds here too. A client that leaves, or takes nothing any more, ends what
 //! is done for it; a server that stops ends its streams.

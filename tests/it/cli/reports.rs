@@ -27,6 +27,7 @@ fn cli_every_report_answers_its_question() -> Outcome {
         // A question about limits has no answer without any.
         let more = match name {
             "limits" => ["--set", "max_open_positions=2"],
+            "capital" => ["--set", "base_position_sol=0.2"],
             _ => ["--set", "stop_loss_percent=8"],
         };
         let set = answer(&more)?;
