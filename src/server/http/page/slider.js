@@ -7,7 +7,7 @@ import { plain, shown } from './numbers.js';
 import { path } from './parts.js';
 import { change, useShared } from './store.js';
 import { label, unit, words } from './words.js';
-import { hold, inSight, letGo, lock, set, settle } from './work.js';
+import { hold, inSight, letGo, lock, set } from './work.js';
 
 const W = 300;
 const H = 30;
@@ -176,7 +176,6 @@ export function Parameter({ parameter }) {
     if (!number) return undefined;
     const seen = new IntersectionObserver(([entry]) => {
       inSight(name, entry.isIntersecting);
-      if (entry.isIntersecting) settle();
     });
     seen.observe(root.current);
     return () => {

@@ -94,6 +94,7 @@ export function settle() {
       interval.catch(() => {}); // said below, or by the other
       change({ changes: { values, ...(await changes) } });
       change({ interval: api.objects(await interval) });
+      resting = values;
       await curves(values, signal);
     } catch (problem) {
       if (problem.name !== 'AbortError' && !problem.gone && !problem.unknownToken) change({ problem });
@@ -101,24 +102,37 @@ export function settle() {
   }, SETTLE);
 }
 
-// The response curves of what is in sight, one after the other, the one that was moved first.
-let wanted = new Map();
+// The response curves of what is in sight, one after the other.
+const wanted = new Set();
+const without = new Set(); // parameters and settings for which there is none
+let drawing = false;
+let resting = null; // the settings whose interval and changes are there
 export function inSight(name, visible) {
-  if (visible) wanted.set(name, true);
-  else wanted.delete(name);
+  if (!visible) return wanted.delete(name);
+  wanted.add(name);
+  // What scrolls into sight wants its curve, and nothing else again.
+  setTimeout(() => resting === now().values && curves(resting, settled.signal).catch(() => {}), 100);
+  return true;
 }
 
 async function curves(values, signal) {
-  const key = JSON.stringify(configOf(values));
-  for (const name of [...wanted.keys()]) {
-    if (signal.aborted) return;
-    if (now().curves[name]?.key === key) continue;
-    // A parameter without a curve has a slider all the same.
-    const curve = await curveOf(name, values, signal).catch((problem) => {
-      if (problem.status >= 400 && problem.status < 500 && !problem.unknownToken) return null;
-      throw problem;
-    });
-    if (curve) change((state) => ({ curves: { ...state.curves, [name]: { ...curve, key } } }));
+  if (drawing) return;
+  drawing = true;
+  try {
+    const key = JSON.stringify(configOf(values));
+    for (;;) {
+      const name = [...wanted].find((each) => now().curves[each]?.key !== key && !without.has(`${each} ${key}`));
+      if (!name || signal.aborted) return;
+      // A parameter without a curve has a slider all the same.
+      const curve = await curveOf(name, values, signal).catch((problem) => {
+        if (problem.status >= 400 && problem.status < 500 && !problem.unknownToken) return null;
+        throw problem;
+      });
+      if (curve) change((state) => ({ curves: { ...state.curves, [name]: { ...curve, key } } }));
+      else without.add(`${name} ${key}`);
+    }
+  } finally {
+    drawing = false;
   }
 }
 
