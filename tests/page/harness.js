@@ -84,7 +84,7 @@ export const shut = async () => {
 // Waits until something holds in the page, and says what did not.
 export async function until(page, what, condition, ...given) {
   try {
-    return await page.waitForFunction(condition, { timeout: 30000, polling: 50 }, ...given);
+    return await page.waitForFunction(condition, { timeout: 120000, polling: 50 }, ...given);
   } catch {
     assert.fail(`${what}, in vain; the page says: ${(await page.evaluate(() => document.body.innerText)).slice(0, 600)}`);
   }
@@ -117,7 +117,7 @@ export async function ready(page) {
 export async function settled(page) {
   await ready(page);
   await until(page, 'the page at rest', () => !document.querySelector('.stale, .pending'));
-  await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
+  await page.waitForNetworkIdle({ idleTime: 400, timeout: 120000 });
 }
 
 export async function type(page, name, value) {

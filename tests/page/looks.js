@@ -15,7 +15,7 @@ async function arrive(page, view) {
   if (view === 'runs') await until(page, 'the list', () => document.querySelector('[data-run], .empty'));
   if (view === 'trust') await until(page, 'all parts', () => document.querySelector('.scatter svg') && document.querySelector('.interval'));
   if (view.startsWith('apply')) await until(page, 'the choice', () => document.querySelector('#which-run'));
-  await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
+  await page.waitForNetworkIdle({ idleTime: 400, timeout: 120000 });
 }
 
 for (const view of VIEWS) {
