@@ -610,7 +610,8 @@ fn isolation(words: &mut Words<'_>) -> Result<&'static str> {
         .ok_or_else(|| words.unexpected("an isolation level"))
 }
 
-/// The options of an `EXPLAIN`, of which those about costs and buffers say nothing here.
+/// The options of an `EXPLAIN`, of which those about settings and buffers say nothing here. Costs that
+/// are off are statistics that are not shown.
 pub fn explain_options(words: &mut Words<'_>) -> Result<ExplainStatementOptions> {
     let mut options = ExplainStatementOptions::default();
     let is_list = words.peek() == Some(&Token::LParen)
@@ -630,6 +631,7 @@ pub fn explain_options(words: &mut Words<'_>) -> Result<ExplainStatementOptions>
         return Ok(options);
     }
     words.next();
+    let mut shows_costs = true;
     loop {
         let name = words.name()?;
         let given = match words.peek() {
@@ -641,8 +643,9 @@ pub fn explain_options(words: &mut Words<'_>) -> Result<ExplainStatementOptions>
             "analyze" | "analyse" => options.analyze = is_on,
             "verbose" => options.verbose = is_on,
             "format" => options.format = explain_format(&given)?,
-            "costs" | "settings" | "generic_plan" | "buffers" | "wal" | "timing" | "summary"
-            | "memory" | "serialize" => {}
+            "costs" => shows_costs = is_on,
+            "settings" | "generic_plan" | "buffers" | "wal" | "timing" | "summary" | "memory"
+            | "serialize" => {}
             _ => {
                 let message = format!("unrecognized EXPLAIN option \"{name}\"");
                 return Err(Error::session("42601", message));
@@ -651,6 +654,10 @@ pub fn explain_options(words: &mut Words<'_>) -> Result<ExplainStatementOptions>
         if !words.take_token(&Token::Comma) {
             break;
         }
+    }
+    // What is measured is shown with them.
+    if !shows_costs && !options.analyze {
+        options.show_statistics = Some(false);
     }
     match words.take_token(&Token::RParen) {
         true => Ok(options),
