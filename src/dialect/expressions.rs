@@ -145,6 +145,12 @@ fn typed(expr: &mut Expr) {
                 | BinaryOperator::GtEq,
             right,
         } => {
+            // Blanks that fill a text up are not compared.
+            for side in [&mut *left, &mut *right] {
+                if is_filled(side) {
+                    **side = call("rtrim", vec![(**side).clone()]);
+                }
+            }
             // Between two numbers no type is decided.
             match (is_number(left), is_number(right)) {
                 (true, false) => plain(left),
@@ -177,6 +183,8 @@ fn typed(expr: &mut Expr) {
                         upper_bound,
                         stride,
                     }) => {
+                        lower_bound.get_or_insert_with(|| literal("1".into()));
+                        upper_bound.get_or_insert_with(|| literal(i32::MAX.to_string()));
                         let bounds = [lower_bound, upper_bound, stride];
                         bounds.into_iter().flatten().for_each(plain);
                     }
@@ -188,6 +196,11 @@ fn typed(expr: &mut Expr) {
             typed_call(function);
             match result_of(function) {
                 Some(ResultOf::Count) => *expr = call("int4", vec![expr.clone()]),
+                // An array without elements has no dimension.
+                Some(ResultOf::Length) => {
+                    let length = call("nullif", vec![expr.clone(), literal("0".into())]);
+                    *expr = call("int4", vec![length]);
+                }
                 Some(ResultOf::Counts) => {
                     *expr = Expr::Cast {
                         kind: CastKind::Cast,
@@ -207,17 +220,23 @@ fn typed(expr: &mut Expr) {
     }
 }
 
+/// Whether it is a cast to `char(n)`.
+fn is_filled(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string() == "bpchar")
+}
+
 /// What is narrower for PostgreSQL than for DataFusion.
 enum ResultOf {
     /// A count or a place, an `int4`.
     Count,
+    /// A count that is null instead of zero.
+    Length,
     /// An array of them.
     Counts,
 }
 
 fn result_of(function: &Function) -> Option<ResultOf> {
-    const COUNTS: [&str; 7] = [
-        "array_length",
+    const COUNTS: [&str; 6] = [
         "array_ndims",
         "array_position",
         "cardinality",
@@ -229,6 +248,7 @@ fn result_of(function: &Function) -> Option<ResultOf> {
     match (name.as_str(), function.over.is_some()) {
         ("ntile", true) => Some(ResultOf::Count),
         ("array_positions", false) => Some(ResultOf::Counts),
+        ("array_length", false) => Some(ResultOf::Length),
         (name, false) if COUNTS.contains(&name) => Some(ResultOf::Count),
         _ => None,
     }
@@ -485,12 +505,17 @@ fn array(inner: &Expr, element: &SqlType, data_type: &SqlType) -> Option<Expr> {
             },
         }
     });
+    let elements = Array {
+        elem: elem.collect(),
+        named: true,
+    };
+    // Each number keeps its places.
+    if !elements.elem.is_empty() && function_of(element) == Some(("numeric", Vec::new())) {
+        return Some(Expr::Array(elements));
+    }
     Some(Expr::Cast {
         kind: CastKind::Cast,
-        expr: Box::new(Expr::Array(Array {
-            elem: elem.collect(),
-            named: true,
-        })),
+        expr: Box::new(Expr::Array(elements)),
         data_type: data_type.clone(),
         array: false,
         format: None,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Field, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 
 /// The types of declared columns that DataFusion would take for others.
 #[derive(Debug)]
@@ -23,6 +23,17 @@ pub struct Types;
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, declared: &SqlType) -> Result<Option<FieldRef>> {
+        // As all times here are, to the microsecond.
+        if matches!(
+            declared,
+            SqlType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone)
+        ) {
+            return Ok(Some(Arc::new(Field::new(
+                "",
+                functions::values::TIME,
+                true,
+            ))));
+        }
         let is_open = matches!(
             declared,
             SqlType::Numeric(ExactNumberInfo::None)

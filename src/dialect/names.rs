@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType as SqlType, Expr, Ident, ObjectNamePart, OrderByKind,
-    Query, Select, SelectItem, SetExpr, Statement, TrimWhereField, Value, VisitMut, VisitorMut,
-    visit_expressions,
+    AccessExpr, BinaryOperator, DataType as SqlType, Expr, Ident, ObjectName, ObjectNamePart,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
+    TrimWhereField, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 /// The name of a column without one.
@@ -147,6 +147,7 @@ fn order_of_outermost(query: &mut Query) {
 
 fn name_items(select: &mut Select) {
     let mut names: Vec<String> = Vec::with_capacity(select.projection.len());
+    let stars: Vec<Option<String>> = select.projection.iter().filter_map(star).collect();
     for (position, item) in select.projection.iter_mut().enumerate() {
         let (name, is_said) = match &*item {
             SelectItem::UnnamedExpr(expr) => {
@@ -157,7 +158,9 @@ fn name_items(select: &mut Select) {
             SelectItem::ExprWithAlias { alias, .. } => (ident(alias), true),
             _ => continue,
         };
-        let is_taken = names.contains(&name);
+        // A column that a star has too is another one of its name.
+        let is_again = matches!(&*item, SelectItem::UnnamedExpr(expr) if is_of_star(expr, &stars));
+        let is_taken = is_again || names.contains(&name);
         if is_taken || !is_said {
             let alias = match is_taken {
                 true => format!("{name}{MARK}{position}"),
@@ -172,6 +175,31 @@ fn name_items(select: &mut Select) {
         }
         names.push(name);
     }
+}
+
+/// The relation whose columns a star is, if it says one.
+fn star(item: &SelectItem) -> Option<Option<String>> {
+    match item {
+        SelectItem::Wildcard(_) => Some(None),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+            Some(Some(name.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a column is among those of a star.
+fn is_of_star(expr: &Expr, stars: &[Option<String>]) -> bool {
+    let relation = match expr {
+        Expr::Identifier(_) => None,
+        Expr::CompoundIdentifier(names) => names
+            .split_last()
+            .map(|(_, relation)| ObjectName::from(relation.to_vec()).to_string()),
+        _ => return false,
+    };
+    stars
+        .iter()
+        .any(|star| star.is_none() || relation.is_some() && *star == relation)
 }
 
 fn ident(ident: &Ident) -> String {
@@ -338,7 +366,11 @@ mod tests {
                 "{item}: {named}"
             );
         }
-        assert_eq!(named("select a, t.b, * from t"), "SELECT a, t.b, * FROM t");
+        assert_eq!(named("select a, t.b from t"), "SELECT a, t.b FROM t");
+        assert_eq!(
+            named("select t.a, u.b, t.* from t, u").replace(MARK, "#"),
+            "SELECT t.a AS \"a#0\", u.b, t.* FROM t, u"
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Typ
 use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
+use datafusion::logical_expr::{
+    DdlStatement, Expr, LogicalPlan, Statement as PlanStatement, WriteOp,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
@@ -22,7 +24,8 @@ use super::{
 use crate::caller::bounds;
 use crate::caller::give_way;
 use crate::caller::transaction::TransactionStatus;
-use crate::dialect::functions::syntax;
+use crate::dialect::functions::{own_places, syntax};
+use crate::dialect::output::types::ELEMENT_PLACES;
 use crate::dialect::{names, queries};
 use crate::error::{Error, Result};
 use crate::state_sql::scenario_writes::{is_write, plan_writes, returning};
@@ -155,11 +158,12 @@ impl Session {
         })
     }
 
-    /// What the plan costs that is explained as a text.
+    /// What the plan costs that is explained as a text, unless that is not to be said.
     async fn cost(&self, plan: &LogicalPlan) -> String {
         let explained = match plan {
             LogicalPlan::Explain(explain)
-                if matches!(explain.explain_format, ExplainFormat::Indent) =>
+                if matches!(explain.explain_format, ExplainFormat::Indent)
+                    && explain.show_statistics != Some(false) =>
             {
                 &explain.plan
             }
@@ -361,11 +365,17 @@ fn verb(plan: &LogicalPlan) -> &'static str {
 fn labelled(plan: &LogicalPlan, tables: &SessionTables) -> SchemaRef {
     let schema = plan.schema().as_arrow();
     let mut origins = origins::of(plan, tables).into_iter();
+    let mut places = element_places(plan).into_iter();
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
-            let field = field.as_ref().clone();
+            let mut field = field.as_ref().clone();
+            if let Some(places) = places.next().flatten() {
+                let mut metadata = field.metadata().clone();
+                metadata.insert(ELEMENT_PLACES.into(), places);
+                field = field.with_metadata(metadata);
+            }
             let name = names::shown(field.name()).to_owned();
             let field = field.with_name(name);
             match origins.next().flatten() {
@@ -380,6 +390,28 @@ fn labelled(plan: &LogicalPlan, tables: &SessionTables) -> SchemaRef {
         })
         .collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The places of the elements of arrays that a plan writes out, column by column.
+fn element_places(plan: &LogicalPlan) -> Vec<Option<String>> {
+    match plan {
+        LogicalPlan::Sort(sort) => element_places(&sort.input),
+        LogicalPlan::Limit(limit) => element_places(&limit.input),
+        LogicalPlan::Projection(projection) => {
+            let below = element_places(&projection.input);
+            let schema = projection.input.schema();
+            let places = projection.expr.iter().map(|expr| {
+                if let Expr::Column(column) = expr {
+                    return below.get(schema.maybe_index_of_column(column)?)?.clone();
+                }
+                let places = own_places::of_elements(expr, schema)?;
+                let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+                Some(places.join(","))
+            });
+            places.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Rows under the names of another schema, where the types are the same.

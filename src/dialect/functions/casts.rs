@@ -7,15 +7,15 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Date32Array, IntervalMonthDayNanoArray,
+    Array, ArrayRef, AsArray, BinaryArray, Date32Array, Float64Array, IntervalMonthDayNanoArray,
     LargeStringArray, ListArray, PrimitiveArray, StringArray, StringViewArray,
     Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, DurationMicrosecondType, Field, FieldRef,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
+    Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
 };
@@ -31,6 +31,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::own_places;
 use super::values::{INTERVAL, TIME};
 use crate::catalog::cast::{out_of_time, wrong_interval, wrong_time};
 use crate::catalog::time::read::{self, Clock};
@@ -39,6 +40,8 @@ use crate::catalog::time::{self, DAY, interval};
 use crate::catalog::types::oid;
 use crate::catalog::value::Interval;
 use crate::dialect::around::Around;
+use crate::dialect::numbers;
+use crate::dialect::numbers::types::is_open;
 
 /// Puts PostgreSQL's casts of dates and times in the place of DataFusion's.
 #[derive(Debug)]
@@ -69,8 +72,18 @@ impl AnalyzerRule for ZonedCasts {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let to_text = match &expr {
+        Expr::Cast(Cast { expr: inner, field }) => Some((&**inner, field.data_type())),
+        Expr::ScalarFunction(call) if call.func.name() == "text" => {
+            call.args.first().map(|inner| (inner, &DataType::Utf8))
+        }
+        _ => None,
+    };
+    if let Some(texts) = to_text.and_then(|(inner, to)| own_places::as_texts(inner, to, schema)) {
+        return Transformed::yes(texts);
+    }
     let Expr::Cast(Cast { expr: inner, field }) = expr else {
-        return Transformed::no(expr);
+        return own_places::joined(expr, schema);
     };
     match inner.get_type(schema) {
         Ok(from) if is_ours(&from, field.data_type()) => {
@@ -91,6 +104,8 @@ enum Kind {
     Interval,
     List,
     Bytes,
+    /// A number whose text Arrow writes in another way.
+    Number,
 }
 
 fn kind(of: &DataType) -> Option<Kind> {
@@ -104,8 +119,18 @@ fn kind(of: &DataType) -> Option<Kind> {
         DataType::Dictionary(_, values) => return kind(values),
         DataType::List(_) => Kind::List,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Kind::Bytes,
+        of if of.is_floating() || is_open(of) => Kind::Number,
         _ => return None,
     })
+}
+
+/// Whether casting arrays is more than casting their elements as Arrow does.
+fn are_items_ours(from: &DataType, to: &DataType) -> bool {
+    let (DataType::List(from), DataType::List(to)) = (from, to) else {
+        return false;
+    };
+    let (from, to) = (from.data_type(), to.data_type());
+    is_ours(from, to) || to.is_integer() && (from.is_decimal() || from.is_floating())
 }
 
 fn is_ours(from: &DataType, to: &DataType) -> bool {
@@ -115,6 +140,9 @@ fn is_ours(from: &DataType, to: &DataType) -> bool {
     let is_refined = matches!(to, DataType::Dictionary(_, _));
     match (from_kind, to_kind) {
         _ if is_refined => false,
+        (Kind::List, Kind::List) => are_items_ours(from, to),
+        (Kind::Number, to) => to == Kind::Text,
+        (_, Kind::Number) => false,
         (Kind::List | Kind::Bytes, to) => to == Kind::Text,
         (from, Kind::List | Kind::Bytes) => from == Kind::Text,
         (from, to) if from != to => true,
@@ -227,6 +255,7 @@ pub fn converted(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<
         return Ok(cast(&column, target)?);
     };
     match (from, to) {
+        (Kind::List, Kind::List) => moved_lists(&column, target, clock),
         (Kind::Text, _) => read(&column, to, target, clock),
         (_, Kind::Text) => written(&column, from, target, clock),
         _ => moved(&column, (from, to), target, clock),
@@ -296,8 +325,45 @@ fn read(column: &ArrayRef, to: Kind, target: &DataType, clock: &Clock) -> Result
                 target,
             )?
         }
-        Kind::Text => column,
+        Kind::Text | Kind::Number => cast(&column, target)?,
     })
+}
+
+/// Lists of other elements: those that become integers are rounded.
+fn moved_lists(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<ArrayRef> {
+    let (DataType::List(item), Some(lists)) = (target, column.as_list_opt::<i32>()) else {
+        return exec_err!("{} is no list", column.data_type());
+    };
+    let (from, to) = (lists.value_type(), item.data_type());
+    let strictly = |values: &ArrayRef, to: &DataType| {
+        let options = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        let out_of_range = |_| super::routine::failed("22003", "a number is out of range");
+        cast_with_options(values, to, &options).map_err(out_of_range)
+    };
+    let values = match to.is_integer() {
+        true if from.is_floating() => {
+            let values = cast(lists.values(), &DataType::Float64)?;
+            let values: Float64Array = values
+                .as_primitive::<Float64Type>()
+                .unary(f64::round_ties_even);
+            strictly(&(Arc::new(values) as ArrayRef), to)?
+        }
+        true if from.is_decimal() => {
+            let whole = strictly(lists.values(), &DataType::Decimal256(76, 0))?;
+            strictly(&whole, to)?
+        }
+        _ => converted(lists.values(), to, clock)?,
+    };
+    let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+    Ok(Arc::new(ListArray::try_new(
+        Arc::clone(item),
+        offsets,
+        values,
+        nulls,
+    )?))
 }
 
 /// Texts such as `{1,2,NULL}` as lists.
@@ -406,6 +472,10 @@ fn written(column: &ArrayRef, from: Kind, target: &DataType, clock: &Clock) -> R
                 .iter()
                 .map(|bytes| bytes.map(hex))
                 .collect()
+        }
+        Kind::Number => {
+            let texts = numbers::texts(column, clock.zone.clone())?;
+            return Ok(cast(&(Arc::new(texts) as ArrayRef), target)?);
         }
         Kind::Text => return Ok(cast(column, target)?),
     };

@@ -59,6 +59,7 @@ enum Op {
     /// One made of two.
     Concat,
     Without,
+    WithoutPath,
     With,
     WithoutNulls,
     InLines,
@@ -121,6 +122,7 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("json_text_values", Op::TextValues, false),
         of("jsonb_concat", Op::Concat, true),
         of("jsonb_delete", Op::Without, true),
+        of("jsonb_delete_path", Op::WithoutPath, true),
         of("jsonb_set", Op::With, true),
         of("json_strip_nulls", Op::WithoutNulls, false),
         of("jsonb_strip_nulls", Op::WithoutNulls, true),
@@ -185,6 +187,7 @@ impl ScalarUDFImpl for JsonFunction {
             | Op::PathOf
             | Op::Concat
             | Op::Without
+            | Op::WithoutPath
             | Op::With
             | Op::WithoutNulls
             | Op::OfItems
@@ -471,6 +474,11 @@ impl JsonFunction {
                     }
                     out.push(left);
                 }
+                Op::WithoutPath => {
+                    let made = json.zip(path(columns.get(1), row)?);
+                    let made = made.map(|(json, path)| json_edit::without_path(&json, &path));
+                    out.push(made.map(|text| self.finished(text)).transpose()?);
+                }
                 Op::With => {
                     let path = path(columns.get(1), row)?;
                     let value = columns.get(2).map(texts).transpose()?;
@@ -598,7 +606,7 @@ impl Writer {
         Ok(match column.data_type() {
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(column.as_boolean().clone()),
-            of if of.is_numeric() => Self::Bare(texts(column)?),
+            of if of.is_numeric() => Self::Bare(text_column(column, clock)?),
             DataType::Timestamp(_, zone) => {
                 let texts = text_column(column, clock)?;
                 // An offset is written with its minutes.

@@ -57,6 +57,39 @@ pub fn without(json: &Json<'_>, key: &str, place: Option<i64>) -> Result<String>
     }
 }
 
+/// `#-`: without the member or item at the end of a path.
+pub fn without_path(json: &Json<'_>, path: &[String]) -> String {
+    let [step, rest @ ..] = path else {
+        return json.text.to_owned();
+    };
+    let left = |part: &Json<'_>| (!rest.is_empty()).then(|| without_path(part, rest));
+    match &json.kind {
+        Kind::Object(members) => object(members.iter().filter_map(|(key, part)| {
+            let is_it = key == step;
+            let text = if is_it {
+                left(part)?
+            } else {
+                part.text.to_owned()
+            };
+            Some((key, text))
+        })),
+        Kind::Array(items) => {
+            let place = step.trim().parse().ok();
+            let at = place.and_then(|place| position(place, items.len()));
+            let kept =
+                items
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(number, part)| match Some(number) == at {
+                        true => left(part),
+                        false => Some(part.text.to_owned()),
+                    });
+            array(kept.collect())
+        }
+        _ => json.text.to_owned(),
+    }
+}
+
 /// A place counted from the end where it is negative.
 fn position(place: i64, length: usize) -> Option<usize> {
     let place = match place {

@@ -8,6 +8,7 @@ pub mod casts;
 pub mod coalesce;
 pub mod date_trunc;
 pub mod extract;
+pub mod hypothetical;
 pub mod interval_sums;
 pub mod json;
 pub mod json_edit;
@@ -16,6 +17,7 @@ pub mod length;
 pub mod matches;
 pub mod nulls;
 pub mod ordered;
+pub mod own_places;
 pub mod pg_typeof;
 pub mod planner;
 pub mod routine;
@@ -23,6 +25,7 @@ pub mod series;
 pub mod span;
 pub mod syntax;
 pub mod values;
+pub mod windows;
 
 use std::sync::Arc;
 
@@ -61,6 +64,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("age", Stable),
         Routine::new("array_lower", Immutable),
         Routine::new("array_upper", Immutable),
+        Routine::new("bit", Immutable),
         Routine::new("clock_timestamp", Volatile),
         Routine::new("concat", Immutable),
         Routine::new("concat_ws", Immutable),
@@ -87,6 +91,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("justify_hours", Immutable),
         Routine::new("justify_interval", Immutable),
         Routine::new("lcm", Immutable),
+        Routine::new("localtime", Stable),
         Routine::new("localtimestamp", Stable),
         Routine::new("lpad", Immutable),
         Routine::new("make_date", Immutable),
@@ -123,9 +128,11 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("statement_timestamp", Stable),
         Routine::new("string_to_array", Immutable),
         Routine::new("substring", Immutable),
+        Routine::new("time_places", Immutable),
         Routine::new("timezone", Immutable),
         Routine::new("to_char", Stable),
         Routine::new("to_date", Immutable),
+        Routine::new("to_hex", Immutable),
         Routine::with_places("to_number", Immutable, Places::OfPattern),
         Routine::new("to_timestamp", Stable),
         Routine::new("transaction_timestamp", Stable),

@@ -55,6 +55,7 @@ fn of_json(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::HashLongArrow => "json_get_path_text",
         BinaryOperator::AtArrow | BinaryOperator::ArrowAt => "json_contains",
         BinaryOperator::Question => "json_has",
+        BinaryOperator::HashMinus => "jsonb_delete_path",
         _ => return None,
     })
 }

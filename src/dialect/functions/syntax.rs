@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
     helpers::attached_token::AttachedToken, visit_expressions_mut,
 };
 
+use super::{hypothetical, windows};
 use crate::catalog::functions::times::read_interval;
 use crate::catalog::time::interval::negated;
 use crate::catalog::value::Interval as Length;
@@ -46,6 +47,27 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
                 *interval = canonical(length);
             }
         }
+        // A sign binds more than a power.
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: inner,
+        } if is_power(inner) => {
+            let mut signed = (**inner).clone();
+            let mut base = &mut signed;
+            while let Expr::BinaryOp {
+                left,
+                op: BinaryOperator::PGExp,
+                ..
+            } = base
+            {
+                base = &mut **left;
+            }
+            *base = Expr::Nested(Box::new(Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: Box::new(base.clone()),
+            }));
+            *expr = signed;
+        }
         Expr::UnaryOp {
             op: UnaryOperator::Minus,
             expr: inner,
@@ -71,9 +93,17 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             *expr = (**inner).clone();
         }
         Expr::Value(value) => {
-            if let Value::UnicodeStringLiteral(text) = &value.value {
-                value.value = Value::SingleQuotedString(text.clone());
-            }
+            let bits = match &value.value {
+                Value::UnicodeStringLiteral(text) => {
+                    value.value = Value::SingleQuotedString(text.clone());
+                    return Ok(());
+                }
+                Value::SingleQuotedByteStringLiteral(bits) => bits.clone(),
+                Value::HexStringLiteral(digits) => bits_of(digits)?,
+                _ => return Ok(()),
+            };
+            let bits = Value::SingleQuotedString(bits).with_empty_span();
+            *expr = call("bit", vec![Expr::Value(bits)]);
         }
         Expr::UnaryOp {
             op: UnaryOperator::BitwiseNot,
@@ -113,6 +143,41 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             };
             *expr = call(name, vec![(**inner).clone()]);
         }
+        Expr::BinaryOp {
+            left,
+            op: op @ (BinaryOperator::QuestionPipe | BinaryOperator::QuestionAnd),
+            right,
+        } => {
+            if let Expr::Array(keys) = right.as_ref() {
+                let by = match op {
+                    BinaryOperator::QuestionPipe => BinaryOperator::Or,
+                    _ => BinaryOperator::And,
+                };
+                let has = keys.elem.iter().map(|key| Expr::BinaryOp {
+                    left: left.clone(),
+                    op: BinaryOperator::Question,
+                    right: Box::new(key.clone()),
+                });
+                let has = has.reduce(|one, other| Expr::BinaryOp {
+                    left: Box::new(one),
+                    op: by.clone(),
+                    right: Box::new(other),
+                });
+                if let Some(has) = has {
+                    *expr = Expr::Nested(Box::new(has));
+                }
+            }
+        }
+        Expr::Cast {
+            data_type: of @ (DataType::Timestamp(Some(_), _) | DataType::Time(Some(_), _)),
+            array: false,
+            ..
+        } => {
+            if let Some(places) = rounded_to(of) {
+                let places = Value::Number(places.to_string(), false).with_empty_span();
+                *expr = call("time_places", vec![expr.clone(), Expr::Value(places)]);
+            }
+        }
         Expr::TypedString(literal)
             if matches!(literal.data_type, DataType::JSON | DataType::JSONB) =>
         {
@@ -126,18 +191,37 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
         // Words that are functions where no column has their name.
         Expr::Identifier(name)
             if name.quote_style.is_none()
-                && ["current_schema", "current_role"]
+                && ["current_schema", "current_role", "localtime"]
                     .iter()
                     .any(|word| name.value.eq_ignore_ascii_case(word)) =>
         {
             *expr = call(&name.value.to_ascii_lowercase(), Vec::new());
+            rewritten(expr)?;
+        }
+        Expr::Function(function) if local(function).is_some() => {
+            if let Some(data_type) = local(function) {
+                *expr = Expr::Cast {
+                    kind: CastKind::Cast,
+                    expr: Box::new(call("now", Vec::new())),
+                    data_type,
+                    array: false,
+                    format: None,
+                };
+                rewritten(expr)?;
+            }
         }
         Expr::Function(function) => {
             named_arguments(function);
+            fields_named(function);
             renamed(function);
+            let name = simple_name(function).unwrap_or_default();
             let written = cast_by_name(function)
                 .or_else(|| sliding(function))
-                .or_else(|| aggregate(function));
+                .or_else(|| windows::with_default(function, &name));
+            let written = match written {
+                None => aggregate(function)?,
+                written => written,
+            };
             if let Some(written) = written {
                 *expr = written;
             }
@@ -145,6 +229,58 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// The type of `localtime` and `localtimestamp`, which are `now()` by the session's clock.
+fn local(function: &Function) -> Option<DataType> {
+    let places = match &function.args {
+        FunctionArguments::None => None,
+        FunctionArguments::List(list) => match list.args.as_slice() {
+            [] => None,
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(places)))] => {
+                Some(places.to_string().parse().ok()?)
+            }
+            _ => return None,
+        },
+        FunctionArguments::Subquery(_) => return None,
+    };
+    match simple_name(function)?.as_str() {
+        "localtime" => Some(DataType::Time(places, TimezoneInfo::None)),
+        "localtimestamp" => Some(DataType::Timestamp(places, TimezoneInfo::None)),
+        _ => None,
+    }
+}
+
+/// The bits of hexadecimal digits.
+fn bits_of(digits: &str) -> Result<String> {
+    let bits = digits.chars().map(|digit| {
+        let value = digit.to_digit(16).ok_or_else(|| {
+            let message = format!("\"{digit}\" is not a valid hexadecimal digit");
+            Error::session("22P02", message)
+        });
+        value.map(|value| format!("{value:04b}"))
+    });
+    bits.collect()
+}
+
+fn is_power(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::BinaryOp {
+            op: BinaryOperator::PGExp,
+            ..
+        }
+    )
+}
+
+/// Has a type of times take all their places; how many it said.
+fn rounded_to(of: &mut DataType) -> Option<u64> {
+    match of {
+        DataType::Timestamp(places, _) | DataType::Time(places, _) => {
+            places.take().filter(|places| *places < 6)
+        }
+        _ => None,
+    }
 }
 
 /// The parts of `make_interval` by their names, in their order.
@@ -203,6 +339,28 @@ fn named_arguments(function: &mut Function) {
     list.args = parts
         .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
         .collect();
+}
+
+/// `row(a, b)` with the names that its fields have in JSON.
+fn fields_named(function: &mut Function) {
+    if simple_name(function).as_deref() != Some("row") {
+        return;
+    }
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    if list.args.is_empty() {
+        return;
+    }
+    let fields = std::mem::take(&mut list.args).into_iter().enumerate();
+    list.args = fields
+        .flat_map(|(place, value)| {
+            let name = Value::SingleQuotedString(format!("f{}", place + 1)).with_empty_span();
+            let name = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(name)));
+            [name, value]
+        })
+        .collect();
+    function.name = ObjectName::from(vec![Ident::new("named_struct")]);
 }
 
 /// Functions of PostgreSQL that DataFusion has under another name.
@@ -295,8 +453,18 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 }
 
 /// Aggregates of sorted values as `array_agg` with a function of its array around it.
-fn aggregate(function: &Function) -> Option<Expr> {
-    let name = simple_name(function)?;
+fn aggregate(function: &Function) -> Result<Option<Expr>> {
+    let Some((name, arguments)) = call_of(function) else {
+        return Ok(None);
+    };
+    match hypothetical::rewritten(function, &name, &arguments)? {
+        None => Ok(of_array(function, &name, &arguments)),
+        placed => Ok(placed),
+    }
+}
+
+/// The name and the arguments of a call that has no others.
+fn call_of(function: &Function) -> Option<(String, Vec<Expr>)> {
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };
@@ -304,12 +472,12 @@ fn aggregate(function: &Function) -> Option<Expr> {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     });
-    let arguments = arguments.collect::<Option<Vec<Expr>>>()?;
-    match (
-        name.as_str(),
-        arguments.as_slice(),
-        function.within_group.as_slice(),
-    ) {
+    Some((simple_name(function)?, arguments.collect::<Option<_>>()?))
+}
+
+/// What is made of the array of a group's values.
+fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr> {
+    match (name, arguments, function.within_group.as_slice()) {
         ("mode", [], [order]) => Some(call("mode_of", vec![sorted(function, order)])),
         ("percentile_disc" | "percentile_cont", [fraction], [order]) => {
             let arguments = vec![sorted(function, order), fraction.clone()];
@@ -334,7 +502,7 @@ fn aggregate(function: &Function) -> Option<Expr> {
             };
             let keys = collected(function, keys);
             let values = collected(function, call("to_json", vec![value.clone()]));
-            let name = match name.as_str() {
+            let name = match name {
                 "json_object_agg" => "json_of_members",
                 _ => "jsonb_of_members",
             };

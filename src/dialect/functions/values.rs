@@ -4,11 +4,13 @@ use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int16Type, Int32Type,
     Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType, i256,
+    TimestampMicrosecondType,
 };
 
 use crate::catalog::numeric::Numeric;
 use crate::catalog::value::{Interval, Value};
+use crate::dialect::numbers::Exact;
+use crate::dialect::numbers::types::is_open;
 
 /// A timestamp with a zone, which is kept in universal time.
 pub fn timestamptz() -> DataType {
@@ -73,20 +75,18 @@ pub fn value_at(column: &dyn Array, row: usize) -> Value {
             }
         }
         DataType::Decimal256(_, scale) => {
-            let mut digits = column.as_primitive::<Decimal256Type>().value(row);
-            let mut scale = u32::try_from(*scale).unwrap_or(0);
-            let ten = i256::from_i128(10);
-            // Zeros at the end are of the column, not of the value.
-            while scale > 0 && digits.wrapping_rem(ten) == i256::ZERO {
-                digits = digits.wrapping_div(ten);
-                scale -= 1;
+            let digits = column.as_primitive::<Decimal256Type>().value(row);
+            let mut value = Exact::of_i256(digits, *scale);
+            if is_open(column.data_type()) {
+                value = value.opened();
             }
-            while scale > 20 && digits.to_i128().is_none() {
-                digits = digits.wrapping_div(ten);
-                scale -= 1;
+            // What has no room loses digits at its end, not its size.
+            let fits = |value: &Exact| i128::try_from(&value.digits).ok();
+            while value.places > 20 && fits(&value).is_none() {
+                value = value.cut(value.places - 1);
             }
-            let digits = digits.to_i128();
-            digits.map_or(Value::Null, |digits| {
+            let scale = u32::try_from(value.places).unwrap_or(0);
+            fits(&value).map_or(Value::Null, |digits| {
                 Value::Numeric(Numeric { digits, scale })
             })
         }

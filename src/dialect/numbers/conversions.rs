@@ -510,7 +510,7 @@ pub fn truth(text: &str) -> Option<bool> {
 }
 
 /// Values as PostgreSQL casts them to text.
-fn texts(array: &ArrayRef, zone: Zone) -> Result<StringArray> {
+pub fn texts(array: &ArrayRef, zone: Zone) -> Result<StringArray> {
     if let Some(texts) = array.as_string_opt::<i32>() {
         return Ok(texts.clone());
     }

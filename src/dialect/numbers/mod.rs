@@ -7,6 +7,7 @@ mod columns;
 mod conversions;
 mod exact;
 mod functions;
+mod mixed;
 mod moments;
 mod negation;
 pub mod operators;
@@ -21,7 +22,7 @@ use datafusion::execution::FunctionRegistry;
 use crate::error::Result;
 
 pub use chain::type_of;
-pub use conversions::{parse, truth};
+pub use conversions::{parse, texts, truth};
 pub use exact::Exact;
 pub use functions::SUMMAND;
 
@@ -34,6 +35,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udaf(Arc::new(aggregate))?;
     }
     registry.register_function_rewrite(Arc::new(negation::Negations))?;
+    registry.register_function_rewrite(Arc::new(mixed::Mixed))?;
     registry.register_expr_planner(Arc::new(operators::Operators::default()))?;
     Ok(())
 }

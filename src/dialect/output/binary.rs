@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::Array;
 
 use super::cells::{Cells, List};
-use super::{Style, numeric};
+use super::{Style, numeric, set_length};
 use crate::dialect::numbers::Exact;
 use crate::dialect::numbers::types::PLACES;
 use crate::error::{Error, Result};
@@ -87,8 +87,16 @@ impl List {
             out.put_i32(size as i32);
             out.put_i32(1);
         }
-        for (cells, row) in leaves {
-            cells.sized(row, true, style, out)?;
+        for (element, (cells, row)) in leaves.into_iter().enumerate() {
+            match self.number(row, element).filter(|_| !cells.is_null(row)) {
+                Some((digits, places)) => {
+                    let start = out.len();
+                    out.put_u32(0);
+                    numeric::binary(&digits, places, out);
+                    set_length(out, start, (out.len() - start - 4) as u32);
+                }
+                None => cells.sized(row, true, style, out)?,
+            }
         }
         Ok(())
     }

@@ -9,15 +9,17 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type,
-    Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType,
+    TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
 
 use super::types::{self, PgType};
 use super::{Style, set_length};
+use crate::dialect::numbers::Exact;
+use crate::dialect::numbers::types::PLACES;
 use crate::error::{Error, Result};
 
 /// The values of one column.
@@ -58,6 +60,8 @@ pub struct List {
     pub array: ListArray,
     pub element: u32,
     pub values: Box<Cells>,
+    /// The places of its numbers one by one, where they differ.
+    pub places: Vec<i8>,
 }
 
 impl Cells {
@@ -136,6 +140,15 @@ impl Cells {
         })
     }
 
+    /// The values of the column that a field describes.
+    pub fn of(column: &ArrayRef, field: &Field) -> Result<Self> {
+        let mut cells = Self::new(column, PgType::of(field).oid)?;
+        if let Self::List(list) = &mut cells {
+            list.places = types::element_places(field);
+        }
+        Ok(cells)
+    }
+
     fn list(column: &ArrayRef, oid: u32) -> Result<Self> {
         let element = match column.data_type() {
             DataType::List(field)
@@ -162,6 +175,7 @@ impl Cells {
             values: Box::new(Self::new(array.values(), of_values)?),
             element: inner,
             array,
+            places: Vec::new(),
         };
         Ok(match is_vector {
             true => Self::Vector(list),
@@ -229,6 +243,26 @@ impl Cells {
         }
         set_length(out, start, length as u32);
         Ok(())
+    }
+}
+
+impl List {
+    /// An element that is a number of its own places: its digits, and how many are behind the point.
+    pub fn number(&self, position: usize, element: usize) -> Option<(String, i8)> {
+        let places = *self.places.get(element)?;
+        let value = match &*self.values {
+            Cells::Decimal128(values, scale) => {
+                Exact::new(values.value(position), i64::from(*scale))
+            }
+            Cells::Decimal256(values, scale) => Exact::of_i256(values.value(position), *scale),
+            _ => return None,
+        };
+        let value = match places {
+            PLACES => value.opened(),
+            places => value.rounded(i64::from(places)),
+        };
+        let places = i8::try_from(value.places).ok()?;
+        Some((value.digits.to_string(), places))
     }
 }
 

@@ -108,13 +108,17 @@ impl List {
 
     fn text(&self, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
         out.put_u8(b'{');
-        let mut is_first = true;
-        for position in self.range(row) {
-            if !std::mem::take(&mut is_first) {
+        for (element, position) in self.range(row).enumerate() {
+            if element > 0 {
                 out.put_u8(b',');
             }
             match &*self.values {
                 cells if cells.is_null(position) => out.put_slice(b"NULL"),
+                _ if element < self.places.len()
+                    && let Some((digits, places)) = self.number(position, element) =>
+                {
+                    numeric::text(&digits, places, out);
+                }
                 Cells::List(inner) => inner.text(position, style, out)?,
                 cells => {
                     let mut text = BytesMut::new();

@@ -7,6 +7,18 @@ use crate::dialect::numbers::types::PLACES;
 /// The key under which a field names the type of PostgreSQL that it has, where Arrow has none.
 pub const PG_TYPE: &str = "pg_type";
 
+/// The key under which the field of an array says the places of its elements one by one, where they
+/// differ: `1,0` of `array[1.5, 2]`.
+pub const ELEMENT_PLACES: &str = "element_places";
+
+/// The places of the elements of an array, as its field says.
+pub fn element_places(field: &Field) -> Vec<i8> {
+    let places = field.metadata().get(ELEMENT_PLACES);
+    let places = places.map(|places| places.split(','));
+    let places = places.into_iter().flatten();
+    places.filter_map(|places| places.parse().ok()).collect()
+}
+
 /// A type as a client knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PgType {

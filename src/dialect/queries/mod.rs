@@ -5,6 +5,7 @@
 //! What needs the plan, such as a subquery that reads outer columns, is a rule of the analyzer
 //! ([`decorrelate`]).
 
+mod bags;
 mod calls;
 mod clauses;
 pub mod decorrelate;
@@ -82,6 +83,7 @@ impl VisitorMut for Forms {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         flow(clauses::check_query(query).and_then(|()| {
+            bags::rewrite(&mut query.body)?;
             limits::rewrite(query)?;
             order::rewrite_union(query);
             sets::rewrite_order(query)
@@ -98,6 +100,7 @@ impl VisitorMut for Forms {
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Self::Break> {
         flow(samples::rewrite(table).and_then(|()| {
+            sets::records::rewrite(table, &mut self.room)?;
             clauses::check_table(table)?;
             sets::rewrite_table(table)
         }))

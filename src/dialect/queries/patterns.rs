@@ -81,6 +81,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<()> {
                     rename(query)?;
                     None
                 }
+                (Expr::Array(list), BinaryOperator::Eq) => in_list(left, list, false),
                 (list, op) if is_pattern(op) => any_of(left, op, list)?,
                 _ => None,
             }
@@ -101,6 +102,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<()> {
                     rename(query)?;
                     None
                 }
+                (Expr::Array(list), BinaryOperator::NotEq) => in_list(left, list, true),
                 (list, op) if is_pattern(op) => each_of(left, op, list, &BinaryOperator::And)?,
                 _ => None,
             }
@@ -111,6 +113,16 @@ pub fn rewrite(expr: &mut Expr) -> Result<()> {
         *expr = rewritten;
     }
     Ok(())
+}
+
+/// `x = ANY (ARRAY[a, b])` as `x IN (a, b)`, which is null where PostgreSQL's is.
+fn in_list(value: &Expr, list: &Array, negated: bool) -> Option<Expr> {
+    let is_flat = |element: &Expr| !matches!(element, Expr::Array(_));
+    (!list.elem.is_empty() && list.elem.iter().all(is_flat)).then(|| Expr::InList {
+        expr: Box::new(value.clone()),
+        list: list.elem.clone(),
+        negated,
+    })
 }
 
 /// Gives the column of a subquery a name of its own, since the planner compares by names, and the

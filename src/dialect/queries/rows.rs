@@ -1,7 +1,7 @@
 //! Rows compared, `(a, b) = (c, d)` and `(a, b) IN (…)`, column by column; `BETWEEN SYMMETRIC`.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query,
     TableAlias, TableAliasColumnDef, UnaryOperator,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -19,6 +19,10 @@ pub fn rewrite(expr: &mut Expr, room: &mut usize) -> Result<()> {
     let rewritten = match expr {
         Expr::BinaryOp { left, op, right } => match (row_of(left), row_of(right)) {
             (Some(left), Some(right)) if is_comparison(op) => Some(compared(&left, op, &right)?),
+            (Some(left), None) if is_comparison(op) => match right.as_ref() {
+                Expr::Subquery(subquery) => Some(found(&left, op, subquery, false)?),
+                _ => None,
+            },
             _ => None,
         },
         Expr::IsDistinctFrom(left, right) => match (row_of(left), row_of(right)) {
@@ -71,48 +75,7 @@ pub fn rewrite(expr: &mut Expr, room: &mut usize) -> Result<()> {
             subquery,
             negated,
         } => match row_of(inner) {
-            Some(row) => {
-                let names: Vec<Ident> = (1..=row.len())
-                    .map(|position| Ident::new(format!("column{position}")))
-                    .collect();
-                let columns: Vec<Expr> = names
-                    .iter()
-                    .map(|name| Expr::CompoundIdentifier(vec![Ident::new(ROWS), name.clone()]))
-                    .collect();
-                let mut equal = compared(&row, &BinaryOperator::Eq, &columns)?;
-                if *negated {
-                    // What may be equal, a null, keeps NOT IN from being true.
-                    equal = Expr::IsNotFalse(Box::new(equal));
-                }
-                let text = format!("select 1 from (select 1) where {equal}");
-                let parsed = Parser::new(&PostgreSqlDialect {})
-                    .try_with_sql(&text)
-                    .and_then(|mut parser| parser.parse_query());
-                let mut query = parsed.map_err(datafusion::error::DataFusionError::from)?;
-                if let Some(select) = as_select(&mut query)
-                    && let Some(table) = select.from.first_mut()
-                {
-                    table.relation = datafusion::sql::sqlparser::ast::TableFactor::Derived {
-                        lateral: false,
-                        subquery: subquery.clone(),
-                        alias: Some(TableAlias {
-                            explicit: true,
-                            name: Ident::new(ROWS),
-                            columns: names
-                                .into_iter()
-                                .map(|name| TableAliasColumnDef::from_name(name.value))
-                                .collect(),
-                            at: None,
-                        }),
-                        sample: None,
-                    };
-                    select.selection = Some(equal);
-                }
-                Some(Expr::Exists {
-                    subquery: query,
-                    negated: *negated,
-                })
-            }
+            Some(row) => Some(found(&row, &BinaryOperator::Eq, subquery, *negated)?),
             None => None,
         },
         Expr::Between {
@@ -141,6 +104,50 @@ pub fn rewrite(expr: &mut Expr, room: &mut usize) -> Result<()> {
         *expr = rewritten;
     }
     Ok(())
+}
+
+/// Whether a row of a subquery compares so with a row.
+fn found(row: &[Expr], op: &BinaryOperator, subquery: &Query, negated: bool) -> Result<Expr> {
+    let names: Vec<Ident> = (1..=row.len())
+        .map(|position| Ident::new(format!("column{position}")))
+        .collect();
+    let columns: Vec<Expr> = names
+        .iter()
+        .map(|name| Expr::CompoundIdentifier(vec![Ident::new(ROWS), name.clone()]))
+        .collect();
+    let mut condition = compared(row, op, &columns)?;
+    if negated {
+        // What may be equal, a null, keeps NOT IN from being true.
+        condition = Expr::IsNotFalse(Box::new(condition));
+    }
+    let text = format!("select 1 from (select 1) where {condition}");
+    let parsed = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(&text)
+        .and_then(|mut parser| parser.parse_query());
+    let mut query = parsed.map_err(datafusion::error::DataFusionError::from)?;
+    if let Some(select) = as_select(&mut query)
+        && let Some(table) = select.from.first_mut()
+    {
+        table.relation = datafusion::sql::sqlparser::ast::TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(subquery.clone()),
+            alias: Some(TableAlias {
+                explicit: true,
+                name: Ident::new(ROWS),
+                columns: names
+                    .into_iter()
+                    .map(|name| TableAliasColumnDef::from_name(name.value))
+                    .collect(),
+                at: None,
+            }),
+            sample: None,
+        };
+        select.selection = Some(condition);
+    }
+    Ok(Expr::Exists {
+        subquery: query,
+        negated,
+    })
 }
 
 /// Takes away the mark of [`super::tokens`] from before an expression; whether it was there.

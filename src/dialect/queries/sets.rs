@@ -1,6 +1,7 @@
 //! Functions that return rows: in a select list, beside other relations whose columns they read,
 //! `WITH ORDINALITY`, and their columns under the names that PostgreSQL gives them.
 
+pub mod records;
 mod returning;
 mod tables;
 

@@ -11,11 +11,16 @@ use crate::error::Result;
 /// - `BETWEEN SYMMETRIC a` marks `a` with an operator that PostgreSQL has no more;
 /// - `ORDER BY a USING >` is `a DESC`;
 /// - `TRIM (LEADING FROM a)` says the blank that it trims;
+/// - `top` without a number behind it is a name;
+/// - `WITH DATA` behind a query is what holds without it;
 /// - `EXCLUDE NO OTHERS` in a window frame is what holds without it, other exclusions are refused.
 pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     let is_known = |token: &TokenWithSpan| {
         matches!(&token.token, Token::Word(word) if word.quote_style.is_none()
-            && (matches!(word.keyword, Keyword::USING | Keyword::EXCLUDE | Keyword::TRIM)
+            && (matches!(
+                word.keyword,
+                Keyword::USING | Keyword::EXCLUDE | Keyword::TRIM | Keyword::TOP | Keyword::DATA
+            )
                 || word.value.eq_ignore_ascii_case("symmetric")))
     };
     if !tokens.iter().any(is_known) {
@@ -50,6 +55,22 @@ pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
             let blank = Token::SingleQuotedString(" ".into());
             rewritten.push(TokenWithSpan::new(blank, token.span));
             rewritten.push(token.clone());
+        } else if is(&token.token, "top")
+            && !matches!(after(0), Some(Token::Number(_, _) | Token::LParen))
+        {
+            let quoted = Token::make_word("top", Some('"'));
+            rewritten.push(TokenWithSpan::new(quoted, token.span));
+        } else if is(&token.token, "data")
+            && matches!(after(0), None | Some(Token::SemiColon | Token::EOF))
+            && rewritten.len() > 1
+            && rewritten
+                .first()
+                .is_some_and(|first| is(&first.token, "create"))
+            && rewritten
+                .last()
+                .is_some_and(|before| is(&before.token, "with"))
+        {
+            rewritten.pop();
         } else if is(&token.token, "exclude") {
             let follows = |words: &[&str]| {
                 let mut words = words.iter().enumerate();

@@ -94,9 +94,10 @@ impl Columns {
             let message = "cached plan must not change result type";
             return Err(Error::session("0A000", message));
         }
-        let columns = batch.columns().iter().zip(&self.types);
+        let fields = self.schema.fields().iter().zip(&self.types);
+        let columns = batch.columns().iter().zip(fields);
         let columns = columns
-            .map(|(column, (kind, is_binary))| Ok((Cells::new(column, kind.oid)?, *is_binary)));
+            .map(|(column, (field, (_, is_binary)))| Ok((Cells::of(column, field)?, *is_binary)));
         Ok(Rows {
             columns: columns.collect::<Result<_>>()?,
         })

@@ -88,6 +88,15 @@ pub fn register(f: &mut Functions) {
         f.strict("gcd", &format!("{of}, {of}"), of, |_, a| common(a, false));
         f.strict("lcm", &format!("{of}, {of}"), of, |_, a| common(a, true));
     }
+    f.strict("to_hex", "int8", "text", |_, a| {
+        let of = a.first().and_then(Value::as_int).unwrap_or_default();
+        Ok(Value::text(format!("{of:x}")))
+    });
+    f.strict("to_hex", "int4", "text", |_, a| {
+        let of = a.first().and_then(Value::as_int).unwrap_or_default();
+        // The low half of its bits.
+        Ok(Value::text(format!("{:x}", of as u32)))
+    });
     f.strict("factorial", "int8", "numeric", |_, a| {
         let Some(n) = a.first().and_then(Value::as_int) else {
             return Ok(Value::Null);

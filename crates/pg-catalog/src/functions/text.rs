@@ -82,6 +82,16 @@ pub fn register(f: &mut Functions) {
                 .map_or(0, |c| i64::from(u32::from(c))),
         ))
     });
+    f.strict("bit", "text", "bit", |_, a| {
+        let wrong = str_at(a, 0).chars().find(|bit| !matches!(bit, '0' | '1'));
+        match wrong {
+            None => Ok(Value::text(str_at(a, 0))),
+            Some(wrong) => {
+                let message = format!("\"{wrong}\" is not a valid binary digit");
+                Err(failure("22P02", &message))
+            }
+        }
+    });
     f.strict("chr", "int4", "text", |_, a| {
         let letter = u32::try_from(int_at(a, 0)).ok().and_then(char::from_u32);
         Ok(Value::optional(letter.map(String::from)))

@@ -10,7 +10,7 @@ use datafusion::functions_aggregate::first_last::first_value;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, ExprFunctionExt, ExprSchemable, Filter, Join, JoinType,
-    LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window, lit,
+    LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window, WindowFrame, lit,
 };
 
 use super::limit::{FirstRow, bounds};
@@ -426,6 +426,7 @@ impl Outer {
         let numbered = row_number()
             .partition_by(self.keys())
             .order_by(order)
+            .window_frame(WindowFrame::new(None))
             .build()?
             .alias(number);
         let number = Expr::Column(Column::from_name(number));

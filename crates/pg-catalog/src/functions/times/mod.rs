@@ -38,6 +38,17 @@ pub fn register(f: &mut Functions) {
         let clock = c.catalog.clock();
         Ok(Value::Timestamp(clock.zone.local(clock.now)))
     });
+    f.strict("localtime", "", "time", |c, _| {
+        let clock = c.catalog.clock();
+        Ok(Value::Time(
+            clock.zone.local(clock.now).rem_euclid(time::DAY),
+        ))
+    });
+    for of in ["timestamptz", "timestamp", "time"] {
+        f.strict("time_places", &format!("{of}, int4"), of, |_, a| {
+            Ok(ranges::in_places(a))
+        });
+    }
     f.strict("current_date", "", "date", |c, _| {
         Ok(Value::Date(c.catalog.clock().today()))
     });
@@ -259,18 +270,22 @@ pub fn register(f: &mut Functions) {
             overlaps,
         );
     }
-    f.lenient(
-        "overlaps",
-        "timestamptz, interval, timestamptz, interval",
-        "bool",
-        |c, a| overlaps(c, &with_ends(a, Some(&c.catalog.clock().zone))),
-    );
-    f.lenient(
-        "overlaps",
-        "timestamp, interval, timestamp, interval",
-        "bool",
-        |c, a| overlaps(c, &with_ends(a, None)),
-    );
+    for (first, second) in [
+        ("interval", "interval"),
+        ("interval", "end"),
+        ("end", "interval"),
+    ] {
+        let spans = |of: &str| {
+            let [first, second] = [first, second].map(|end| end.replace("end", of));
+            format!("{of}, {first}, {of}, {second}")
+        };
+        f.lenient("overlaps", &spans("timestamptz"), "bool", |c, a| {
+            overlaps(c, &with_ends(a, Some(&c.catalog.clock().zone)))
+        });
+        f.lenient("overlaps", &spans("timestamp"), "bool", |c, a| {
+            overlaps(c, &with_ends(a, None))
+        });
+    }
     f.strict(
         "date_bin",
         "interval, timestamptz, timestamptz",
