@@ -125,9 +125,12 @@ impl Parameter {
             (_, Some(least), None) => format!("{least} or more"),
             (_, None, _) => "a number".into(),
         };
-        match self.is_optional() {
-            true => format!("{expected}, or none"),
-            false => expected,
+        // A limit is no range between two values, in which one would be found.
+        let example = self.step.filter(|_| range.maximum.is_none());
+        match (self.is_optional(), example) {
+            (true, Some(example)) => format!("{expected}, such as {example}, or none"),
+            (true, None) => format!("{expected}, or none"),
+            (false, _) => expected,
         }
     }
 
@@ -447,18 +450,22 @@ mod tests {
             (
                 "max_open_positions",
                 "0",
-                "a whole number of 1 or more, or none, found 0",
+                "a whole number of 1 or more, such as 1, or none, found 0",
             ),
             (
                 "stagnation_minutes",
                 "0",
                 "a whole number between 1 and 1440, or none, found 0",
             ),
-            ("max_daily_loss_sol", "0", "above 0, or none, found 0"),
+            (
+                "max_daily_loss_sol",
+                "0",
+                "above 0, such as 0.1, or none, found 0",
+            ),
             (
                 "token_cooldown_minutes",
                 "-1",
-                "a whole number of 0 or more, or none, found -1",
+                "a whole number of 0 or more, such as 5, or none, found -1",
             ),
             (
                 "moonbag_percent",

@@ -1,5 +1,6 @@
 //! The command line, as a user or a script meets it: bytes, exit codes, interruption.
 
+mod belief;
 mod database;
 mod demo;
 mod files;
