@@ -12,23 +12,24 @@ use super::backtest::Course;
 use super::exits::ExitTable;
 use super::history::{History, Tradable};
 
-const MINUTE: i64 = 60_000_000;
+pub const MINUTE: i64 = 60_000_000;
 
 /// A generator of Lehmer's: the same numbers in each run.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         self.0 = self.0 * 48_271 % 0x7fff_ffff;
         low + (self.0 % (high - low + 1) as u64) as i64
     }
 
-    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+    pub fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.between(0, choices.len() as i64 - 1) as usize].clone()
     }
 }
 
-fn settings(random: &mut Random) -> ExitSettings {
+/// Settings that short paths meet.
+pub fn settings(random: &mut Random) -> ExitSettings {
     let (_, strategy) = random.one_of(&ExitStrategy::NAMES);
     let percent = |random: &mut Random| random.one_of(&[2, 5, 10, 20]) * 10_000;
     let some = |random: &mut Random| random.one_of(&[None, Some(20_000), Some(80_000)]);

@@ -26,3 +26,7 @@ mod part_sales;
 mod pass;
 mod scores;
 mod shares;
+#[cfg(test)]
+mod whole_cases;
+#[cfg(test)]
+mod whole_histories;
