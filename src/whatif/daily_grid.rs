@@ -121,7 +121,8 @@ impl Run {
             .map(|days| days.min(source.signal_count() as i64 * 8))
             .sum();
         memory.try_grow(days as usize * size_of::<DayPnl>())?;
-        let course = Arc::new(Course::new(done, cells).keeping_days());
+        let course = Course::new(done, cells).counted_with(&memory);
+        let course = Arc::new(course.keeping_days());
         let _stop = StopOnDrop(Arc::clone(&course));
         let work = tokio::task::spawn_blocking(move || {
             let results = source.backtests(&combinations, &course)?;

@@ -15,7 +15,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
-use hindsight_sweep::block::{CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, cells_for};
+use hindsight_sweep::block::{
+    CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, TABLE_BYTES, cells_for,
+};
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
@@ -34,6 +36,8 @@ use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
 const RATE: DataType = DataType::Decimal128(7, 2);
 /// Batches of parameter rows that are run at a time, 16,384 combinations.
 const BATCHES_TOGETHER: usize = 16;
+/// Tables of positions that there is room for before anything else is taken.
+const TABLES_AT_LEAST: usize = 8;
 const RATIO: DataType = DataType::Decimal128(38, 2);
 
 /// A dataset and, once a backtest has asked for it, its [`History`].
@@ -194,7 +198,7 @@ async fn run(
 ) -> Result<RecordBatch> {
     let count = batches.iter().map(RecordBatch::num_rows).sum();
     let (cells, memory) = reserve(count, source.signal_count(), &pool)?;
-    let course = Arc::new(Course::new(done, cells));
+    let course = Arc::new(Course::new(done, cells).counted_with(&memory));
     let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
         // Also when nobody waits any more, until it has stopped.
@@ -223,11 +227,16 @@ pub fn reserve(
     let memory = MemoryConsumer::new("backtest").register(pool);
     let rows = combinations * (size_of::<Combination>() + 2 * size_of::<Backtest>() + 1_000);
     let scratch = signals * rayon::current_num_threads() * SCRATCH_BYTES;
-    memory.try_grow(rows + scratch)?;
+    // Sales and tables of positions are counted one by one as they are made: room for some is left.
+    let room = scratch + combinations.min(TABLES_AT_LEAST) * TABLE_BYTES;
+    memory.try_grow(rows + scratch + room)?;
     let mut cells = cells_for(combinations, signals);
     loop {
         match memory.try_grow(cells * CELL_BYTES) {
-            Ok(()) => return Ok((cells, memory)),
+            Ok(()) => {
+                memory.shrink(room);
+                return Ok((cells, memory));
+            }
             Err(_) if cells / 2 >= CELLS_MIN.max(LEVELS_LEAST * signals) => cells /= 2,
             Err(error) => return Err(error),
         }

@@ -35,7 +35,7 @@ pub async fn of_row(
         return Ok(None);
     }
     let parameters = with_range(row)?;
-    let course = Arc::new(Course::default());
+    let course = Arc::new(Course::default().counted_with(&memory));
     let _stop = StopOnDrop(Arc::clone(&course));
     let work = tokio::task::spawn_blocking(move || {
         // Also when nobody waits any more, until it has stopped.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::price_book::PriceBook;
 use rayon::prelude::*;
@@ -61,6 +62,8 @@ pub struct Course {
     pub(crate) cells: usize,
     keeps_days: bool,
     leaves_out_actual: bool,
+    /// That of the pool in which tables beside the cells are counted.
+    memory: Option<MemoryReservation>,
 }
 
 impl Default for Course {
@@ -78,7 +81,25 @@ impl Course {
             cells,
             keeps_days: false,
             leaves_out_actual: false,
+            memory: None,
         }
+    }
+
+    /// The same, which counts its tables beside the cells in the pool of this reservation.
+    pub fn counted_with(self, memory: &MemoryReservation) -> Self {
+        Self {
+            memory: Some(memory.new_empty()),
+            ..self
+        }
+    }
+
+    /// Memory for so many bytes, for as long as it is kept; fails where the pool has not so much.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Option<MemoryReservation>> {
+        let memory = self.memory.as_ref().map(MemoryReservation::new_empty);
+        if let Some(memory) = &memory {
+            memory.try_grow(bytes)?;
+        }
+        Ok(memory)
     }
 
     /// The same, with what `exits_before` leaves out left out of the actual side and of all counts too,
@@ -161,7 +182,7 @@ fn in_blocks(
         history.timestamps.len(),
         course.cells,
     ) {
-        let shared = Shared::new(history, &block);
+        let shared = Shared::new(history, &block, course)?;
         let exits = ExitTable::new(
             history,
             book,
@@ -272,15 +293,15 @@ fn actual_sides(
 }
 
 /// What the combinations of a block share but for the exits.
-pub(crate) struct Shared {
+pub(crate) struct Shared<'a> {
     pub scores: Vec<Scores>,
-    pub positions: SharedPositions,
+    pub positions: SharedPositions<'a>,
     /// The tradable signals that one of them selects, told by their places.
     pub signals: Vec<u32>,
 }
 
-impl Shared {
-    pub fn new(history: &History, block: &Block) -> Self {
+impl<'a> Shared<'a> {
+    pub fn new(history: &History, block: &Block, course: &'a Course) -> Result<Self> {
         let scorings = &block.scorings.values;
         let mut thresholds = vec![Vec::new(); scorings.len()];
         for member in &block.members {
@@ -313,11 +334,11 @@ impl Shared {
             count += usize::from(is_wanted[tradable.signal as usize]);
         }
         signals.truncate(count);
-        Self {
+        Ok(Self {
             scores,
-            positions: SharedPositions::new(block.sizings.values.clone(), occurs),
+            positions: SharedPositions::new(block.sizings.values.clone(), occurs, course)?,
             signals,
-        }
+        })
     }
 }
 
@@ -326,7 +347,7 @@ struct Run<'a> {
     history: &'a History,
     book: &'a PriceBook,
     block: &'a Block,
-    shared: &'a Shared,
+    shared: &'a Shared<'a>,
     exits: &'a ExitTable<'a>,
     actual: &'a ActualSides,
     course: &'a Course,
@@ -339,7 +360,9 @@ impl Run<'_> {
             return Ok(vec![]);
         };
         self.course.check()?;
-        let sales = self.exits.sales(&self.block.rules.values[first.rules]);
+        let parts = &self.block.rules.values[first.rules];
+        let _memory = self.course.reserve(self.exits.sales_bytes(parts.len()))?;
+        let sales = self.exits.sales(parts);
         let shared = |m: &Member| (m.scoring, m.sizing, m.limits.is_some());
         let alike = |a: &Member, b: &Member| shared(a) == shared(b);
         let results: Vec<Vec<(usize, Backtest)>> = members
@@ -366,7 +389,7 @@ impl Run<'_> {
         let scoring = &self.block.scorings.values[first.scoring];
         let shares = sales.shares.iter();
         let positions = shares.map(|share| self.shared.positions.of(first.sizing, *share));
-        let positions: Vec<_> = positions.collect();
+        let positions: Vec<_> = positions.collect::<Result<_>>()?;
         let parts = &self.block.rules.values[first.rules];
         let exits = match scoring.exits_before {
             Some(_) => Training::of(scoring, self.history, &sales.exits, parts.len() == 1),

@@ -14,6 +14,7 @@ use hindsight_udfs::exits::words::FillModel;
 use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::costs::Costs;
+use hindsight_udfs::trades::quick_sale::QuickSale;
 
 use super::combination::Combination;
 use super::days::Days;
@@ -27,6 +28,8 @@ pub const CELLS_MIN: usize = 250_000;
 pub const CELL_BYTES: usize = 2 * (size_of::<Place>() + size_of::<SignalExit>()) + 8;
 /// What a thread writes on for each signal: nets, links and marks of limits, PnL and reaches.
 pub const SCRATCH_BYTES: usize = 96;
+/// A table of positions at the most: one for each score there can be.
+pub const TABLE_BYTES: usize = 10_001 * size_of::<QuickSale>();
 /// Ways in which a position can end under one strategy, each a level of its own; and at the most,
 /// with a ladder's targets, and a stop and a time limit of the moonbag.
 const LEVELS_EACH: usize = 4;

@@ -17,7 +17,9 @@ use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 use rayon::prelude::*;
 
 use super::backtest::Course;
+use super::block::SCRATCH_BYTES;
 use super::history::{History, Tradable};
+use super::part_sales::SOLD_BYTES;
 
 /// The rank of a level that a path does not touch.
 pub(super) const UNTOUCHED: u32 = u32::MAX;
@@ -194,6 +196,17 @@ impl<'a> ExitTable<'a> {
             ranks,
             exits,
         })
+    }
+
+    /// What the sales under a set of rules of so many parts need, with what a thread writes on beyond
+    /// [`SCRATCH_BYTES`](super::block::SCRATCH_BYTES) for them.
+    pub fn sales_bytes(&self, parts: usize) -> usize {
+        let sale = size_of::<SignalExit>();
+        let each = match parts {
+            1 => sale,
+            parts => parts * (sale + SOLD_BYTES + SCRATCH_BYTES),
+        };
+        self.ranks.len() / self.levels.slot_count().max(1) * each
     }
 
     /// The sales of all signals under one set of rules, in the order in which trades are counted.

@@ -126,6 +126,9 @@ impl ExitTable<'_> {
     }
 }
 
+/// What a sale needs on its way: where it is found, and where it is put in order.
+pub(super) const SOLD_BYTES: usize = 2 * size_of::<Sold>();
+
 /// The slots of one of several parts.
 struct PartSlots {
     /// Whether it has all slots that are shared, besides its own.

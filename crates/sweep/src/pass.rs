@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
+use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::arguments::ArgumentError;
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::walk::{Path, walk};
@@ -20,6 +21,7 @@ use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition};
 use hindsight_udfs::trades::quick_sale::QuickSale;
 use hindsight_udfs::trades::trade_pnl::Position;
 
+use super::backtest::Course;
 use super::days::{ByDay, DayPnl, Days};
 use super::exits::SignalExit;
 use super::history::History;
@@ -62,6 +64,7 @@ pub struct Positions {
     /// × 10^-6.
     share: i64,
     quick: Quick,
+    _memory: Option<MemoryReservation>,
 }
 
 /// Positions in 64 bits, by score.
@@ -77,8 +80,19 @@ enum Quick {
 
 impl Positions {
     /// The positions of the scores that occur, of all below its length.
-    pub fn new(sizing: Sizing, costs: Costs, share: i64, occurs: &[bool]) -> Self {
+    pub fn new(
+        sizing: Sizing,
+        costs: Costs,
+        share: i64,
+        occurs: &[bool],
+        course: &Course,
+    ) -> Result<Self> {
+        let each = match costs.are_fixed() {
+            true => size_of::<QuickPosition>(),
+            false => size_of::<QuickSale>(),
+        };
         let mut positions = Self {
+            _memory: course.reserve(occurs.len() * each)?,
             sizing,
             costs,
             share,
@@ -88,7 +102,7 @@ impl Positions {
             true => positions.quick(occurs).map_or(Quick::None, Quick::Fixed),
             false => positions.quick(occurs).map_or(Quick::None, Quick::Varying),
         };
-        positions
+        Ok(positions)
     }
 
     fn quick<Q: QuickPnl>(&self, occurs: &[bool]) -> Option<Vec<Q>> {

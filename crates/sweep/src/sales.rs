@@ -42,7 +42,7 @@ pub fn sales(
     let Some((block, member)) = blocks.first().and_then(|b| Some((b, b.members.first()?))) else {
         return internal_err!("a combination is in no block");
     };
-    let shared = Shared::new(history, block);
+    let shared = Shared::new(history, block, course)?;
     let table = ExitTable::new(
         history,
         book,
@@ -52,10 +52,11 @@ pub fn sales(
         course,
     )?;
     let parts = &block.rules.values[member.rules];
+    let _memory = course.reserve(table.sales_bytes(parts.len()))?;
     let sold = table.sales(parts);
     let positions = sold.shares.iter();
     let positions = positions.map(|share| shared.positions.of(member.sizing, *share));
-    let positions: Vec<Arc<_>> = positions.collect();
+    let positions: Vec<Arc<_>> = positions.collect::<Result<_>>()?;
     let scores = &shared.scores[member.scoring];
     let pass = Pass {
         history,

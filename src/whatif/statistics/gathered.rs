@@ -79,8 +79,9 @@ impl Work {
         of: fn(Course) -> Course,
     ) -> Result<Vec<Backtest>> {
         let count = combinations.len();
-        let (cells, _memory) = grid::reserve(count, source.signal_count(), &self.pool)?;
-        let course = Arc::new(of(Course::new(Arc::clone(&self.done), cells)));
+        let (cells, memory) = grid::reserve(count, source.signal_count(), &self.pool)?;
+        let course = Course::new(Arc::clone(&self.done), cells).counted_with(&memory);
+        let course = Arc::new(of(course));
         self.left.follow(&course);
         source.backtests(combinations, &course)
     }
