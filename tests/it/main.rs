@@ -36,6 +36,7 @@ mod postgres;
 mod price_book;
 mod properties;
 mod random;
+mod readme;
 mod reference;
 mod reference_rows;
 mod remarks;
