@@ -2,6 +2,7 @@
 //! of a sweep equals the single call.
 
 pub mod generate;
+mod laws;
 
 use generate::{history, settings};
 
