@@ -62,7 +62,7 @@ impl Case {
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
         assert!(
-            cases.len() >= 9,
+            cases.len() >= 24,
             "published results in {}",
             folder.display()
         );

@@ -1,6 +1,6 @@
 //! `skip_reason` equals the reference over portfolios of positions that meet at their edges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
@@ -15,7 +15,7 @@ use crate::reference::limits::{Asked, Limits, Sold};
 use crate::reference::number::{decimal, whole};
 use crate::rows::Cell;
 
-const PORTFOLIOS: i64 = 12_000;
+const PORTFOLIOS: i64 = 20_000;
 /// A tenth of a SOL; sizes and amounts are multiples of parts of it, so that balances are met.
 const TENTH: i128 = 100_000_000;
 
@@ -203,9 +203,15 @@ fn skip_reasons_equal_reference() {
             *SEED
         );
     }
+    let asked: BTreeSet<_> = found.iter().map(|(p, signal, _)| (p, signal)).collect();
+    assert!(
+        asked.len() >= 100_000,
+        "{} positions asked for",
+        asked.len()
+    );
     assert_eq!(counts.len(), 7, "{counts:?}");
     for (reason, count) in &counts {
-        assert!(*count > 500, "{count} of {reason:?}");
+        assert!(*count > 1_000, "{count} of {reason:?}");
     }
     assert!(ties > 10_000, "{ties} entries at the end of another");
 }

@@ -169,7 +169,7 @@ fn simulate_exits_equals_reference() {
 #[test]
 fn price_at_equals_reference() {
     let mut random = Random::of_test("price_at_equals_reference");
-    let cases = ExitCases::random(&mut random, 4_000, 5);
+    let cases = ExitCases::random(&mut random, 20_000, 5);
     let sql = "select id, price_at(token_address, timestamp) as price from cases order by id";
     let book = price_book(&cases.prices);
     let found = query(sql, &cases.table_in_order(), &book, Execution::USUAL);

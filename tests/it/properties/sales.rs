@@ -10,11 +10,11 @@ use crate::engine::Execution;
 use crate::price_book::price_book;
 use crate::random::{Random, SEED};
 use crate::reference::costs::Costs;
-use crate::reference::number::{decimal, rounded, whole};
+use crate::reference::number::{Number, decimal, rounded, whole};
 use crate::reference::trade::trade_pnl;
 use crate::rows::{Row, difference};
 
-const CASES: usize = 20_000;
+const CASES: usize = 100_000;
 
 /// Mantissas, in the order of the arguments, but for the exit price.
 #[derive(Debug)]
@@ -32,11 +32,50 @@ struct Case {
     pool: Option<i128>,
 }
 
+/// Fees of half a per cent that lie halfway between two lamports: what is bought and what its sale
+/// brings are an odd number of hundreds of lamports in all.
+fn with_halved_fees(random: &mut Random, case: Case) -> Case {
+    let returned = random.one_of(&[0, 1, 3]);
+    let lamports = (2 * random.between(0, 5_000_000) + 1) * 100 / (1 + returned);
+    Case {
+        size: lamports * 10_i128.pow(8),
+        share: 1_000_000,
+        exit: case.entry * returned * 1_000_000,
+        platform_fee: 5_000,
+        failed: random.one_of(&[0, 500_000]),
+        ..case
+    }
+}
+
+/// Slippage of half a per cent of an odd number of hundredths of a SOL, which lies halfway between two
+/// ten-thousandths.
+fn with_halved_slippage(random: &mut Random, case: Case) -> Case {
+    Case {
+        size: (2 * random.between(0, 50) + 1) * 10_i128.pow(15),
+        share: 1_000_000,
+        slippage: 5_000,
+        exit_slippage: 0,
+        ..case
+    }
+}
+
 fn case(random: &mut Random) -> Case {
+    let case = any_case(random);
+    match random.between(1, 20) {
+        1 | 2 => with_halved_fees(random, case),
+        3 => with_halved_slippage(random, case),
+        _ => case,
+    }
+}
+
+fn any_case(random: &mut Random) -> Case {
     let is_round = random.chance(1, 2);
     let unit = 10_i128.pow(u32::try_from(random.between(0, 10)).unwrap());
     let (size, entry) = match is_round {
-        true => (random.between(1, 4_000) * 10_i128.pow(9), 20_000 * unit),
+        true => (
+            random.between(1, 4_000) * 10_i128.pow(random.one_of(&[9, 14])),
+            20_000 * unit,
+        ),
         false => (
             random.between(0, 10_i128.pow(17)),
             random.between(1, 10_i128.pow(12)) * unit,
@@ -98,7 +137,7 @@ fn sale_pnl_equals_reference() {
     let book = price_book(&[].into());
     let found = query(sql, &table(columns), &book, Execution::USUAL);
     assert_eq!(found.len(), CASES, "one row for each case");
-    let (mut fee_ties, mut with_impact) = (0, 0);
+    let (mut fee_ties, mut slippage_ties, mut with_impact) = (0, 0, 0);
     for (case, found) in cases.iter().zip(found) {
         let costs = Costs {
             slippage_percent: decimal(case.slippage, 4),
@@ -128,12 +167,20 @@ fn sale_pnl_equals_reference() {
         with_impact += usize::from(pnl.impact_cost_sol > whole(0));
         let part = &size * share / whole(100);
         let proceeds = rounded(&(&part * exit / entry), 9);
+        let slippage = &part * &costs.slippage_percent + &proceeds * &costs.exit_slippage_percent;
+        slippage_ties += usize::from(is_halfway(&(slippage / whole(100)), 4));
         let of_platform = (part + proceeds) * &costs.platform_fee_percent / whole(100);
         let sent = whole(100) / (whole(100) - &costs.failed_transaction_percent);
         let fees = of_platform + whole(2) * &costs.priority_fee_sol * sent;
-        let halves = fees * decimal(2, 0) / decimal(1, 9);
-        fee_ties += usize::from(halves.is_integer() && halves.numer().bit(0));
+        fee_ties += usize::from(is_halfway(&fees, 9));
     }
-    assert!(fee_ties > 50, "{fee_ties} fees halfway between lamports");
-    assert!(with_impact > 2_000, "{with_impact} sales with an impact");
+    assert!(fee_ties > 5_000, "{fee_ties} fees halfway between lamports");
+    assert!(slippage_ties > 1_000, "{slippage_ties} slippages halfway");
+    assert!(with_impact > 10_000, "{with_impact} sales with an impact");
+}
+
+/// Whether an amount lies halfway between two of so many digits.
+fn is_halfway(amount: &Number, digits: u32) -> bool {
+    let halves = amount * whole(2) / decimal(1, digits);
+    halves.is_integer() && halves.numer().bit(0)
 }
