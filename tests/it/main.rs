@@ -30,6 +30,7 @@ mod golden;
 mod histories;
 mod http;
 mod limits;
+mod numpy;
 mod page;
 mod pooler;
 mod postgres;

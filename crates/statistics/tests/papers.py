@@ -12,6 +12,12 @@ import sys
 import numpy as np
 from scipy import stats
 
+try:
+    import ffn
+    import pandas
+except ImportError:
+    ffn = None
+
 
 def nothing_if_nan(value):
     return None if value is None or not math.isfinite(value) else float(value)
@@ -83,7 +89,26 @@ def overfitting(case):
         "expected_best_sharpe": benchmark,
         "deflated_sharpe_ratio": deflated(kept[best], benchmark),
         "probability_of_overfitting": probability_of_overfitting(kept, case["blocks"]),
+        "ffn": of_ffn(kept, defined, best, case["blocks"]),
     }
+
+
+def of_ffn(kept, ratios, best, blocks):
+    """The same by ffn. Its deflated ratio is of unbiased moments, so that it is another; halves that stand
+    still leave its probability undefined, and blocks of one day are enough for it."""
+    if ffn is None:
+        return None
+    series = pandas.DataFrame(np.array(kept).T)
+    count, days = len(ratios), len(series)
+    found = {
+        "best_sharpe": float(ffn.calc_sharpe(series[best], nperiods=365, annualize=False)),
+        "expected_best_sharpe": float(ffn.core.calc_expected_max_sharpe(count, np.std(ratios, ddof=1)))
+        if count > 1
+        else None,
+    }
+    if count > 1 and days >= 2 * blocks:
+        found["probability_of_overfitting"] = nothing_if_nan(ffn.calc_prob_backtest_overfitting(series, blocks))
+    return found
 
 
 def concordance(case):

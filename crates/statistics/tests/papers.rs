@@ -158,7 +158,7 @@ fn every_statistic_is_what_its_definition_gives() {
         let values = value.as_array().unwrap().iter();
         values.map(|value| value.as_f64().unwrap()).collect()
     };
-    let mut defined = 0;
+    let (mut defined, mut of_ffn) = (0, 0);
     for (case, answer) in cases.iter().zip(&answers) {
         let what = |of: &str| format!("{of} of {case}");
         match case["of"].as_str().unwrap() {
@@ -184,6 +184,11 @@ fn every_statistic_is_what_its_definition_gives() {
                     ),
                 ] {
                     assert_near(found, &answer[name], &what(name));
+                    if let Some(expected) = answer["ffn"][name].as_f64() {
+                        let name = format!("ffn's {name}");
+                        assert_near(found, &expected.into(), &what(&name));
+                        of_ffn += 1;
+                    }
                 }
                 defined += usize::from(found.probability_of_overfitting.is_some());
             }
@@ -228,4 +233,8 @@ fn every_statistic_is_what_its_definition_gives() {
         }
     }
     assert!(defined >= 20, "only {defined} grids can be halved");
+    match of_ffn {
+        0 => eprintln!("SKIPPED: ffn is not there"),
+        of_ffn => assert!(of_ffn >= 100, "only {of_ffn} numbers of ffn"),
+    }
 }
