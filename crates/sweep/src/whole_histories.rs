@@ -117,7 +117,8 @@ impl Case {
                     id: format!("s{:02}", number * 11 % 17),
                     timestamp,
                     token: (token < TOKENS as usize * 8).then_some(token % TOKENS as usize),
-                    factors: [(); 5].map(|()| random.between(6, 20) * 50_000),
+                    // Low scores, since a table of positions is of all scores there are.
+                    factors: [(); 5].map(|()| random.between(1, 5) * 50_000),
                     outcomes: (0..outcomes).map(|_| outcome(random, timestamp)).collect(),
                 }
             })
@@ -250,7 +251,7 @@ pub fn combinations(random: &mut Random, case: &Case, count: usize) -> Vec<Combi
     let thresholds: Vec<i64> = some(random, 4)
         .map(|_| match random.between(1, 3) {
             1 => 0,
-            2 => random.between(3_000, 8_000),
+            2 => random.between(500, 2_200),
             _ => rescore(
                 &random.one_of(&case.signals).factors,
                 &random.one_of(&weights),
