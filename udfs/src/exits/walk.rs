@@ -8,6 +8,9 @@
 use super::rule::{Part, Rule, Sale};
 use super::words::{ExitReason, HUNDRED_PERCENT, level, price_above, price_below};
 
+/// Prices between two looks at the clock.
+const BLOCK: usize = 16;
+
 /// The prices of a token from the entry of one signal on; the price at `entry` exists and is not 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<'a> {
@@ -54,22 +57,34 @@ impl Path<'_> {
             ..watch
         }
         .quiet();
-        let (mut peak, mut quiet) = (watch.peak, watch.quiet());
-        let timestamps = self.timestamps[self.entry..].iter();
-        for (offset, (now, price)) in timestamps.zip(&self.prices[self.entry..]).enumerate() {
-            let (now, price) = (*now, *price);
-            if price > peak {
-                peak = price;
-                (watch.peak, watch.peak_timestamp) = (peak, now);
-                quiet = moved
-                    .iter()
-                    .fold(fixed, |quiet, rule| watch.shorten(quiet, rule));
-            }
-            if now < quiet.until && price > quiet.fall && price < quiet.rise {
-                continue;
-            }
-            if let Some((reason, level)) = watch.first_crossed(now, price) {
-                return ended(self.entry + offset, reason, level);
+        let mut quiet = watch.quiet();
+        let mut ceiling = watch.ceiling(&quiet);
+        let blocks = self.timestamps[self.entry..].chunks(BLOCK);
+        let blocks = blocks.zip(self.prices[self.entry..].chunks(BLOCK));
+        for (block, (timestamps, prices)) in blocks.enumerate() {
+            // Peaks put the clock off and never forward: in a block that ends before it, prices alone
+            // are looked at.
+            let is_early = timestamps.last().is_some_and(|last| *last < quiet.until);
+            for (place, price) in prices.iter().enumerate() {
+                let price = *price;
+                let is_quiet = price > quiet.fall && price < ceiling;
+                if is_quiet && (is_early || timestamps[place] < quiet.until) {
+                    continue;
+                }
+                let now = timestamps[place];
+                if price > watch.peak {
+                    (watch.peak, watch.peak_timestamp) = (price, now);
+                    quiet = moved
+                        .iter()
+                        .fold(fixed, |quiet, rule| watch.shorten(quiet, rule));
+                    ceiling = watch.ceiling(&quiet);
+                    if now < quiet.until && price > quiet.fall && price < quiet.rise {
+                        continue;
+                    }
+                }
+                if let Some((reason, level)) = watch.first_crossed(now, price) {
+                    return ended(self.entry + block * BLOCK + place, reason, level);
+                }
             }
         }
         let last = self.prices.len() - 1;
@@ -121,6 +136,12 @@ impl<'a> Watch<'a> {
         self.rules
             .iter()
             .fold(quiet, |quiet, rule| self.shorten(quiet, rule))
+    }
+
+    /// The least price above the peak, or that ends the quiet.
+    #[inline]
+    fn ceiling(&self, quiet: &Quiet) -> i64 {
+        quiet.rise.min(self.peak.saturating_add(1))
     }
 
     /// A quiet that this rule may end, too.
