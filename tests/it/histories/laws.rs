@@ -7,7 +7,7 @@ use crate::engine::{Execution, TestEngine, block_on};
 use crate::engine_golden::named_arguments;
 use crate::random::{Random, SEED};
 use crate::reference::exit::entry;
-use crate::reference::history::{DAY, History, day_of};
+use crate::reference::history::History;
 use crate::reference::number::whole;
 use crate::reference::parameters::Settings;
 use crate::rows::{Cell, Row};
@@ -191,7 +191,10 @@ fn nothing_depends_on_what_comes_later() {
     let (mut ended, mut refused, mut differ) = (0, 0, 0);
     for number in 0..12 {
         let history = history(&mut random);
-        let instant = day_of("2025-01-01") * DAY + random.small(2 * DAY, 24 * DAY);
+        // In the middle of what there is to trade.
+        let mut instants: Vec<i64> = history.signals.iter().map(|s| s.timestamp).collect();
+        instants.sort_unstable();
+        let instant = instants[instants.len() / 2 + random.below(instants.len() / 4)];
         // Every later price is one of another time.
         let mut other = history.clone();
         for (token, prices) in &mut other.prices {
@@ -260,7 +263,7 @@ fn nothing_depends_on_what_comes_later() {
             refused += before.iter().filter(by_limit).count();
         }
     }
-    assert!(ended > 200, "{ended} trades that were over");
-    assert!(refused > 100, "{refused} signals refused by a limit");
-    assert!(differ > 30, "only {differ} of 72 have other trades later");
+    assert!(ended > 100, "{ended} trades that were over");
+    assert!(refused > 50, "{refused} signals refused by a limit");
+    assert!(differ > 10, "only {differ} of 72 have other trades later");
 }
