@@ -6,6 +6,7 @@
 //! asked the statement to stop is heard. Texts come as views, so that what multiplies rows
 //! afterwards does not multiply the texts.
 
+mod aggregates;
 mod concatenation;
 mod sizes;
 
@@ -74,6 +75,10 @@ const GROWING: &[(&str, Growth)] = &[
     ("quote_literal", Growth::Sum(3)),
     ("quote_ident", Growth::Sum(3)),
     ("to_json", Growth::Sum(6)),
+    ("json_of_items", Growth::Sum(2)),
+    ("jsonb_of_items", Growth::Sum(2)),
+    ("json_of_members", Growth::Sum(2)),
+    ("jsonb_of_members", Growth::Sum(2)),
     ("to_char", Growth::Sum(10)),
     ("string_to_array", Growth::Sum(20)),
     ("regexp_split_to_array", Growth::Sum(20)),
@@ -114,6 +119,7 @@ pub fn register(state: &mut SessionState, pool: &Arc<dyn MemoryPool>) -> Result<
         };
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(growing)))?;
     }
+    aggregates::register(state, &Pool(Arc::clone(pool)))?;
     let concatenation = Growing {
         inner: Arc::new(ScalarUDF::new_from_impl(Concatenation::default())),
         growth: Growth::Sum(1),

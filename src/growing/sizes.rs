@@ -120,11 +120,11 @@ fn array_length(array: &ArrayRef, row: usize) -> usize {
         DataType::Utf8 => bytes(array.as_string::<i32>().value_length(row).into()),
         DataType::LargeUtf8 => bytes(array.as_string::<i64>().value_length(row)),
         DataType::Binary => bytes(array.as_binary::<i32>().value_length(row).into()),
-        DataType::Utf8View => array
-            .as_string_view()
-            .lengths()
-            .nth(row)
-            .map_or(0, |length| length as usize),
+        // The length is in the low half of a view.
+        DataType::Utf8View => {
+            let view = array.as_string_view().views().get(row);
+            view.map_or(0, |view| *view as u32 as usize)
+        }
         DataType::List(_) => list_length(array, row),
         _ => 16,
     }
@@ -135,6 +135,12 @@ fn list_length(array: &ArrayRef, row: usize) -> usize {
         return 16;
     };
     let values = list.values();
+    if matches!(values.data_type(), DataType::Utf8View | DataType::List(_)) {
+        // Views may share what they show, so each is asked for its length.
+        let values = list.value(row);
+        let lengths = (0..values.len()).map(|row| array_length(&values, row) + 1);
+        return lengths.fold(0, |sum: usize, length| sum.saturating_add(length));
+    }
     let each = values.get_buffer_memory_size() / values.len().max(1) + 1;
     let count = usize::try_from(list.value_length(row)).unwrap_or(0);
     count.saturating_mul(each)
