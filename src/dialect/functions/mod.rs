@@ -4,6 +4,7 @@
 //! [`crate::catalog::functions`], where catalog queries find them too ([`routine`]); those that are
 //! worth a loop over whole columns have a file of their own.
 
+pub mod aggregates;
 pub mod casts;
 pub mod coalesce;
 pub mod date_trunc;

@@ -1,18 +1,16 @@
 //! Forms of SQL that stand for functions: `AT TIME ZONE` is `timezone(…)`, interval literals in any of
-//! PostgreSQL's forms become the one that DataFusion reads, and aggregates of sorted values are
-//! functions of `array_agg`.
+//! PostgreSQL's forms become the one that DataFusion reads.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
-    OrderByExpr, TimezoneInfo, UnaryOperator, Value, WindowFrameBound, WindowSpec, WindowType,
-    helpers::attached_token::AttachedToken, visit_expressions_mut,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, TimezoneInfo,
+    UnaryOperator, Value, visit_expressions_mut,
 };
 
-use super::{hypothetical, windows};
+use super::{aggregates, windows};
 use crate::catalog::functions::times::read_interval;
 use crate::catalog::time::interval::negated;
 use crate::catalog::value::Interval as Length;
@@ -216,10 +214,10 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             renamed(function);
             let name = simple_name(function).unwrap_or_default();
             let written = cast_by_name(function)
-                .or_else(|| sliding(function))
+                .or_else(|| windows::sliding(function))
                 .or_else(|| windows::with_default(function, &name));
             let written = match written {
-                None => aggregate(function)?,
+                None => aggregates::of_sorted(function)?,
                 written => written,
             };
             if let Some(written) = written {
@@ -286,7 +284,7 @@ fn rounded_to(of: &mut DataType) -> Option<u64> {
 /// The parts of `make_interval` by their names, in their order.
 const PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
 
-fn simple_name(function: &Function) -> Option<String> {
+pub(super) fn simple_name(function: &Function) -> Option<String> {
     let name = function.name.0.last()?.as_ident()?;
     let is_simple = match function.name.0.as_slice() {
         [_] => true,
@@ -450,173 +448,4 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
         over: None,
         within_group: Vec::new(),
     })
-}
-
-/// Aggregates of sorted values as `array_agg` with a function of its array around it.
-fn aggregate(function: &Function) -> Result<Option<Expr>> {
-    let Some((name, arguments)) = call_of(function) else {
-        return Ok(None);
-    };
-    match hypothetical::rewritten(function, &name, &arguments)? {
-        None => Ok(of_array(function, &name, &arguments)),
-        placed => Ok(placed),
-    }
-}
-
-/// The name and the arguments of a call that has no others.
-fn call_of(function: &Function) -> Option<(String, Vec<Expr>)> {
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let arguments = list.args.iter().map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-        _ => None,
-    });
-    Some((simple_name(function)?, arguments.collect::<Option<_>>()?))
-}
-
-/// What is made of the array of a group's values.
-fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr> {
-    match (name, arguments, function.within_group.as_slice()) {
-        ("mode", [], [order]) => Some(call("mode_of", vec![sorted(function, order)])),
-        ("percentile_disc" | "percentile_cont", [fraction], [order]) => {
-            let arguments = vec![sorted(function, order), fraction.clone()];
-            Some(call(&format!("{name}_of"), arguments))
-        }
-        ("json_agg" | "jsonb_agg", [value], []) => {
-            let items = collected(function, call("json_item", vec![value.clone()]));
-            let name = if name == "json_agg" {
-                "json_of_items"
-            } else {
-                "jsonb_of_items"
-            };
-            Some(call(name, vec![items]))
-        }
-        ("json_object_agg" | "jsonb_object_agg", [key, value], []) => {
-            let keys = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(key.clone()),
-                data_type: DataType::Text,
-                array: false,
-                format: None,
-            };
-            let keys = collected(function, keys);
-            let values = collected(function, call("to_json", vec![value.clone()]));
-            let name = match name {
-                "json_object_agg" => "json_of_members",
-                _ => "jsonb_of_members",
-            };
-            Some(call(name, vec![keys, values]))
-        }
-        ("every", [_], []) => {
-            let mut function = function.clone();
-            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
-            Some(Expr::Function(function))
-        }
-        _ => None,
-    }
-}
-
-/// Aggregates that DataFusion cannot take a value off again, over a frame whose begin moves, by others
-/// that it can: `bool_or` is the greatest of zeros and ones, `string_agg` the text of an array.
-fn sliding(function: &Function) -> Option<Expr> {
-    let Some(WindowType::WindowSpec(WindowSpec {
-        window_frame: Some(frame),
-        ..
-    })) = &function.over
-    else {
-        return None;
-    };
-    if matches!(frame.start_bound, WindowFrameBound::Preceding(None)) {
-        return None;
-    }
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let arguments = list.args.iter().map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-        _ => None,
-    });
-    let arguments = arguments.collect::<Option<Vec<&Expr>>>()?;
-    let over = |name: &str, value: Expr| {
-        let mut other = function.clone();
-        other.name = ObjectName::from(vec![Ident::new(name)]);
-        other.args = FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
-            clauses: Vec::new(),
-        });
-        Expr::Function(other)
-    };
-    let number = |digits: &str| Expr::Value(Value::Number(digits.into(), false).with_empty_span());
-    let compared = |left: Expr, op: BinaryOperator, right: Expr| {
-        Expr::Nested(Box::new(Expr::BinaryOp {
-            left: Box::new(left),
-            op,
-            right: Box::new(right),
-        }))
-    };
-    match (simple_name(function)?.as_str(), arguments.as_slice()) {
-        (name @ ("bool_and" | "every" | "bool_or"), [value]) => {
-            let of = if name == "bool_or" { "max" } else { "min" };
-            let value = call("int4", vec![Expr::Nested(Box::new((*value).clone()))]);
-            Some(compared(over(of, value), BinaryOperator::Eq, number("1")))
-        }
-        ("string_agg", [value, separator]) => {
-            let texts = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new((*value).clone()),
-                data_type: DataType::Text,
-                array: false,
-                format: None,
-            };
-            let joined = vec![over("array_agg", texts), (*separator).clone()];
-            let count = over("count", (*value).clone());
-            Some(Expr::Case {
-                case_token: AttachedToken::empty(),
-                end_token: AttachedToken::empty(),
-                operand: None,
-                conditions: vec![CaseWhen {
-                    condition: compared(count, BinaryOperator::Gt, number("0")),
-                    result: call("array_to_string", joined),
-                }],
-                else_result: None,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// `array_agg(value order by …) filter (…) over (…)`, as the function has them.
-fn collected(function: &Function, value: Expr) -> Expr {
-    let mut collected = function.clone();
-    collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
-    if let FunctionArguments::List(list) = &mut collected.args {
-        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))];
-    }
-    Expr::Function(collected)
-}
-
-/// The values of a `within group`, sorted and without nulls.
-fn sorted(function: &Function, order: &OrderByExpr) -> Expr {
-    let mut collected = function.clone();
-    collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
-    collected.within_group = Vec::new();
-    let is_known = Expr::IsNotNull(Box::new(order.expr.clone()));
-    collected.filter = Some(Box::new(match function.filter.clone() {
-        None => is_known,
-        Some(filter) => Expr::BinaryOp {
-            left: Box::new(Expr::Nested(filter)),
-            op: BinaryOperator::And,
-            right: Box::new(is_known),
-        },
-    }));
-    collected.args = FunctionArguments::List(FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(
-            order.expr.clone(),
-        ))],
-        clauses: vec![FunctionArgumentClause::OrderBy(vec![order.clone()])],
-    });
-    Expr::Function(collected)
 }

@@ -1,10 +1,14 @@
-//! `lag(x, n, d)` and `lead(x, n, d)` of a default that is no literal: `d` where there is no such row.
+//! Windows that DataFusion has not, by others that it has: `lag(x, n, d)` and `lead(x, n, d)` of a default
+//! that is no literal, and aggregates over a frame whose begin moves.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    UnaryOperator, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, UnaryOperator, Value, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
+
+use super::syntax::{call, simple_name};
 
 /// The choice that such a call stands for; `None` of another.
 pub fn with_default(function: &Function, name: &str) -> Option<Expr> {
@@ -48,7 +52,7 @@ pub fn with_default(function: &Function, name: &str) -> Option<Expr> {
             window_frame: None,
         },
     };
-    let mut rows = super::syntax::call("count", Vec::new());
+    let mut rows = call("count", Vec::new());
     if let Expr::Function(count) = &mut rows {
         if let FunctionArguments::List(list) = &mut count.args {
             let all = FunctionArg::Unnamed(FunctionArgExpr::Wildcard);
@@ -97,5 +101,75 @@ fn is_literal(expr: &Expr) -> bool {
         | Expr::Cast { expr, .. }
         | Expr::Nested(expr) => is_literal(expr),
         _ => false,
+    }
+}
+
+/// Aggregates that DataFusion cannot take a value off again, over a frame whose begin moves, by others
+/// that it can: `bool_or` is the greatest of zeros and ones, `string_agg` the text of an array.
+pub fn sliding(function: &Function) -> Option<Expr> {
+    let Some(WindowType::WindowSpec(WindowSpec {
+        window_frame: Some(frame),
+        ..
+    })) = &function.over
+    else {
+        return None;
+    };
+    if matches!(frame.start_bound, WindowFrameBound::Preceding(None)) {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    });
+    let arguments = arguments.collect::<Option<Vec<&Expr>>>()?;
+    let over = |name: &str, value: Expr| {
+        let mut other = function.clone();
+        other.name = ObjectName::from(vec![Ident::new(name)]);
+        other.args = FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+            clauses: Vec::new(),
+        });
+        Expr::Function(other)
+    };
+    let number = |digits: &str| Expr::Value(Value::Number(digits.into(), false).with_empty_span());
+    let compared = |left: Expr, op: BinaryOperator, right: Expr| {
+        Expr::Nested(Box::new(Expr::BinaryOp {
+            left: Box::new(left),
+            op,
+            right: Box::new(right),
+        }))
+    };
+    match (simple_name(function)?.as_str(), arguments.as_slice()) {
+        (name @ ("bool_and" | "every" | "bool_or"), [value]) => {
+            let of = if name == "bool_or" { "max" } else { "min" };
+            let value = call("int4", vec![Expr::Nested(Box::new((*value).clone()))]);
+            Some(compared(over(of, value), BinaryOperator::Eq, number("1")))
+        }
+        ("string_agg", [value, separator]) => {
+            let texts = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new((*value).clone()),
+                data_type: DataType::Text,
+                array: false,
+                format: None,
+            };
+            let joined = vec![over("array_agg", texts), (*separator).clone()];
+            let count = over("count", (*value).clone());
+            Some(Expr::Case {
+                case_token: AttachedToken::empty(),
+                end_token: AttachedToken::empty(),
+                operand: None,
+                conditions: vec![CaseWhen {
+                    condition: compared(count, BinaryOperator::Gt, number("0")),
+                    result: call("array_to_string", joined),
+                }],
+                else_result: None,
+            })
+        }
+        _ => None,
     }
 }
