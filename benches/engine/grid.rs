@@ -2,6 +2,15 @@
 
 pub const RANGE: &str = "start_date => '2025-01-01'";
 
+/// One backtest with every exit rule, cost and limit set.
+pub const EVERYTHING: &str = "backtest(start_date => '2025-01-01', exit_strategy => 'hybrid', \
+     take_profit_ladder => '40@20, 25@60', moonbag_percent => 10, moonbag_stop_loss_percent => 30, \
+     moonbag_max_hold_minutes => 600, trailing_activation_percent => 8, break_even_percent => 5, \
+     stagnation_minutes => 45, exit_slippage_percent => 0.5, platform_fee_percent => 1, \
+     priority_fee_sol => 0.0005, failed_transaction_percent => 20, pool_sol => 85, \
+     max_open_positions => 50, max_positions_per_token => 2, token_cooldown_minutes => 10, \
+     max_trades_per_day => 200, max_daily_loss_sol => 5, starting_balance_sol => 100)";
+
 /// A product of settings, all with stops, targets and trails.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -14,6 +23,8 @@ pub struct Grid {
     pub holds: Vec<u32>,
     /// Ladders with a break-even and an activated trail, in place of targets.
     pub ladders: Vec<String>,
+    /// Positions open at once; without it, no limit.
+    pub open: Option<u32>,
 }
 
 impl Grid {
@@ -32,6 +43,7 @@ impl Grid {
             trails: vec![5, 8, 10, 15],
             holds: vec![60],
             ladders: vec![],
+            open: None,
         }
     }
 
@@ -48,6 +60,14 @@ impl Grid {
     pub fn ten_thousand() -> Self {
         Self {
             weights: (191..210).step_by(2).collect(),
+            ..Self::thousand()
+        }
+    }
+
+    /// The thousand with at most three positions at once.
+    pub fn limited() -> Self {
+        Self {
+            open: Some(3),
             ..Self::thousand()
         }
     }
@@ -91,10 +111,13 @@ impl Grid {
                 list(ladders.collect())
             ),
         };
+        let open = self
+            .open
+            .map_or(String::new(), |open| format!(", max_open_positions => {open}"));
         format!(
             "backtest({RANGE}, exit_strategy => 'hybrid', liquidity_weight => {}, \
              score_threshold => {}, stop_loss_percent => {}, take_profit_percent => {}, \
-             trailing_stop_percent => {}, max_hold_minutes => {}{ladders})",
+             trailing_stop_percent => {}, max_hold_minutes => {}{ladders}{open})",
             list(weights.collect()),
             whole(&self.thresholds),
             whole(&self.stops),

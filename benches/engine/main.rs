@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
-use grid::{Grid, RANGE};
+use grid::{EVERYTHING, Grid, RANGE};
 use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use kernels::{KERNELS, Kernels, trades};
@@ -239,6 +239,10 @@ impl Bench {
             "both ways give the same row"
         );
         ask(
+            "backtest() with everything set",
+            &format!("select * from {EVERYTHING}"),
+        );
+        ask(
             "simulate_exit of every signal in SQL",
             "select count(simulate_exit(token_address, timestamp, 'trailing_stop', 15, 50, 10, \
              60, 'level')) from signals",
@@ -281,6 +285,7 @@ impl Bench {
             };
             sweep(&grid, GOES, &format!(", hold {hold}"));
         }
+        sweep(&Grid::limited(), GOES, ", three positions at once");
         let (_, of_rules) = sweep(&Grid::rules(), GOES, ", as many sets of exit rules");
         let (_, of_ladders) = sweep(&Grid::ladders(), GOES, ", as many ladders");
         println!(

@@ -84,7 +84,7 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
     let go_on = Course::default();
     for grid in Grid::all()
         .into_iter()
-        .chain([Grid::rules(), Grid::ladders()])
+        .chain([Grid::rules(), Grid::ladders(), Grid::limited()])
     {
         let sql = format!("select * from {}", grid.call());
         let swept = block_on(engine.sql(&sql)).unwrap();

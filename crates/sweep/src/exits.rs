@@ -43,18 +43,18 @@ pub struct SignalExit {
     pub signal: u32,
     /// Whether the signal was not actually traded.
     pub is_new: bool,
-    /// Whether a return is too large to be kept, and both are 0 here.
-    pub is_vast: bool,
+    pub reason: ExitReason,
     /// The number of the first of the parts that are sold, from 1 on: of a touch, 1.
     pub part: u8,
     /// The place of what is sold among the shares that are: of a touch, 0.
     pub share: u8,
-    /// The returns by the fill model and by conservative fills.
+    /// The returns by the fill model and by conservative fills; both [`Rate::VAST`] where one is.
     pub rate: Rate,
     pub conservative_rate: Rate,
-    /// Microseconds.
+    /// Microseconds, as what follows.
     pub end: i64,
-    pub reason: ExitReason,
+    /// Since the entry.
+    pub held: i64,
     /// Lamports; [`FAR`](super::history::FAR) from every other where there is none.
     pub actual_pnl: i64,
 }
@@ -330,6 +330,8 @@ impl Paths<'_> {
                     true => rate,
                     false => stake.rate(conservative),
                 };
+                let rates = rate.zip(conservative_rate);
+                let (rate, conservative_rate) = rates.unwrap_or((Rate::VAST, Rate::VAST));
                 // Blocks hold fewer cells, and so fewer exits, than 32 bits count.
                 walked.order.push(Place {
                     order: Place::order(timestamps[position], signal.id_rank, reason, slot),
@@ -339,13 +341,13 @@ impl Paths<'_> {
                 walked.exits.push(SignalExit {
                     signal: signal.signal,
                     is_new: signal.is_new,
-                    is_vast: rate.is_none() || conservative_rate.is_none(),
+                    reason,
                     part: 1,
                     share: 0,
-                    rate: rate.unwrap_or_default(),
-                    conservative_rate: conservative_rate.unwrap_or_default(),
+                    rate,
+                    conservative_rate,
                     end: timestamps[position],
-                    reason,
+                    held: timestamps[position].saturating_sub(timestamps[start]),
                     actual_pnl: signal.actual_pnl,
                 });
             }

@@ -145,7 +145,7 @@ impl Pass<'_> {
                 sum.side.add(&Trade {
                     pnl: of_exit.net,
                     end: exit.end,
-                    held: Some(exit.end.saturating_sub(self.history.entered[signal])),
+                    held: Some(exit.held),
                 });
             }
         }

@@ -66,15 +66,12 @@ pub struct Trade {
 
 /// What trades of any order add up to beyond [`Totals`].
 #[derive(Debug, Clone, Copy)]
-pub struct Spread {
+struct Spread {
     /// Lamports squared.
-    pub squares: i256,
+    squares: i256,
     /// Lamports; the worst is above the best where there is no trade.
-    pub best: i128,
-    pub worst: i128,
-    /// Microseconds, of so many trades.
-    pub held: i128,
-    pub held_trades: i64,
+    best: i128,
+    worst: i128,
 }
 
 impl Default for Spread {
@@ -83,26 +80,50 @@ impl Default for Spread {
             squares: i256::ZERO,
             best: i128::MIN,
             worst: i128::MAX,
-            held: 0,
-            held_trades: 0,
         }
     }
 }
 
 impl Spread {
-    fn add(&mut self, trade: &Trade) {
-        let square = match i64::try_from(trade.pnl) {
+    fn add(&mut self, pnl: i128) {
+        let square = match i64::try_from(pnl) {
             Ok(pnl) => i256::from_i128(i128::from(pnl) * i128::from(pnl)),
             Err(_) => {
-                let pnl = i256::from_i128(trade.pnl);
+                let pnl = i256::from_i128(pnl);
                 pnl.wrapping_mul(pnl)
             }
         };
         self.squares = self.squares.wrapping_add(square);
-        self.best = self.best.max(trade.pnl);
-        self.worst = self.worst.min(trade.pnl);
-        self.held += i128::from(trade.held.unwrap_or(0));
-        self.held_trades += i64::from(trade.held.is_some());
+        self.best = self.best.max(pnl);
+        self.worst = self.worst.min(pnl);
+    }
+}
+
+impl From<&Tally> for Spread {
+    fn from(tally: &Tally) -> Self {
+        let none = Self::default();
+        let extremes = tally.extremes();
+        Self {
+            squares: i256::from_parts(tally.squares(), 0),
+            best: extremes.map_or(none.best, |(best, _)| best.into()),
+            worst: extremes.map_or(none.worst, |(_, worst)| worst.into()),
+        }
+    }
+}
+
+/// How long some trades were held.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Held {
+    /// Microseconds in all.
+    pub micros: i128,
+    /// The trades whose entry is recorded.
+    pub trades: i64,
+}
+
+impl Held {
+    fn add(&mut self, held: Option<i64>) {
+        self.micros += i128::from(held.unwrap_or(0));
+        self.trades += i64::from(held.is_some());
     }
 }
 
@@ -113,6 +134,7 @@ pub struct Side {
     drawdown: Drawdown,
     runs: LossRuns,
     spread: Spread,
+    held: Held,
     by_day: ByDay,
 }
 
@@ -140,16 +162,16 @@ impl Side {
         let mut tally = Tally::default();
         for trade in trades {
             tally.add(trade.pnl as i64);
-            side.spread.add(&trade);
+            side.held.add(trade.held);
             side.by_day.add(trade.pnl, trade.end);
         }
         side.of_tally(&tally)
     }
 
-    /// The trades of a tally, with what they add up to beyond it.
-    pub fn of_parts(tally: &Tally, spread: Spread, by_day: ByDay) -> Self {
+    /// The trades of a tally, with how long they were held and what they add up to by day.
+    pub fn of_parts(tally: &Tally, held: Held, by_day: ByDay) -> Self {
         let side = Self {
-            spread,
+            held,
             by_day,
             ..Self::default()
         };
@@ -161,6 +183,7 @@ impl Side {
             totals: tally.totals(),
             drawdown: tally.drawdown(),
             runs: tally.loss_runs(),
+            spread: Spread::from(tally),
             ..self
         }
     }
@@ -170,7 +193,8 @@ impl Side {
         self.totals.add(trade.pnl);
         self.drawdown.add(trade.pnl);
         self.runs.add(trade.pnl);
-        self.spread.add(trade);
+        self.spread.add(trade.pnl);
+        self.held.add(trade.held);
         self.by_day.add(trade.pnl, trade.end);
     }
 
@@ -196,9 +220,9 @@ impl Side {
         let (day_moments, days) = self.by_day.finish();
         let max_drawdown = self.drawdown.rounded();
         let of_trades = |value: i128| (trades > 0).then_some(value);
-        let hold = (self.spread.held_trades > 0).then(|| {
-            let trades = i128::from(self.spread.held_trades);
-            divide_half_even(self.spread.held, trades * HUNDREDTH_MINUTE_MICROS)
+        let hold = (self.held.trades > 0).then(|| {
+            let trades = i128::from(self.held.trades);
+            divide_half_even(self.held.micros, trades * HUNDREDTH_MINUTE_MICROS)
         });
         let metrics = Metrics {
             total_trades: trades,

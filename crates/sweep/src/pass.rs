@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::arguments::ArgumentError;
@@ -17,7 +16,7 @@ use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::scoring::position_size::{Sizing, position_size};
 use hindsight_udfs::trades::costs::Costs;
-use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition};
+use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition, Rate};
 use hindsight_udfs::trades::quick_sale::QuickSale;
 use hindsight_udfs::trades::trade_pnl::Position;
 
@@ -26,7 +25,7 @@ use super::days::{ByDay, DayPnl, Days};
 use super::exits::SignalExit;
 use super::history::History;
 use super::limited::{LimitedScratch, change};
-use super::metrics::{Side, Spread, Trade};
+use super::metrics::{Held, Side, Trade};
 use super::scores::Scores;
 
 /// PnL that differs by more than this many lamports has changed.
@@ -38,6 +37,12 @@ impl SignalExit {
     fn change(&self, net: i64) -> i64 {
         let is_same = net.abs_diff(self.actual_pnl) <= PNL_CHANGE as u64;
         i64::from(self.is_new) - i64::from(is_same)
+    }
+
+    /// Whether a return is too large to be kept.
+    #[inline]
+    fn is_vast(&self) -> bool {
+        self.rate == Rate::VAST
     }
 }
 
@@ -194,15 +199,16 @@ impl Pass<'_> {
         thresholds: &[i64],
         scratch: &mut Scratch,
     ) -> Result<Option<Vec<Sum>>> {
-        match self.parts {
-            [_] => self.quick::<Q, false>(positions, thresholds, scratch),
-            _ => self.quick::<Q, true>(positions, thresholds, scratch),
+        match (self.parts, thresholds) {
+            ([_], [_]) => self.quick::<Q, false, true>(positions, thresholds, scratch),
+            ([_], _) => self.quick::<Q, false, false>(positions, thresholds, scratch),
+            _ => self.quick::<Q, true, false>(positions, thresholds, scratch),
         }
     }
 
     /// In 64 bits; `None` where they may not hold the sums. `PARTS` where a signal may have several
-    /// trades.
-    fn quick<Q: QuickPnl, const PARTS: bool>(
+    /// trades, `ONE` where there is one threshold.
+    fn quick<Q: QuickPnl, const PARTS: bool, const ONE: bool>(
         &self,
         positions: &[&[Q]],
         thresholds: &[i64],
@@ -223,7 +229,7 @@ impl Pass<'_> {
             scratch.of_signals.resize(signals, 0);
         }
         let (pnl, reaches) = (&mut scratch.pnl[..], &mut scratch.reaches[..]);
-        let mut sums = vec![OfReach::default(); thresholds.len()];
+        let (mut one, mut sums) = (OfReach::default(), vec![OfReach::default(); thresholds.len()]);
         let mut by_day = vec![ByDay::new(self.days, self.keeps_days); thresholds.len()];
         let (mut day, mut day_ends) = (self.days.first, i64::MIN);
         // All bits of all amounts: no amount is larger.
@@ -242,7 +248,7 @@ impl Pass<'_> {
             };
             let mut net = position.net_pnl(exit.rate);
             let mut conservative = position.net_pnl(exit.conservative_rate);
-            if net.is_none() || conservative.is_none() || exit.is_vast {
+            if net.is_none() || conservative.is_none() || exit.is_vast() {
                 if !is_selected {
                     continue;
                 }
@@ -261,26 +267,33 @@ impl Pass<'_> {
                 }
                 false => exit.change(net),
             };
-            // Written whether it is selected or not, and then kept or not: a branch would be guessed
-            // wrong as often as right.
-            let reach = reached[(score - lowest) as usize];
-            pnl[count] = net;
-            reaches[count] = reach;
-            count += usize::from(is_selected);
-            bits |= net.unsigned_abs() | conservative.unsigned_abs();
             if exit.end >= day_ends {
-                turn(&mut sums, &mut by_day, day);
+                match ONE {
+                    true => turn(std::slice::from_mut(&mut one), &mut by_day, day),
+                    false => turn(&mut sums, &mut by_day, day),
+                }
                 day = self.days.day_of(exit.end);
                 day_ends = self.days.end_of(day);
             }
-            let held = exit
-                .end
-                .wrapping_sub(self.history.entered[exit.signal as usize]);
-            let sum = &mut sums[reach as usize];
-            sum.add(net, conservative, held, change, is_selected);
+            // Written whether it is selected or not, and then kept or not: a branch would be guessed
+            // wrong as often as right.
+            pnl[count] = net;
+            let sum = if ONE {
+                &mut one
+            } else {
+                let reach = reached[(score - lowest) as usize];
+                reaches[count] = reach;
+                &mut sums[reach as usize]
+            };
+            sum.add(net, conservative, exit.held, change, is_selected);
             if PARTS {
                 sum.further += i64::from(is_selected && exit.part > 1);
             }
+            count += usize::from(is_selected);
+            bits |= net.unsigned_abs() | conservative.unsigned_abs();
+        }
+        if ONE {
+            sums = vec![one];
         }
         turn(&mut sums, &mut by_day, day);
         if PARTS {
@@ -319,11 +332,10 @@ impl Pass<'_> {
             }
             let (net, conservative) = self.exact_pnl(exit, score)?;
             *of_signals.entry(exit.signal).or_default() += net;
-            let entered = self.history.entered[exit.signal as usize];
             let trade = Trade {
                 pnl: net,
                 end: exit.end,
-                held: Some(exit.end.saturating_sub(entered)),
+                held: Some(exit.held),
             };
             for sum in &mut sums[..reached] {
                 sum.side.add(&trade);
@@ -358,7 +370,7 @@ impl Pass<'_> {
             Some((net, conservative))
         }
         let quick = match &self.positions[usize::from(exit.share)].quick {
-            _ if exit.is_vast => None,
+            _ if exit.is_vast() => None,
             Quick::None => None,
             Quick::Fixed(positions) => quick(positions, exit, score),
             Quick::Varying(positions) => quick(positions, exit, score),
@@ -427,38 +439,17 @@ fn reached_thresholds(thresholds: &[i64], lowest: i32, score_count: usize) -> Ve
 }
 
 /// What the trades add up to whose score reaches one threshold and not the next; lamports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct OfReach {
     conservative: i64,
     /// The trades that are not the first of their signal's.
     further: i64,
     changed: i64,
-    squares: u128,
-    best: i64,
-    worst: i64,
     /// Microseconds.
     held: i128,
-    trades: i64,
     /// Of the day under way.
     day_pnl: i64,
     day_trades: i64,
-}
-
-impl Default for OfReach {
-    fn default() -> Self {
-        Self {
-            conservative: 0,
-            further: 0,
-            changed: 0,
-            squares: 0,
-            best: i64::MIN,
-            worst: i64::MAX,
-            held: 0,
-            trades: 0,
-            day_pnl: 0,
-            day_trades: 0,
-        }
-    }
 }
 
 impl OfReach {
@@ -466,15 +457,10 @@ impl OfReach {
     #[inline]
     fn add(&mut self, net: i64, conservative: i64, held: i64, change: i64, is_selected: bool) {
         let only = |value: i64| if is_selected { value } else { 0 };
-        let counted = only(net);
         self.conservative = self.conservative.wrapping_add(only(conservative));
         self.changed += only(change);
-        let square = i128::from(counted).wrapping_mul(counted.into());
-        self.squares = self.squares.wrapping_add(square as u128);
-        self.best = self.best.max(if is_selected { net } else { i64::MIN });
-        self.worst = self.worst.min(if is_selected { net } else { i64::MAX });
         self.held = self.held.wrapping_add(only(held).into());
-        self.day_pnl = self.day_pnl.wrapping_add(counted);
+        self.day_pnl = self.day_pnl.wrapping_add(only(net));
         self.day_trades += i64::from(is_selected);
     }
 }
@@ -484,7 +470,6 @@ fn turn(sums: &mut [OfReach], by_day: &mut [ByDay], day: i64) {
     let (mut pnl, mut trades) = (0_i64, 0);
     for (sum, by_day) in sums.iter_mut().zip(by_day).rev() {
         pnl = pnl.wrapping_add(std::mem::take(&mut sum.day_pnl));
-        sum.trades += sum.day_trades;
         trades += std::mem::take(&mut sum.day_trades);
         let pnl = pnl.into();
         by_day.add_day(DayPnl { day, pnl, trades });
@@ -498,6 +483,10 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
     let mut count = pnl.len().min(reaches.len());
     for (place, tally) in (0_u32..).zip(&mut tallies) {
         let mut left = 0;
+        if place as usize + 1 == sums.len() {
+            pnl[..count].iter().for_each(|net| tally.add(*net));
+            break;
+        }
         for trade in 0..count {
             let (net, reach) = (pnl[trade], reaches[trade]);
             tally.add(net);
@@ -507,24 +496,19 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
         count = left;
     }
     let mut found = Vec::with_capacity(sums.len());
-    let (mut conservative_pnl, mut signals, mut changed) = (0_i128, 0, 0);
-    let mut spread = Spread::default();
+    let (mut conservative_pnl, mut further, mut changed) = (0_i128, 0, 0);
+    let mut held = 0_i128;
     for ((of_reach, tally), by_day) in sums.iter().zip(&tallies).zip(by_day).rev() {
         conservative_pnl += i128::from(of_reach.conservative);
-        signals += of_reach.trades - of_reach.further;
+        further += of_reach.further;
         changed += of_reach.changed;
-        let squares = i256::from_parts(of_reach.squares, 0);
-        spread.squares = spread.squares.wrapping_add(squares);
-        if of_reach.trades > 0 {
-            spread.best = spread.best.max(of_reach.best.into());
-            spread.worst = spread.worst.min(of_reach.worst.into());
-        }
-        spread.held += of_reach.held;
-        spread.held_trades += of_reach.trades;
+        held += of_reach.held;
+        let trades = tally.trades();
+        let held = Held { micros: held, trades };
         found.push(Sum {
-            side: Side::of_parts(tally, spread, by_day),
+            side: Side::of_parts(tally, held, by_day),
             conservative_pnl,
-            signals,
+            signals: trades - further,
             changed,
             limited: 0,
             late: HashSet::new(),

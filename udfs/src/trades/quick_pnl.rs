@@ -22,6 +22,11 @@ const HALF: i128 = 1 << (RATE_BITS + SIZE_BITS - 1);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate(pub(super) i64);
 
+impl Rate {
+    /// What stands for a return that is too large to be kept.
+    pub const VAST: Self = Self(i64::MIN);
+}
+
 /// What is divided by, as its reciprocal.
 #[derive(Debug, Clone, Copy)]
 pub struct Stake {
