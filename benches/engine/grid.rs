@@ -2,15 +2,6 @@
 
 pub const RANGE: &str = "start_date => '2025-01-01'";
 
-/// One backtest with every exit rule, cost and limit set.
-pub const EVERYTHING: &str = "backtest(start_date => '2025-01-01', exit_strategy => 'hybrid', \
-     take_profit_ladder => '40@20, 25@60', moonbag_percent => 10, moonbag_stop_loss_percent => 30, \
-     moonbag_max_hold_minutes => 600, trailing_activation_percent => 8, break_even_percent => 5, \
-     stagnation_minutes => 45, exit_slippage_percent => 0.5, platform_fee_percent => 1, \
-     priority_fee_sol => 0.0005, failed_transaction_percent => 20, pool_sol => 85, \
-     max_open_positions => 50, max_positions_per_token => 2, token_cooldown_minutes => 10, \
-     max_trades_per_day => 200, max_daily_loss_sol => 5, starting_balance_sol => 100)";
-
 /// A product of settings, all with stops, targets and trails.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -111,9 +102,9 @@ impl Grid {
                 list(ladders.collect())
             ),
         };
-        let open = self
-            .open
-            .map_or(String::new(), |open| format!(", max_open_positions => {open}"));
+        let open = self.open.map_or(String::new(), |open| {
+            format!(", max_open_positions => {open}")
+        });
         format!(
             "backtest({RANGE}, exit_strategy => 'hybrid', liquidity_weight => {}, \
              score_threshold => {}, stop_loss_percent => {}, take_profit_percent => {}, \

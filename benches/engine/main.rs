@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
-use grid::{EVERYTHING, Grid, RANGE};
+use grid::{Grid, RANGE};
 use hindsight::Engine;
 use hindsight::dataset::Dataset;
 use kernels::{KERNELS, Kernels, trades};
@@ -32,6 +32,15 @@ const GOES: usize = 15;
 const DAYS: u32 = 180;
 /// Days whose instructions are counted: valgrind is fifty times slower.
 const COUNTED_DAYS: u32 = 10;
+
+/// One backtest with every exit rule, cost and limit set.
+const EVERYTHING: &str = "backtest(start_date => '2025-01-01', exit_strategy => 'hybrid', \
+     take_profit_ladder => '40@20, 25@60', moonbag_percent => 10, moonbag_stop_loss_percent => 30, \
+     moonbag_max_hold_minutes => 600, trailing_activation_percent => 8, break_even_percent => 5, \
+     stagnation_minutes => 45, exit_slippage_percent => 0.5, platform_fee_percent => 1, \
+     priority_fee_sol => 0.0005, failed_transaction_percent => 20, pool_sol => 85, \
+     max_open_positions => 50, max_positions_per_token => 2, token_cooldown_minutes => 10, \
+     max_trades_per_day => 200, max_daily_loss_sol => 5, starting_balance_sol => 100)";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -229,7 +229,10 @@ impl Pass<'_> {
             scratch.of_signals.resize(signals, 0);
         }
         let (pnl, reaches) = (&mut scratch.pnl[..], &mut scratch.reaches[..]);
-        let (mut one, mut sums) = (OfReach::default(), vec![OfReach::default(); thresholds.len()]);
+        let (mut one, mut sums) = (
+            OfReach::default(),
+            vec![OfReach::default(); thresholds.len()],
+        );
         let mut by_day = vec![ByDay::new(self.days, self.keeps_days); thresholds.len()];
         let (mut day, mut day_ends) = (self.days.first, i64::MIN);
         // All bits of all amounts: no amount is larger.
@@ -504,7 +507,10 @@ fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByD
         changed += of_reach.changed;
         held += of_reach.held;
         let trades = tally.trades();
-        let held = Held { micros: held, trades };
+        let held = Held {
+            micros: held,
+            trades,
+        };
         found.push(Sum {
             side: Side::of_parts(tally, held, by_day),
             conservative_pnl,
