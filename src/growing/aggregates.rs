@@ -127,19 +127,21 @@ impl<T> Counted<T> {
         if bytes <= SLICE_BYTES {
             return Ok(None);
         }
-        let memory = MemoryConsumer::new("string_agg").register(&self.pool.0);
+        let memory = self.registered();
         memory.try_grow(bytes)?;
         Ok(Some(memory))
+    }
+
+    fn registered(&self) -> MemoryReservation {
+        MemoryConsumer::new("string_agg").register(&self.pool.0)
     }
 
     /// Room for a text that is returned, for as long as others may follow.
     fn room_to_return(&mut self) -> Result<()> {
         self.returned = self.returned.saturating_add(self.bytes);
         if self.returned > SLICE_BYTES {
-            let pool = &self.pool.0;
-            let register = || MemoryConsumer::new("string_agg").register(pool);
-            let kept = self.kept.get_or_insert_with(register);
-            kept.try_resize(self.returned)?;
+            let kept = self.kept.take().unwrap_or_else(|| self.registered());
+            self.kept.insert(kept).try_resize(self.returned)?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! The ratios of risk of `backtest` and the sums of `daily_pnl` against numpy and, where it is there,
 //! ffn, on 50 random backtests of both sides.
 
+#[path = "../../crates/statistics/tests/python/mod.rs"]
+mod python;
+
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use num_traits::ToPrimitive;
 use serde_json::{Value, json};
@@ -15,45 +16,6 @@ use crate::histories::generate::{history, settings};
 use crate::random::{Random, SEED};
 use crate::reference::history::{DAY, day_of};
 use crate::rows::{Cell, Row};
-
-/// The first Python that has numpy and scipy, found as `crates/statistics/tests/papers.rs` does.
-fn python() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = variable("HINDSIGHT_CLIENTS").or_else(|| {
-        let home = || Some(variable("HOME")?.join(".cache"));
-        let cache = variable("XDG_CACHE_HOME").or_else(home)?;
-        Some(cache.join("hindsight-clients"))
-    });
-    let candidates = [
-        variable("HINDSIGHT_STATISTICS_PYTHON"),
-        cache.map(|cache| cache.join("statistics/bin/python")),
-        Some(PathBuf::from("python3")),
-    ];
-    candidates.into_iter().flatten().find(|python| {
-        let tried = Command::new(python).args(["-c", "import numpy"]).output();
-        tried.is_ok_and(|tried| tried.status.success())
-    })
-}
-
-fn answers(python: &Path, cases: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statistics/risk.py");
-    let mut child = Command::new(python)
-        .arg(script)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let input: String = cases.iter().map(|case| format!("{case}\n")).collect();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "risk.py failed");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let answers = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    answers.collect()
-}
 
 fn number(row: &Row, name: &str) -> Option<f64> {
     match row.get(name) {
@@ -73,7 +35,7 @@ const RATIOS: [&str; 5] = [
 
 #[test]
 fn ratios_of_risk_are_those_of_numpy() {
-    let Some(python) = python() else {
+    let Some(python) = python::python() else {
         eprintln!("SKIPPED: ratios_of_risk_are_those_of_numpy needs a Python with numpy");
         return;
     };
@@ -123,7 +85,8 @@ fn ratios_of_risk_are_those_of_numpy() {
             }
         }
     }
-    let answers = answers(&python, &cases);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statistics/risk.py");
+    let answers = python::answers(&python, &script, &cases);
     assert_eq!(answers.len(), 100);
     let mut defined: BTreeMap<String, usize> = BTreeMap::new();
     for (((side, arguments, row), days), answer) in rows.iter().zip(days).zip(&answers) {

@@ -1,12 +1,10 @@
 //! Every statistic against its definition written again in numpy and scipy, on 50 random inputs each.
-//!
-//! Python is the one of `HINDSIGHT_STATISTICS_PYTHON`, else of the folder into which tests/run installs
-//! it, else the user's. Without numpy and scipy the test says that it was skipped.
+//! Without them the test says that it was skipped.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod python;
+
+use std::path::Path;
 
 use hindsight_statistics::{bootstrap, concordance, normal, overfitting};
 use rand_chacha::ChaCha8Rng;
@@ -15,48 +13,6 @@ use serde_json::{Value, json};
 
 const CASES: usize = 50;
 const TOLERANCE: f64 = 1e-9;
-
-/// The first Python that has numpy and scipy.
-fn python() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = variable("HINDSIGHT_CLIENTS").or_else(|| {
-        let cache =
-            variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-        Some(cache.join("hindsight-clients"))
-    });
-    let candidates = [
-        variable("HINDSIGHT_STATISTICS_PYTHON"),
-        cache.map(|cache| cache.join("statistics/bin/python")),
-        Some(PathBuf::from("python3")),
-    ];
-    candidates.into_iter().flatten().find(|python| {
-        let tried = Command::new(python)
-            .args(["-c", "import numpy, scipy"])
-            .output();
-        tried.is_ok_and(|tried| tried.status.success())
-    })
-}
-
-fn answers(python: &Path, cases: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/papers.py");
-    let mut child = Command::new(python)
-        .arg(script)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let input: String = cases.iter().map(|case| format!("{case}\n")).collect();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "papers.py failed");
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 struct Draws(ChaCha8Rng);
 
@@ -118,7 +74,7 @@ fn assert_near(found: Option<f64>, expected: &Value, what: &str) {
 
 #[test]
 fn every_statistic_is_what_its_definition_gives() {
-    let Some(python) = python() else {
+    let Some(python) = python::python() else {
         eprintln!("SKIPPED papers: needs a Python with numpy and scipy");
         return;
     };
@@ -152,7 +108,8 @@ fn every_statistic_is_what_its_definition_gives() {
         };
         cases.push(json!({"of": "normal", "x": (draws.uniform() - 0.5) * 16.0, "p": p}));
     }
-    let answers = answers(&python, &cases);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/papers.py");
+    let answers = python::answers(&python, &script, &cases);
     assert_eq!(answers.len(), cases.len());
     let numbers = |value: &Value| -> Vec<f64> {
         let values = value.as_array().unwrap().iter();

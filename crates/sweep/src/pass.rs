@@ -220,7 +220,10 @@ impl Pass<'_> {
         let whole = positions.first().copied().unwrap_or_default();
         // Thresholds are at most 10,000 hundredths of a point.
         let lowest = i32::try_from(*lowest).unwrap_or(i32::MAX).max(0);
-        let reached = reached_thresholds(thresholds, lowest, whole.len());
+        let reached = match ONE {
+            true => Vec::new(),
+            false => reached_thresholds(thresholds, lowest, whole.len()),
+        };
         scratch.pnl.resize(self.exits.len(), 0);
         scratch.reaches.resize(self.exits.len(), 0);
         if PARTS {

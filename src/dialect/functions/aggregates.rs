@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::hypothetical;
-use super::syntax::{call, simple_name};
+use super::syntax::{call, expressions, simple_name};
 use crate::error::Result;
 
 /// Aggregates of sorted values as `array_agg` with a function of its array around it.
@@ -23,15 +23,11 @@ pub fn of_sorted(function: &Function) -> Result<Option<Expr>> {
 }
 
 /// The name and the arguments of a call that has no others.
-fn call_of(function: &Function) -> Option<(String, Vec<Expr>)> {
+pub(super) fn call_of(function: &Function) -> Option<(String, Vec<Expr>)> {
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };
-    let arguments = list.args.iter().map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-        _ => None,
-    });
-    Some((simple_name(function)?, arguments.collect::<Option<_>>()?))
+    Some((simple_name(function)?, expressions(&list.args)?))
 }
 
 /// What is made of the array of a group's values.

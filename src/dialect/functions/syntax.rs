@@ -430,6 +430,15 @@ fn canonical(of: Length) -> Interval {
     }
 }
 
+/// The arguments, if all of them are plain expressions.
+pub fn expressions(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {
+    let expressions = arguments.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    expressions.collect()
+}
+
 /// A call of a function.
 pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let arguments = arguments.into_iter();

@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::ast::{
     WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
-use super::syntax::{call, simple_name};
+use super::aggregates::call_of;
+use super::syntax::call;
 
 /// The choice that such a call stands for; `None` of another.
 pub fn with_default(function: &Function, name: &str) -> Option<Expr> {
@@ -18,13 +19,8 @@ pub fn with_default(function: &Function, name: &str) -> Option<Expr> {
         _ => return None,
     };
     let over = function.over.as_ref()?;
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let [_, offset, default] = list.args.as_slice() else {
-        return None;
-    };
-    let (Some(offset), Some(default)) = (value(offset), value(default)) else {
+    let (_, arguments) = call_of(function)?;
+    let [_, offset, default] = arguments.as_slice() else {
         return None;
     };
     if is_literal(default) || !is_literal(offset) {
@@ -84,13 +80,6 @@ pub fn with_default(function: &Function, name: &str) -> Option<Expr> {
     })
 }
 
-fn value(argument: &FunctionArg) -> Option<&Expr> {
-    match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-        _ => None,
-    }
-}
-
 fn is_literal(expr: &Expr) -> bool {
     match expr {
         Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => true,
@@ -117,14 +106,7 @@ pub fn sliding(function: &Function) -> Option<Expr> {
     if matches!(frame.start_bound, WindowFrameBound::Preceding(None)) {
         return None;
     }
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let arguments = list.args.iter().map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-        _ => None,
-    });
-    let arguments = arguments.collect::<Option<Vec<&Expr>>>()?;
+    let (name, arguments) = call_of(function)?;
     let over = |name: &str, value: Expr| {
         let mut other = function.clone();
         other.name = ObjectName::from(vec![Ident::new(name)]);
@@ -143,22 +125,22 @@ pub fn sliding(function: &Function) -> Option<Expr> {
             right: Box::new(right),
         }))
     };
-    match (simple_name(function)?.as_str(), arguments.as_slice()) {
+    match (name.as_str(), arguments.as_slice()) {
         (name @ ("bool_and" | "every" | "bool_or"), [value]) => {
             let of = if name == "bool_or" { "max" } else { "min" };
-            let value = call("int4", vec![Expr::Nested(Box::new((*value).clone()))]);
+            let value = call("int4", vec![Expr::Nested(Box::new(value.clone()))]);
             Some(compared(over(of, value), BinaryOperator::Eq, number("1")))
         }
         ("string_agg", [value, separator]) => {
             let texts = Expr::Cast {
                 kind: CastKind::Cast,
-                expr: Box::new((*value).clone()),
+                expr: Box::new(value.clone()),
                 data_type: DataType::Text,
                 array: false,
                 format: None,
             };
-            let joined = vec![over("array_agg", texts), (*separator).clone()];
-            let count = over("count", (*value).clone());
+            let joined = vec![over("array_agg", texts), separator.clone()];
+            let count = over("count", value.clone());
             Some(Expr::Case {
                 case_token: AttachedToken::empty(),
                 end_token: AttachedToken::empty(),

@@ -1,13 +1,14 @@
 //! Rows compared, `(a, b) = (c, d)` and `(a, b) IN (…)`, column by column; `BETWEEN SYMMETRIC`.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query,
-    TableAlias, TableAliasColumnDef, UnaryOperator,
+    BinaryOperator, Expr, Function, FunctionArguments, Ident, Query, TableAlias,
+    TableAliasColumnDef, UnaryOperator,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::limits::{binary, number};
+use crate::dialect::functions::syntax::expressions;
 use crate::error::{Error, Result};
 
 /// The name of a subquery whose columns a row is compared with.
@@ -185,13 +186,7 @@ fn row_of(expr: &Expr) -> Option<Vec<Expr>> {
             args: FunctionArguments::List(list),
             over: None,
             ..
-        }) if name.to_string().eq_ignore_ascii_case("row") => {
-            let values = list.args.iter().map(|arg| match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-                _ => None,
-            });
-            values.collect()
-        }
+        }) if name.to_string().eq_ignore_ascii_case("row") => expressions(&list.args),
         Expr::Nested(inner) => row_of(inner),
         _ => None,
     }

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::returning::{ARRAY, SERIES, called, members_of_call, rows_of_call};
 use super::{as_call, derived};
+use crate::dialect::functions::syntax::expressions;
 use crate::dialect::queries::limits::folded;
 use crate::dialect::queries::unsupported;
 use crate::error::Result;
@@ -124,11 +125,7 @@ pub fn rewrite_table(table: &mut TableFactor) -> Result<()> {
     };
     if called(&name).as_deref() == Some("unnest") {
         // As LATERAL has it, which is no form of its own here.
-        let arrays = arguments.iter().map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-            _ => None,
-        });
-        if let Some(array_exprs) = arrays.collect::<Option<Vec<Expr>>>() {
+        if let Some(array_exprs) = expressions(&arguments) {
             *table = TableFactor::UNNEST {
                 alias: alias.clone(),
                 array_exprs,
