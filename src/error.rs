@@ -438,8 +438,8 @@ fn statement_message(error: &DataFusionError) -> String {
         DataFusionError::Plan(text)
         | DataFusionError::Execution(text)
         | DataFusionError::NotImplemented(text)
-        | DataFusionError::ResourcesExhausted(text)
         | DataFusionError::Configuration(text) => text.clone(),
+        DataFusionError::ResourcesExhausted(text) => exhausted(text),
         DataFusionError::SQL(error, _) => error.to_string(),
         DataFusionError::SchemaError(error, _) => error.to_string(),
         DataFusionError::ArrowError(error, _) => match &**error {
@@ -458,6 +458,15 @@ fn statement_message(error: &DataFusionError) -> String {
         .trim_start_matches("Error during planning: ");
     let first = first.replace("'hindsight.public.", "'");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What was asked for and is not there, without the list of all others that take memory.
+fn exhausted(text: &str) -> String {
+    let asked = text.rsplit_once("Failed to allocate additional ");
+    match asked.and_then(|(_, asked)| asked.split_once(" with ")) {
+        Some((asked, _)) => format!("out of memory: {asked} is more than the limit leaves"),
+        None => text.to_owned(),
+    }
 }
 
 fn statement_state(error: &DataFusionError) -> &'static str {
@@ -560,6 +569,9 @@ fn statement_subject(error: &DataFusionError) -> Option<String> {
 fn statement_hint(error: &DataFusionError) -> Option<String> {
     match statement_state(error) {
         "42P01" => Some("show tables lists what there is".into()),
+        "53200" => Some(
+            "ask for fewer rows or shorter texts at once, or give more with --memory-limit".into(),
+        ),
         "42883" => Some(
             "select routine_name, syntax_example from information_schema.routines lists what there \
              is"
