@@ -53,6 +53,12 @@ enum Growth {
     Slow(usize),
     /// As long as the product of its texts, which are bounded.
     Distance,
+    /// All but the first, with the first between them.
+    Separated,
+    /// The elements of the first, with the second between them and the third for the nulls.
+    Joined,
+    /// The first, in which each mark stands for one of the others, as wide as it says.
+    Formatted,
 }
 
 /// The functions that are told their rows in slices.
@@ -69,8 +75,8 @@ const GROWING: &[(&str, Growth)] = &[
     ("translate", Growth::Sum(4)),
     ("overlay", Growth::Sum(2)),
     ("concat", Growth::Sum(1)),
-    ("concat_ws", Growth::Sum(2)),
-    ("format", Growth::Sum(4)),
+    ("concat_ws", Growth::Separated),
+    ("format", Growth::Formatted),
     ("encode", Growth::Sum(3)),
     ("quote_literal", Growth::Sum(3)),
     ("quote_ident", Growth::Sum(3)),
@@ -82,7 +88,7 @@ const GROWING: &[(&str, Growth)] = &[
     ("to_char", Growth::Sum(10)),
     ("string_to_array", Growth::Sum(20)),
     ("regexp_split_to_array", Growth::Sum(20)),
-    ("array_to_string", Growth::Sum(8)),
+    ("array_to_string", Growth::Joined),
     ("array_concat", Growth::Sum(1)),
     ("array_append", Growth::Sum(1)),
     ("array_prepend", Growth::Sum(1)),
@@ -352,6 +358,26 @@ impl Growing {
                 }
                 Growth::Series => series(args, row).saturating_mul(16),
                 Growth::Slow(_) => length(0, row),
+                Growth::Separated => {
+                    let between = inputs.len().saturating_sub(2);
+                    sum().saturating_add(length(0, row).saturating_mul(between))
+                }
+                Growth::Joined => {
+                    let each = length(1, row).saturating_add(length(2, row));
+                    let count = inputs.first().map_or(0, |list| list.count(row));
+                    let elements = length(0, row).saturating_mul(8);
+                    elements.saturating_add(count.saturating_mul(each))
+                }
+                Growth::Formatted => {
+                    let others = 1..inputs.len();
+                    let longest = others.clone().map(|input| length(input, row)).max();
+                    let widest = others.map(|input| number(input, row)).max();
+                    // Quoting doubles.
+                    let longest = longest.unwrap_or(0).saturating_mul(2);
+                    let widest = widest.unwrap_or(0);
+                    let pattern = inputs.first();
+                    pattern.map_or(0, |pattern| pattern.formatted(row, longest, widest))
+                }
                 Growth::Distance => {
                     if length(0, row).max(length(1, row)) > DISTANCE_BYTES {
                         let message = format!(

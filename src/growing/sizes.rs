@@ -8,10 +8,13 @@ use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 
+use super::SLICE_BYTES;
+
 /// An argument, of which lengths and numbers are read.
 pub enum Input<'a> {
     Array(&'a ArrayRef, Option<Int64Array>),
-    Scalar(usize, usize),
+    /// With its length and its number.
+    Scalar(&'a ScalarValue, usize, usize),
 }
 
 impl<'a> Input<'a> {
@@ -34,7 +37,8 @@ impl<'a> Input<'a> {
                     }
                     _ => 0,
                 };
-                Self::Scalar(scalar_length(value), usize::try_from(number).unwrap_or(0))
+                let number = usize::try_from(number).unwrap_or(0);
+                Self::Scalar(value, scalar_length(value), number)
             }
         }
     }
@@ -42,7 +46,7 @@ impl<'a> Input<'a> {
     /// Bytes of a text or list, and those of what has a fixed width.
     pub fn length(&self, row: usize) -> usize {
         match self {
-            Self::Scalar(length, _) => *length,
+            Self::Scalar(_, length, _) => *length,
             Self::Array(array, _) => array_length(array, row),
         }
     }
@@ -50,12 +54,54 @@ impl<'a> Input<'a> {
     /// A count; none where it is null or negative.
     pub fn number(&self, row: usize) -> usize {
         match self {
-            Self::Scalar(_, number) => *number,
+            Self::Scalar(_, _, number) => *number,
             Self::Array(_, Some(numbers)) if numbers.is_valid(row) => {
                 usize::try_from(numbers.value(row)).unwrap_or(0)
             }
             Self::Array(_, _) => 0,
         }
+    }
+
+    /// How many elements a list has.
+    pub fn count(&self, row: usize) -> usize {
+        let (list, row) = match self {
+            Self::Scalar(ScalarValue::List(list), _, _) => (Some(&**list), 0),
+            Self::Scalar(_, _, _) => (None, 0),
+            Self::Array(array, _) => (array.as_list_opt::<i32>(), row),
+        };
+        list.map_or(0, |list| {
+            usize::try_from(list.value_length(row)).unwrap_or(0)
+        })
+    }
+
+    /// The most that this pattern of `format` comes to with arguments of which the longest has so many
+    /// bytes and the greatest is so great: each mark may be any of them, and as wide as it says.
+    pub fn formatted(&self, row: usize, longest: usize, widest: usize) -> usize {
+        let value = match self {
+            Self::Scalar(value, _, _) => Some((*value).clone()),
+            Self::Array(array, _) => ScalarValue::try_from_array(array, row).ok(),
+        };
+        let Some(pattern) = value
+            .as_ref()
+            .and_then(|value| value.try_as_str().flatten())
+        else {
+            return 0;
+        };
+        let marks = pattern.split('%').skip(1).map(|mark| {
+            // `%2$-10s`: a number with a dollar says which, another how wide; a star takes that from
+            // an argument, which may be a text or less than 0: then one slice is enough for one row.
+            let is_digit = |c: char| c.is_ascii_digit();
+            let which = mark.trim_start_matches(is_digit).strip_prefix('$');
+            let width = which.unwrap_or(mark).trim_start_matches('-');
+            let digits = width.len() - width.trim_start_matches(is_digit).len();
+            let given = match width.starts_with('*') {
+                true if widest == 0 => SLICE_BYTES,
+                true => widest,
+                false => width[..digits].parse().unwrap_or(0),
+            };
+            longest.max(given)
+        });
+        marks.fold(pattern.len(), usize::saturating_add)
     }
 }
 

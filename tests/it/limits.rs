@@ -152,6 +152,12 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select length(array_to_string(array_agg(repeat('x', 1000000 + value::int)), '')) \
          from generate_series(1, 10000) g(value)",
         "create temp table t as select repeat('x', value::int) from generate_series(100000, 110000) g(value)",
+        "select length(array_to_string(range(1, 1000000)::text[], repeat('x', 100000)))",
+        "select length(array_to_string(array_repeat(null::text, 1000000), ',', repeat('y', 100000)))",
+        "select length(concat_ws(repeat(id, 1000000), 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')) from signals",
+        "select length(format(repeat('%1$s', 100000), repeat('x', 100000)))",
+        "select length(format('%2000000000s', 'x'))",
+        "select length(format('%*s', 2000000000, 'x'))",
     ] {
         attacks.push((sql.into(), full));
     }

@@ -132,9 +132,6 @@ pub(super) fn format(_: &Context<'_>, a: &[Value]) -> Result<Value> {
                 .parse()
                 .map_err(|_| failure("22003", "number is out of range"))?,
         };
-        if width > MOST_LETTERS {
-            return Err(failure("54000", "requested length too large"));
-        }
         let kind = letters.next();
         if !matches!(kind, Some('s' | 'I' | 'L')) {
             let message = match kind {
@@ -155,10 +152,17 @@ pub(super) fn format(_: &Context<'_>, a: &[Value]) -> Result<Value> {
             (Some('L'), None) => "NULL".into(),
             (_, value) => value.unwrap_or("").to_owned(),
         };
-        text.push_str(&match is_left {
-            true => format!("{part:<width$}"),
-            false => format!("{part:>width$}"),
-        });
+        let blanks = width.saturating_sub(part.chars().count());
+        let length = part.len().saturating_add(blanks);
+        if text.len().saturating_add(length) > MOST_LETTERS {
+            return Err(failure("54000", "requested length too large"));
+        }
+        let blanks = " ".repeat(blanks);
+        let parts = match is_left {
+            true => [part, blanks],
+            false => [blanks, part],
+        };
+        text.extend(parts);
     }
     Ok(Value::text(text))
 }
