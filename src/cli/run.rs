@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Schema;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 use hindsight::caller::progress::Phase;
@@ -60,7 +61,6 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     let mut output = arguments.output.open()?;
     let engine = open_loaded(workspace).await?;
     engine.read_ahead();
-    warn_of_history(&engine);
     let mut call: Vec<String> = arguments.settings.iter().map(Setting::argument).collect();
     if let Some(scenario) = &arguments.scenario {
         call.push(format!("scenario => {}", quoted(scenario)));
@@ -97,7 +97,8 @@ pub async fn execute(workspace: &Workspace, arguments: RunArgs) -> Result<(), Fa
     Ok(())
 }
 
-/// Says what in the history should worry the reader of any result, before there is one.
+/// Says what in the history should worry the reader of a result, before it is shown. What was asked for
+/// in vain is told of that alone.
 fn warn_of_history(engine: &Engine) {
     const SHOWN: usize = 5;
     let findings = &engine.dataset().data_quality;
@@ -129,12 +130,14 @@ async fn show(
         let spinner = Bar::spinner("backtesting");
         let comparison = Comparison::run(engine, call).await;
         drop(spinner);
-        comparison?.print()?;
+        let comparison = comparison?;
+        warn_of_history(engine);
+        comparison.print()?;
     } else {
-        let outcome = engine
-            .run(&format!("select * from backtest({call})"))
-            .await?;
-        output.write(outcome, true).await?;
+        let run = format!("select * from backtest({call})");
+        let run = engine.sql(&run).await?;
+        warn_of_history(engine);
+        output.write(rows_of(run), true).await?;
     }
     Ok(None)
 }
@@ -158,14 +161,22 @@ async fn store(
         never = follow(engine) => match never {},
     };
     let id = text(&run, "backtest_id", 0);
+    warn_of_history(engine);
     if is_table {
         Comparison::of_completed(engine, &id, run).await?.print()?;
-    } else if let Some(schema) = run.first().map(RecordBatch::schema) {
-        let rows = stream::iter(run.into_iter().map(Ok));
-        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
-        output.write(Outcome::Rows(rows), true).await?;
+    } else {
+        output.write(rows_of(run), true).await?;
     }
     Ok(Some(id))
+}
+
+/// Rows that are there already.
+fn rows_of(batches: Vec<RecordBatch>) -> Outcome {
+    let schema = batches
+        .first()
+        .map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let rows = stream::iter(batches.into_iter().map(Ok));
+    Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
 /// Shows how far the run is, as long as it is waited for.

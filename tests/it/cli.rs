@@ -13,6 +13,7 @@ mod serve;
 mod shell;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod warnings;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
