@@ -157,10 +157,11 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select length(concat_ws(repeat(id, 1000000), 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')) from signals",
         "select length(format(repeat('%1$s', 100000), repeat('x', 100000)))",
         "select length(format('%2000000000s', 'x'))",
-        "select length(format('%*s', 2000000000, 'x'))",
     ] {
         attacks.push((sql.into(), full));
     }
+    let star = "select length(format('%*s', 2000000000, 'x'))";
+    attacks.push((star.into(), &["54000"]));
     for sql in [
         "select repeat('x', 1048576), generate_series(1, 2200)",
         "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
