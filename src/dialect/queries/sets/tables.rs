@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Select, TableAlias, TableAliasColumnDef,
-    TableFactor, visit_expressions,
+    Expr, Ident, Select, TableAlias, TableAliasColumnDef, TableFactor, visit_expressions,
 };
 
 use super::returning::{ARRAY, SERIES, called, members_of_call, rows_of_call};
