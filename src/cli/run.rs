@@ -206,15 +206,24 @@ async fn follow(engine: &Engine) -> Infallible {
 /// Opens a workspace that has something to backtest.
 pub async fn open_loaded(workspace: &Workspace) -> Result<Engine, Failure> {
     let engine = workspace.open().await?;
-    if engine.dataset().generation == 0 {
-        let error = Error::Workspace {
-            path: workspace.to_path_buf(),
-            problem: "nothing is loaded yet".into(),
-        };
-        return Err(Failure::from(error).with_hint(
+    let dataset = engine.dataset();
+    let (problem, hint) = if dataset.generation == 0 {
+        (
+            "nothing is loaded yet",
             "hindsight demo makes a history to try; hindsight load --signals FILE… --prices FILE… \
              --trades FILE… loads yours",
-        ));
-    }
-    Ok(engine)
+        )
+    } else if dataset.signals.num_rows() == 0 {
+        (
+            "no signals are loaded yet, so that there is nothing to backtest",
+            "hindsight load --signals FILE… adds them to what is there",
+        )
+    } else {
+        return Ok(engine);
+    };
+    let error = Error::Workspace {
+        path: workspace.to_path_buf(),
+        problem: problem.into(),
+    };
+    Err(Failure::from(error).with_hint(hint))
 }

@@ -53,3 +53,29 @@ fn what_is_wrong_with_a_call_is_said_without_warnings() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn a_history_without_signals_has_nothing_to_backtest() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let workspace = folder.path().join("data");
+    let prices = folder.path().join("prices.csv");
+    std::fs::write(
+        &prices,
+        "token_address,timestamp,price\nPriced,2025-01-01T00:00:00Z,1\n",
+    )?;
+    let prices = prices.display().to_string();
+    stdout(&workspace, &["load", "--prices", &prices])?;
+    for arguments in [
+        &["run"][..],
+        &["run", "--no-store"],
+        &["sweep", "--set", "stop_loss_percent=8,12"],
+    ] {
+        let (code, said) = failure(&workspace, arguments)?;
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("no signals are loaded yet"), "{said}");
+        assert!(said.contains("hint: hindsight load --signals"), "{said}");
+    }
+    let history = stdout(&workspace, &["history", "--format", "csv"])?;
+    assert_eq!(history.lines().count(), 1, "{history}");
+    Ok(())
+}
