@@ -67,10 +67,18 @@ pub fn first_touches(
         trails_touched: 0,
         armed_break_evens: 0,
         armed_trails: 0,
+        stop: NEVER,
+        target: i64::MAX,
+        break_even: i64::MAX,
+        activation: i64::MAX,
         fall: NEVER,
         rise: i64::MAX,
         trail_share: 0,
     };
+    path.stop = path.next_stop_price();
+    path.target = path.reached_at(levels.take_profits.first());
+    path.break_even = path.reached_at(levels.break_evens.first());
+    path.activation = path.next_activation_price();
     match levels.stagnations.is_empty() {
         true => path.find::<false>(entry),
         false => path.find::<true>(entry),
@@ -97,6 +105,12 @@ struct Path<'a> {
     /// How many break-evens, and activations of trails, the peak has armed.
     armed_break_evens: usize,
     armed_trails: usize,
+    /// The prices that touch the next stop and the next target, and that arm the next break-even and the
+    /// next trails.
+    stop: i64,
+    target: i64,
+    break_even: i64,
+    activation: i64,
     /// A price above this touches no stop and no break-even.
     fall: i64,
     /// A price below this touches no target, and arms nothing.
@@ -231,28 +245,28 @@ impl Path<'_> {
 
     /// Touches the targets that a peak reaches, and arms what it does.
     fn rise_to(&mut self, position: usize, peak: i64) {
-        let (levels, entry_price) = (self.levels, self.entry_price);
-        let reach = |gain: Option<&i64>| gain.map_or(i64::MAX, |g| price_above(entry_price, *g));
-        self.rise = loop {
-            let target = levels.take_profits.get(self.next_target);
-            let break_even = levels.break_evens.get(self.armed_break_evens);
-            let trails = levels.trails.get(self.armed_trails);
-            let trails = trails.map(|trails| &trails.activation);
-            let prices = [reach(target), reach(break_even), reach(trails)];
+        let levels = self.levels;
+        loop {
             // What 64 bits do not hold is reached by no price, and neither is what is not there.
-            if let (Some(gain), true) = (target, peak >= prices[0]) {
+            if let Some(gain) = levels.take_profits.get(self.next_target)
+                && peak >= self.target
+            {
                 let slot = levels.first_target_slot() + self.next_target;
-                let reached = level(entry_price, HUNDRED_PERCENT.saturating_add(*gain));
+                let reached = level(self.entry_price, HUNDRED_PERCENT.saturating_add(*gain));
                 self.touch(slot, position, ExitReason::TakeProfit, reached);
                 self.next_target += 1;
-            } else if peak >= prices[1] {
+                self.target = self.reached_at(levels.take_profits.get(self.next_target));
+            } else if peak >= self.break_even {
                 self.armed_break_evens += 1;
-            } else if peak >= prices[2] {
+                self.break_even = self.reached_at(levels.break_evens.get(self.armed_break_evens));
+            } else if peak >= self.activation {
                 self.armed_trails += 1;
+                self.activation = self.next_activation_price();
             } else {
-                break prices.into_iter().fold(i64::MAX, i64::min);
+                break;
             }
-        };
+        }
+        self.rise = self.target.min(self.break_even).min(self.activation);
         self.fall = self.next_fall();
         self.trail_share = self.next_trail_share();
     }
@@ -260,11 +274,12 @@ impl Path<'_> {
     /// Touches the stops and the armed break-evens that a price has fallen to.
     fn fall_to(&mut self, position: usize, price: i64) {
         while let Some(percent) = self.levels.stop_losses.get(self.next_stop)
-            && price <= price_below(self.entry_price, *percent)
+            && price <= self.stop
         {
             let stop = level(self.entry_price, HUNDRED_PERCENT - percent);
             self.touch(self.next_stop, position, ExitReason::StopLoss, stop);
             self.next_stop += 1;
+            self.stop = self.next_stop_price();
         }
         if price <= self.entry_price {
             let first = self.levels.first_break_even_slot();
@@ -279,11 +294,28 @@ impl Path<'_> {
 
     /// The highest price that touches a stop or an armed break-even.
     fn next_fall(&self) -> i64 {
-        let stop = self.levels.stop_losses.get(self.next_stop);
-        let stop = stop.map_or(NEVER, |percent| price_below(self.entry_price, *percent));
         match self.next_break_even < self.armed_break_evens {
-            true => stop.max(self.entry_price),
-            false => stop,
+            true => self.stop.max(self.entry_price),
+            false => self.stop,
+        }
+    }
+
+    fn next_stop_price(&self) -> i64 {
+        let percent = self.levels.stop_losses.get(self.next_stop);
+        percent.map_or(NEVER, |percent| price_below(self.entry_price, *percent))
+    }
+
+    fn next_activation_price(&self) -> i64 {
+        let trails = self.levels.trails.get(self.armed_trails);
+        self.reached_at(trails.map(|trails| &trails.activation))
+    }
+
+    /// The lowest price that has gained so much.
+    fn reached_at(&self, gain: Option<&i64>) -> i64 {
+        match gain {
+            Some(0) => self.entry_price,
+            Some(gain) => price_above(self.entry_price, *gain),
+            None => i64::MAX,
         }
     }
 

@@ -50,9 +50,8 @@ impl Costs {
 pub struct Part {
     pub amount: i128,
     pub units_in_lamport: i128,
-    /// Lamports, rounded: of the part, and of the whole position.
-    pub lamports: i128,
-    pub whole_lamports: i128,
+    /// The whole position, × 10^-17 SOL.
+    whole: i128,
 }
 
 impl Part {
@@ -64,9 +63,18 @@ impl Part {
         Some(Self {
             amount,
             units_in_lamport,
-            lamports: divide_half_even(amount, units_in_lamport),
-            whole_lamports: divide_half_even(size, LAMPORT),
+            whole: size,
         })
+    }
+
+    /// Lamports, rounded.
+    pub fn lamports(&self) -> i128 {
+        divide_half_even(self.amount, self.units_in_lamport)
+    }
+
+    /// Those of the whole position, rounded.
+    pub fn whole_lamports(&self) -> i128 {
+        divide_half_even(self.whole, LAMPORT)
     }
 
     /// Slippage in ten-thousandths of a SOL.
@@ -113,9 +121,10 @@ impl Part {
 
     /// What the buy's share and the sale move the price of a constant-product pool by, in lamports.
     pub fn impact(&self, proceeds: i128, pool: i128) -> Option<i128> {
-        let after_buy = pool.checked_add(self.whole_lamports)?;
+        let whole = self.whole_lamports();
+        let after_buy = pool.checked_add(whole)?;
         let after_sale = pool.checked_add(proceeds)?;
-        let of_buy = product(&[self.lamports, self.whole_lamports, after_sale])?;
+        let of_buy = product(&[self.lamports(), whole, after_sale])?;
         let of_sale = product(&[proceeds, proceeds, after_buy])?;
         divide_wide_half_even(
             of_buy.checked_add(of_sale)?,

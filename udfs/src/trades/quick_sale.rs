@@ -157,9 +157,9 @@ fn slope(percent: i128, all: i128) -> i128 {
 
 /// The impact of the part's share of the buy × 2^40, rounded down.
 fn bought(part: &Part, pool: i128) -> Option<i128> {
-    let square = part.lamports.checked_mul(part.whole_lamports)?;
+    let square = part.lamports().checked_mul(part.whole_lamports())?;
     let small = square < (1 << (126 - IMPACT_BITS)) && pool < pow10(18);
-    small.then(|| (square << IMPACT_BITS) / (pool + part.whole_lamports))
+    small.then(|| (square << IMPACT_BITS) / (pool + part.whole_lamports()))
 }
 
 #[cfg(test)]
