@@ -8,6 +8,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use hindsight_udfs::arguments::ArgumentError;
+use hindsight_udfs::trades::misfit::Misfit;
 
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -334,7 +335,10 @@ impl From<DataFusionError> for Error {
                             Err(error) => match error.downcast::<DataFusionError>() {
                                 Ok(error) => *error,
                                 Err(error) => {
-                                    return Self::Statement(DataFusionError::External(error));
+                                    return match error.downcast_ref::<Misfit>() {
+                                        Some(misfit) => Self::misfit(misfit),
+                                        None => Self::Statement(DataFusionError::External(error)),
+                                    };
                                 }
                             },
                         },
@@ -378,10 +382,17 @@ impl Error {
         if let Some(error) = root.downcast_ref::<pg_catalog::error::Error>() {
             return error.clone().into();
         }
+        if let Some(misfit) = root.downcast_ref::<Misfit>() {
+            return Self::misfit(misfit);
+        }
         match root.downcast_ref::<Self>() {
             Some(error) => error.copied(),
             None => Self::Statement(DataFusionError::Shared(shared)),
         }
+    }
+
+    fn misfit(misfit: &Misfit) -> Self {
+        Self::session_hint("22003", misfit.to_string(), misfit.hint())
     }
 
     /// The same error once more: what a client is told of it, and its exit code.

@@ -158,7 +158,7 @@ impl InputFile {
 
     /// A file by its extension; `None` where the extension is of no known format.
     fn of(path: &Path, options: &Arc<ReadOptions>) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let (stem, compression) = match name.rsplit_once('.') {
             Some((stem, "gz")) => (stem, Compression::Gzip),
             Some((stem, "zst" | "zstd")) => (stem, Compression::Zstd),
@@ -377,7 +377,7 @@ fn file_of(path: &Path, options: &Arc<ReadOptions>) -> Result<InputFile> {
 
 /// Why data of another format cannot be read; `None` of what is none.
 fn refused(path: &Path) -> Option<Error> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     // What an archive holds is not a text, however it is compressed.
     let inner = [".gz", ".zst", ".zstd"];
     let inner = inner.iter().find_map(|end| name.strip_suffix(end));

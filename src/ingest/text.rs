@@ -99,7 +99,9 @@ fn refuse_other(head: &[u8]) -> Result<(), Failure> {
             .take(32)
             .all(|byte| *byte == 0)
     };
+    let utf32 = "iconv -f UTF-32 -t UTF-8 FILE > NEW converts it";
     match head {
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => refuse("text in UTF-32", utf32),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => refuse("text in UTF-16", utf16),
         [_, _, _, _, ..] if zeros(0) != zeros(1) => {
             refuse("text that seems to be in UTF-16", utf16)
@@ -143,7 +145,10 @@ pub(super) fn unreadable(error: io::Error) -> Failure {
     };
     let said = error.to_string();
     let hint = match said.as_str() {
-        "invalid gzip header" => Some("it is not compressed by gzip, whatever its name says"),
+        "invalid gzip header" => {
+            Some("it is not compressed by gzip, or not to its end, whatever its name says")
+        }
+        _ if said.contains("checksum") => Some("it is damaged: download or write it again"),
         "Unknown frame descriptor" => Some("it is not compressed by zstd, whatever its name says"),
         "incomplete deflate stream" | "incomplete frame" => {
             Some("it is cut short: download or write it again")

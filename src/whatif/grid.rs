@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -23,6 +24,7 @@ use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
 use hindsight_udfs::decimal::multiply_divide_half_even;
 use hindsight_udfs::price_book::PriceBook;
+use hindsight_udfs::trades::misfit::Misfit;
 
 use crate::caller::client::Client;
 use crate::dataset::Dataset;
@@ -204,11 +206,40 @@ async fn run(
         // Also when nobody waits any more, until it has stopped.
         let _memory = memory;
         let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
-        let results = source.backtests(&combinations(&parameters)?, &course)?;
+        let results = source.backtests(&combinations(&parameters)?, &course);
+        let results = results.map_err(|error| with_settings(error, &parameters))?;
         rows(&schema, &parameters, &results)
     });
     work.await
         .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+}
+
+/// A trade that does not fit says what its combination sets and others set differently.
+fn with_settings(error: DataFusionError, parameters: &RecordBatch) -> DataFusionError {
+    let DataFusionError::External(mut error) = error else {
+        return error;
+    };
+    if let Some(Misfit::Trade {
+        combination: Some(row),
+        settings,
+        ..
+    }) = error.downcast_mut()
+    {
+        let text = |column: &ArrayRef, row| array_value_to_string(column, row).unwrap_or_default();
+        let differing = PARAMETERS.iter().filter_map(|parameter| {
+            let column = parameters.column_by_name(parameter.name)?;
+            let value = text(column, *row);
+            let mut rows = 0..column.len();
+            let differs = rows.any(|row| text(column, row) != value);
+            let shown = match value.contains('.') {
+                true => value.trim_end_matches('0').trim_end_matches('.'),
+                false => &value,
+            };
+            differs.then(|| format!("{} {shown}", parameter.name))
+        });
+        *settings = differing.collect::<Vec<_>>().join(", ");
+    }
+    DataFusionError::External(error)
 }
 
 /// The rows of the parameter relation as the grid reads them.

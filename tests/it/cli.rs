@@ -14,6 +14,7 @@ mod shell;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod warnings;
+mod wrong_price;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

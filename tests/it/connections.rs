@@ -218,6 +218,42 @@ fn connections_are_encrypted_as_asked() {
 }
 
 #[test]
+fn connections_trust_whom_they_are_told_to_and_nobody_else() {
+    let database = database("trusting");
+    let file = |name: &str| test_data().join(format!("tls/{name}.pem"));
+    let (certificate, other) = (file("certificate"), file("other"));
+    let [trusted, distrusted] = [&certificate, &other].map(|file| file.to_str().unwrap());
+    let url = |options: &str| database.url_of("only_tls", options);
+    for mode in ["verify-ca", "verify-full"] {
+        let system = url(&format!("sslmode={mode}"));
+        works(&system, &[("SSL_CERT_FILE", trusted)]);
+        fails(&system, &[("SSL_CERT_FILE", distrusted)], "TLS failed: ");
+        // Whom the system trusts beside does not count.
+        let named = url(&format!("sslmode={mode}&sslrootcert={distrusted}"));
+        fails(&named, &[("SSL_CERT_FILE", trusted)], "TLS failed: ");
+    }
+    // As libpq has it: a file at home is asked where encryption is required.
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".postgresql")).unwrap();
+    let home_text = home.path().to_str().unwrap();
+    for (file, is_trusted) in [(&other, false), (&certificate, true)] {
+        std::fs::copy(file, home.path().join(".postgresql/root.crt")).unwrap();
+        let url = url("sslmode=require");
+        match is_trusted {
+            true => works(&url, &[("HOME", home_text)]),
+            false => fails(&url, &[("HOME", home_text)], "TLS failed: "),
+        }
+    }
+    // Nor does the driver bring authorities with it.
+    let lock = include_str!("../../Cargo.lock");
+    let entries = lock.split("[[package]]");
+    let mut roots = entries.filter(|entry| entry.contains("name = \"webpki-roots\""));
+    let entry = roots.next().unwrap();
+    assert!(!entry.contains("source = "), "{entry}");
+    assert!(roots.next().is_none(), "another of the kind");
+}
+
+#[test]
 fn connections_that_are_refused_say_why() {
     let database = database("refused");
     fails(

@@ -88,10 +88,15 @@ impl<'f> Found<'f> {
         // What DataFusion has too is no reason; its version is not what clients ask for.
         let is_shared = calls::is_special(&name) && name != "row" && name != "pg_typeof"
             || (self.is_of_engine)(&name) && name != "version"
-            || functions::is_set(&name);
+            || functions::is_set(&name) && !is_of_postgres(&name);
         self.needs_catalog |= !is_shared || schema.as_deref() == Some("pg_catalog");
         ControlFlow::Continue(())
     }
+}
+
+/// Whether rows of this name are PostgreSQL's own affairs, of which nobody else knows.
+fn is_of_postgres(name: &str) -> bool {
+    name.trim_start_matches('_').starts_with("pg_") || name == "aclexplode"
 }
 
 impl Visitor for Found<'_> {

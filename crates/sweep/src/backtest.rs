@@ -17,6 +17,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::price_book::PriceBook;
+use hindsight_udfs::trades::misfit::Misfit;
 use rayon::prelude::*;
 
 use super::block::{Block, CELLS_MAX, Member, Scoring};
@@ -368,7 +369,8 @@ impl Run<'_> {
         let results: Vec<Vec<(usize, Backtest)>> = members
             .par_chunk_by(alike)
             .map_init(Scratch::default, |scratch, members| {
-                self.same_trades(members, &sales, scratch)
+                let results = self.same_trades(members, &sales, scratch);
+                results.map_err(|error| of_combination(error, members))
             })
             .collect::<Result<_>>()?;
         Ok(results.into_iter().flatten().collect())
@@ -472,6 +474,17 @@ impl Run<'_> {
             }),
         })
     }
+}
+
+/// A trade that does not fit says which of the combinations it is of: the first of these.
+fn of_combination(error: DataFusionError, members: &[Member]) -> DataFusionError {
+    let DataFusionError::External(mut error) = error else {
+        return error;
+    };
+    if let Some(Misfit::Trade { combination, .. }) = error.downcast_mut() {
+        *combination = members.iter().map(|member| member.position).min();
+    }
+    DataFusionError::External(error)
 }
 
 /// The exits of a training: those of its range before the instant that it must not look past.

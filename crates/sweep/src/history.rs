@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
 use datafusion::common::{Result, internal_datafusion_err};
 use hindsight_udfs::price_book::PriceBook;
@@ -15,6 +15,8 @@ pub const FAR: i64 = i64::MIN / 2;
 /// The signals of a dataset in the order of time, then id, each with what it meets.
 #[derive(Debug, Default)]
 pub struct History {
+    /// Their ids, to name them.
+    pub ids: Option<StringArray>,
     /// Microseconds, ascending.
     pub timestamps: Vec<i64>,
     /// × 10^6, an absent factor as 0.
@@ -127,6 +129,7 @@ impl History {
             id_ranks[*row as usize] = rank as u32;
         }
         let mut history = Self {
+            ids: Some(ids.clone()),
             tradable: Vec::new(),
             entered: Vec::new(),
             by_entry: Vec::new(),

@@ -2,7 +2,6 @@
 
 use datafusion::arrow::datatypes::i256;
 use datafusion::common::Result;
-use hindsight_udfs::arguments::refuse;
 use hindsight_udfs::decimal::{divide_half_even, format, pow10};
 use hindsight_udfs::metrics::calmar_ratio::calmar_ratio;
 use hindsight_udfs::metrics::expectancy::expectancy;
@@ -16,6 +15,7 @@ use hindsight_udfs::metrics::sqn::sqn;
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::metrics::totals::{LAMPORTS_PER_UNIT, Totals, rounded_units};
 use hindsight_udfs::metrics::win_rate::win_rate;
+use hindsight_udfs::trades::misfit::Misfit;
 
 use super::days::{ByDay, DayPnl, Days};
 
@@ -255,10 +255,9 @@ pub fn rounded(lamports: i128) -> Result<i128> {
     let rounded = rounded_units(lamports) * LAMPORTS_PER_UNIT;
     match rounded.abs() < SOL_LIMIT {
         true => Ok(rounded),
-        false => refuse(
-            "base_position_sol",
-            "small enough for the total to fit numeric(20,9)",
-            format(rounded, 9),
-        ),
+        false => Err(Misfit::Total {
+            found: format(rounded, 9),
+        }
+        .into()),
     }
 }

@@ -6,16 +6,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::i256;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::arguments::ArgumentError;
+use hindsight_udfs::decimal::format;
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::walk::{Path, walk};
 use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
 use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
-use hindsight_udfs::scoring::position_size::{Sizing, position_size};
+use hindsight_udfs::scoring::position_size::{SIZE_DIGITS, Sizing, position_size};
 use hindsight_udfs::trades::costs::Costs;
+use hindsight_udfs::trades::misfit::{Misfit, MisfitTrade, PriceSeen, is_leap};
 use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition, Rate};
 use hindsight_udfs::trades::quick_sale::QuickSale;
 use hindsight_udfs::trades::trade_pnl::Position;
@@ -23,7 +26,7 @@ use hindsight_udfs::trades::trade_pnl::Position;
 use super::backtest::Course;
 use super::days::{ByDay, DayPnl, Days};
 use super::exits::SignalExit;
-use super::history::History;
+use super::history::{Entry, History};
 use super::limited::{LimitedScratch, change};
 use super::metrics::{Held, Side, Trade};
 use super::scores::Scores;
@@ -137,7 +140,7 @@ impl Positions {
         ArgumentError {
             argument: "base_position_sol".into(),
             expected: "small enough for the PnL to fit numeric(20,9)".into(),
-            found: hindsight_udfs::decimal::format(self.sizing.base_position, 9),
+            found: format(self.sizing.base_position, 9),
         }
     }
 
@@ -426,9 +429,34 @@ impl Pass<'_> {
         let position = positions.exact(score).ok_or_else(too_large)?;
         let net = |model| {
             let gain = sale.fill(observed, model) - stake;
-            position.net_pnl(gain, stake).ok_or_else(too_large)
+            let net = position.net_pnl(gain, stake);
+            net.ok_or_else(|| match is_leap(gain, stake) {
+                true => self.misfit(entry, sale.position, signal, score).into(),
+                false => DataFusionError::from(too_large()),
+            })
         };
         Ok((net(self.fill_model)?, net(FillModel::Conservative)?))
+    }
+
+    /// The trade on a signal that ends at this price.
+    fn misfit(&self, entry: Entry, exit: usize, signal: usize, score: i32) -> Misfit {
+        let prices = self.book.token(entry.token as usize);
+        let entered = entry.price as usize;
+        let highest = (entered..=exit).rev();
+        let highest = highest.max_by_key(|price| prices.mantissas[*price]);
+        let seen = |price: usize| PriceSeen {
+            price: format(prices.mantissas[price].into(), prices.scale as i8),
+            at: Some(prices.timestamps[price]),
+        };
+        let ids = self.history.ids.as_ref();
+        let token = self.book.iter().nth(entry.token as usize);
+        let named = ids.zip(token);
+        Misfit::of(MisfitTrade {
+            signal: named.map(|(ids, (token, _))| (ids.value(signal).into(), token.to_string())),
+            size: format(self.size(score).unwrap_or(0), SIZE_DIGITS as i8),
+            entry: seen(entered),
+            highest: seen(highest.unwrap_or(exit)),
+        })
     }
 }
 

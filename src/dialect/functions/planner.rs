@@ -1,8 +1,10 @@
 //! Operators and forms of SQL on dates, times, intervals and JSON, planned as PostgreSQL's.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr,
+};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, Volatility};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::sync::Arc;
@@ -213,6 +215,18 @@ impl ExprPlanner for Operators {
             }
         };
         Ok(PlannerResult::Planned(function.call(vec![left, right])))
+    }
+
+    /// Else a plan would group by the amounts first, and equal losses be one.
+    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        let name = expr.func.name();
+        let mut ours = hindsight_udfs::aggregate_functions().into_iter();
+        match expr.distinct && ours.any(|function| function.name() == name) {
+            true => Err(DataFusionError::NotImplemented(format!(
+                "{name} counts every trade: DISTINCT is not supported"
+            ))),
+            false => Ok(PlannerResult::Original(expr)),
+        }
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {

@@ -423,6 +423,11 @@ fn what_is_no_text_is_named() {
             "a.csv: found text in UTF-16, expected text in UTF-8\niconv -f UTF-16",
         ),
         (
+            "u.csv",
+            b"\xFF\xFE\0\0t\0\0\0".to_vec(),
+            "u.csv: found text in UTF-32, expected text in UTF-8\niconv -f UTF-32",
+        ),
+        (
             "b.ndjson",
             utf16,
             "b.ndjson: found text that seems to be in UTF-16",

@@ -122,6 +122,18 @@ fn what_a_file_seems_to_be_is_said() {
             "not compressed by gzip",
         ),
         (
+            "more.csv.gz",
+            &[&gzip[..], b"more"].concat(),
+            "found invalid gzip header",
+            "or not to its end",
+        ),
+        (
+            "damaged.csv.gz",
+            &[&gzip[..gzip.len() - 8], &[0; 8]].concat(),
+            "does not have a matching checksum",
+            "it is damaged",
+        ),
+        (
             "cut.csv.gz",
             &gzip[..gzip.len() / 2],
             "found",

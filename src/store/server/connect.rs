@@ -140,12 +140,22 @@ impl Server {
         let root = match &self.tls.root {
             Root::File(file) => Some(PathBuf::from(file)),
             Root::System => system_authorities(),
-            Root::Default => at_home("root.crt"),
+            Root::Default => at_home("root.crt").or_else(system_authorities),
         };
-        let is_verified = matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull);
-        if let Some(root) = root.filter(|_| is_verified) {
-            readable("sslrootcert", &root)?;
-            options = options.ssl_root_cert(root);
+        // The only one that is trusted: the driver brings none of its own.
+        match root {
+            _ if !matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {}
+            Some(root) => {
+                readable("sslrootcert", &root)?;
+                options = options.ssl_root_cert(root);
+            }
+            None => {
+                return Err(Problem::new(
+                    "TLS failed: this system has no file of authorities where one is looked for",
+                    "sslrootcert=FILE in the URL names one, or SSL_CERT_FILE in the environment",
+                )
+                .last());
+            }
         }
         let file = |keyword: &str, set: &Option<String>, name: &str| {
             let path = set.as_ref().map(PathBuf::from).or_else(|| at_home(name));
@@ -192,7 +202,7 @@ fn readable(keyword: &str, file: &std::path::Path) -> Result<(), Problem> {
     }
 }
 
-/// Whom the system trusts; without such a file, those that are built in.
+/// Whom the system trusts.
 fn system_authorities() -> Option<PathBuf> {
     let places = [
         "/etc/ssl/certs/ca-certificates.crt",

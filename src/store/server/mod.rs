@@ -68,7 +68,7 @@ enum TlsMode {
 enum Root {
     File(String),
     System,
-    /// What is built in, and what is at home.
+    /// The file at home, or whom the system trusts.
     Default,
 }
 
@@ -269,6 +269,7 @@ fn tls(keywords: &Keywords) -> Result<Tls> {
         Some("prefer") => TlsMode::Prefer,
         // As libpq has it: who names an authority wants it asked.
         Some("require") if matches!(root, Root::File(_)) => TlsMode::VerifyCa,
+        Some("require") if environment::at_home("root.crt").is_some() => TlsMode::VerifyCa,
         Some("require") => TlsMode::Require,
         Some("verify-ca") => TlsMode::VerifyCa,
         Some("verify-full") => TlsMode::VerifyFull,

@@ -13,8 +13,8 @@
 //!   rounded to 9; `net = gross − slippage − gas − fees − impact`; `pnl_percent = net / (part rounded to
 //!   4) × 100` rounded to 2, 0 for a part of 0; a win has `net > 0`. Every rounding is half to even.
 //! - Nulls: a pool of null has no impact; another null argument gives null, as an entry price of 0 does.
-//! - Errors: a negative size, price or cost, a share above 100 %, failures of 100 % or more, a pool of 0;
-//!   a result that `numeric(20,9)` cannot hold (22023).
+//! - Errors: a negative size, price or cost, a share above 100 %, failures of 100 % or more, a pool of 0
+//!   (22023); a result that `numeric(20,9)` cannot hold (22003 where a price leaps, else 22023).
 //! - Order: does not matter.
 
 use std::sync::{Arc, LazyLock};
@@ -29,9 +29,9 @@ use datafusion::logical_expr::{
 };
 
 use super::costs::{ALL_PERCENT, Costs};
-use super::trade_pnl::{TradePnl, gain_and_stake, trade_pnl};
+use super::trade_pnl::{TradePnl, does_not_fit, gain_and_stake, trade_pnl};
 use crate::arguments::{self, PRICE, SOL, refuse};
-use crate::decimal::{format, rescale_half_even};
+use crate::decimal::format;
 use crate::exits::simulate_exit::EXACT_PRICE;
 use crate::scoring::position_size::SIZE_DIGITS;
 
@@ -83,8 +83,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          part of 0), is_win (net above 0); part = size × share/100, proceeds = part × exit/entry rounded \
          to 9. Units: SOL, SOL per token, percent as 1 for 1 %. Every rounding is half to even. Nulls: a \
          null pool has no impact; another null argument or an entry price of 0 gives null. Errors: a \
-         negative argument, a share above 100 %, failures of 100 % or more, a pool of 0, an amount that \
-         numeric(20,9) cannot hold (22023).",
+         negative argument, a share above 100 %, failures of 100 % or more, a pool of 0 (22023), an \
+         amount that numeric(20,9) cannot hold (22003 where a price leaps, else 22023).",
         "sale_pnl(position_size_sol, share_percent, entry_price, exit_price, slippage_percent, \
          exit_slippage_percent, platform_fee_percent, gas_cost_sol, priority_fee_sol, \
          failed_transaction_percent, pool_sol)",
@@ -217,18 +217,10 @@ fn sale(given: [Option<i128>; DECIMALS.len()], exit: Option<i256>) -> Result<Opt
         pool,
     };
     let share = i64::try_from(share).unwrap_or(i64::MAX);
-    let pnl = gain_and_stake(entry, exit)
-        .and_then(|(gain, stake)| trade_pnl(size, share, gain, stake, &costs));
-    match pnl {
+    let returned = gain_and_stake(entry, exit);
+    match returned.and_then(|(gain, stake)| trade_pnl(size, share, gain, stake, &costs)) {
         Some(pnl) => Ok(Some(pnl)),
-        None => refuse(
-            "position_size_sol",
-            "small enough for the PnL to fit numeric(20,9)",
-            format(
-                rescale_half_even(size, SIZE_DIGITS as i8, 9).unwrap_or(size),
-                9,
-            ),
-        ),
+        None => does_not_fit(size, entry, exit, returned),
     }
 }
 

@@ -8,7 +8,8 @@
 //!   rounded to 4; `net = gross − slippage − gas`; `pnl_percent = net / (size rounded to 4) × 100`
 //!   rounded to 2, 0 for a size of 0; a win has `net > 0`. Every rounding is half to even.
 //! - Nulls: a null argument gives null, and so does an entry price of 0.
-//! - Errors: a negative size, price or cost; a result that `numeric(20,9)` cannot hold (22023).
+//! - Errors: a negative size, price or cost (22023); a result that `numeric(20,9)` cannot hold (22003
+//!   where a price leaps, else 22023).
 //! - Order: does not matter.
 
 use std::sync::{Arc, LazyLock};
@@ -23,6 +24,7 @@ use datafusion::logical_expr::{
 };
 
 use super::costs::{Costs, Part, WHOLE};
+use super::misfit::{Misfit, MisfitTrade, PriceSeen, is_leap};
 use crate::arguments::{self, SOL, refuse};
 use crate::decimal::{
     divide_half_even, format, multiply_divide_half_even, multiply_divide_wide, pow10,
@@ -214,8 +216,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          gas_cost_sol, net_pnl_sol = gross − slippage − gas, pnl_percent = net / rounded size × \
          100 (rounded to 2, 0 for a size of 0), is_win (net above 0). Units: SOL, SOL per token, \
          percent as 1 for 1 %. Every rounding is half to even. Nulls: a null argument or an entry \
-         price of 0 gives null. Errors: a negative argument, an amount that numeric(20,9) cannot \
-         hold (22023).",
+         price of 0 gives null. Errors: a negative argument (22023), an amount that numeric(20,9) \
+         cannot hold (22003 where a price leaps, else 22023).",
         "trade_pnl(position_size_sol, entry_price, exit_price, slippage_percent, gas_cost_sol)",
     )
     .with_sql_example("select trade_pnl(0.12, 0.002, 0.0023, 1, 0.0001)")
@@ -304,18 +306,12 @@ impl ScalarUDFImpl for TradePnlFunction {
                 gas,
                 ..Costs::default()
             };
-            let pnl = gain_and_stake(entry, exit)
-                .and_then(|(gain, stake)| trade_pnl(size, WHOLE, gain, stake, &costs));
+            let returned = gain_and_stake(entry, exit);
+            let pnl =
+                returned.and_then(|(gain, stake)| trade_pnl(size, WHOLE, gain, stake, &costs));
             match pnl {
                 Some(pnl) => rows.push(Some(pnl)),
-                None => {
-                    let size = rescale_half_even(size, SIZE_DIGITS as i8, 9).unwrap_or(size);
-                    return refuse(
-                        "position_size_sol",
-                        "small enough for the PnL to fit numeric(20,9)",
-                        format(size, 9),
-                    );
-                }
+                None => return does_not_fit(size, entry, exit, returned),
             }
         }
         Ok(ColumnarValue::Array(columns(&rows)?))
@@ -323,6 +319,39 @@ impl ScalarUDFImpl for TradePnlFunction {
 
     fn documentation(&self) -> Option<&Documentation> {
         Some(&DOCUMENTATION)
+    }
+}
+
+/// The refusal of a size × 10^-17 SOL, or of prices of 18 and 24 digits that leap.
+pub(super) fn does_not_fit<T>(
+    size: i128,
+    entry: i128,
+    exit: i256,
+    returned: Option<(i128, i128)>,
+) -> Result<T> {
+    let size = format(
+        rescale_half_even(size, SIZE_DIGITS as i8, 9).unwrap_or(size),
+        9,
+    );
+    let seen = |price| PriceSeen { price, at: None };
+    match returned {
+        Some((gain, stake)) if !is_leap(gain, stake) => refuse(
+            "position_size_sol",
+            "small enough for the PnL to fit numeric(20,9)",
+            size,
+        ),
+        _ => Err(Misfit::of(MisfitTrade {
+            signal: None,
+            size,
+            entry: seen(format(entry, 18)),
+            // Six digits fewer: as many as prices have.
+            highest: seen(
+                exit.checked_div(i256::from_i128(pow10(6)))
+                    .and_then(i256::to_i128)
+                    .map_or_else(|| exit.to_string(), |exit| format(exit, 18)),
+            ),
+        })
+        .into()),
     }
 }
 
