@@ -101,6 +101,16 @@ fn what_a_directory_holds_beside_is_refused_or_named() {
     assert!(
         not_read.example.ends_with("prices/README.md") && not_read.severity == Severity::Warning
     );
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        // Named by somebody who has no UTF-8.
+        let name = std::ffi::OsStr::from_bytes(b"\xe9t\xe9.csv");
+        std::fs::write(folder.join(name), format!("{PRICES}S,1735689600,1\n")).unwrap();
+        let summary = bench.load(&[], &[path], &[]).unwrap();
+        assert_eq!(summary.prices.added, 1);
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
     put("b.zip");
     let message = bench.explained(&bench.load(&[], &[path], &[]).unwrap_err());
     assert!(
