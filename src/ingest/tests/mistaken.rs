@@ -123,7 +123,7 @@ fn what_a_file_seems_to_be_is_said() {
         ),
         (
             "more.csv.gz",
-            &[&gzip[..], b"more"].concat(),
+            &[&gzip[..], b"trailing garbage"].concat(),
             "found invalid gzip header",
             "or not to its end",
         ),
