@@ -130,7 +130,7 @@ fn what_a_file_seems_to_be_is_said() {
         (
             "damaged.csv.gz",
             &[&gzip[..gzip.len() - 8], &[0; 8]].concat(),
-            "does not have a matching checksum",
+            "found corrupt gzip stream does not have a matching checksum",
             "it is damaged",
         ),
         (
