@@ -72,30 +72,3 @@ fn a_trade_that_does_not_fit_is_named() -> Outcome {
     assert_eq!(found, "simulated_total_trades\n2\n");
     Ok(())
 }
-
-#[test]
-fn what_is_wrong_with_a_call_is_said_without_warnings() -> Outcome {
-    let folder = loaded()?;
-    let workspace = folder.path().join("data");
-    for (set, problem) in [
-        (
-            "score_threshold=999",
-            "score_threshold must be between 0 and 100",
-        ),
-        ("stop_loss=12", "run_backtest has no argument stop_loss"),
-        ("stop_loss_percent=8,10", "stop_loss_percent must be"),
-    ] {
-        let (code, said) = failure(&workspace, &["run", "--set", set])?;
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.starts_with(&format!("error: {problem}")), "{said}");
-        assert!(!said.contains("price_leaps"), "{said}");
-    }
-    let output = run(&workspace, &["run", "--set", "exit_strategy=time_based"])?;
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(
-        said.contains("warning: token_prices price_leaps: token Leaping leaps "),
-        "{said}"
-    );
-    Ok(())
-}
