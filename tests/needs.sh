@@ -18,8 +18,9 @@ has_jq() { has_program jq; }
 # The browser's program, under whichever name; CHROMIUM says another.
 chromium() {
     local name
-    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
-        [ -z "$name" ] || command -v "$name" && return
+    for name in ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome; do
+        # A program, not the function that this is.
+        type -P "$name" && return
     done
     return 1
 }

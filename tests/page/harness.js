@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const { HINDSIGHT, WORKSPACE, DRIVER, CHROMIUM, SHOTS } = process.env;
 const require = createRequire(`${DRIVER}/`);
@@ -52,6 +54,18 @@ export const stop = () => new Promise((done) => {
   server.child.kill('SIGTERM');
 });
 
+// The page's files as they are in the source, in place of those in the program.
+const FOLDER = fileURLToPath(new URL('../../src/server/http/page/', import.meta.url));
+const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+async function fromFolder(page) {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const name = /^http:.*\/page\/[0-9a-f]+\/(.+)$/.exec(request.url())?.[1];
+    if (!name) return request.continue();
+    return request.respond({ contentType: TYPES[name.split('.').pop()], body: readFileSync(`${FOLDER}${name}`) });
+  });
+}
+
 let browser = null;
 export async function open({ view = 'what-if', width = 1440, height = width < 500 ? 844 : 900, theme = 'light', at = link(), quiet = true, alone = true } = {}) {
   browser ??= await puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'], headless: true });
@@ -65,8 +79,8 @@ export async function open({ view = 'what-if', width = 1440, height = width < 50
     const { protocol, host } = new URL(request.url());
     if (!/^(data|blob|file):$/.test(protocol) && host !== new URL(at).host) elsewhere.push(request.url());
   });
-  await page.setViewport({ width, height });
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+  if (process.env.HINDSIGHT_PAGE_FROM) await fromFolder(page);
+  await shownOn(page, { width, height, theme });
   await page.goto(at);
   if (view && at.startsWith('http')) await page.evaluate((name) => void (location.hash = `#/${name}`), view);
   const close = async () => {
@@ -76,6 +90,17 @@ export async function open({ view = 'what-if', width = 1440, height = width < 50
   };
   return { page, close, wrong };
 }
+
+// Another screen and another of the system's wishes, for a page that is open.
+export async function shownOn(page, { width, height = width < 500 ? 844 : 900, theme }) {
+  await page.setViewport({ width, height });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+}
+// Runs a text that the page's own policy would refuse.
+export async function evaluated(page, expression) {
+  const client = await page.createCDPSession();
+  await client.send('Runtime.evaluate', { expression });
+}
 export const shut = async () => {
   await browser?.close();
   await stop();
@@ -84,7 +109,7 @@ export const shut = async () => {
 // Waits until something holds in the page, and says what did not.
 export async function until(page, what, condition, ...given) {
   try {
-    return await page.waitForFunction(condition, { timeout: 120000, polling: 50 }, ...given);
+    return await page.waitForFunction(condition, { timeout: 60000, polling: 50 }, ...given);
   } catch {
     assert.fail(`${what}, in vain; the page says: ${(await page.evaluate(() => document.body.innerText)).slice(0, 600)}`);
   }
@@ -117,7 +142,7 @@ export async function ready(page) {
 export async function settled(page) {
   await ready(page);
   await until(page, 'the page at rest', () => !document.querySelector('.stale, .pending'));
-  await page.waitForNetworkIdle({ idleTime: 400, timeout: 120000 });
+  await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
 }
 
 export async function type(page, name, value) {
@@ -151,9 +176,10 @@ export async function runAll(wanted) {
   let failed = 0;
   for (const { name, run } of tests) {
     if (wanted.length && !wanted.some((word) => name.includes(word))) continue;
+    const started = Date.now();
     try {
       const note = await run();
-      console.log(`ok page: ${name}${note ? ` (${note})` : ''}`);
+      console.log(`ok page: ${name} (${[note, `${((Date.now() - started) / 1000).toFixed(1)} s`].filter(Boolean).join('; ')})`);
     } catch (error) {
       failed += 1;
       console.log(`FAILED page: ${name}`);

@@ -59,11 +59,10 @@ function Field({ parameter, value, problem, text, id }) {
   />`;
 }
 
-function Numeric({ parameter, value, live, curve, problem, text, moved, locked }) {
+function Numeric({ id, parameter, value, live, curve, problem, text, moved, locked }) {
   const { minimum, maximum, step, digits } = useShared((state) => rangeOf(parameter, state.live));
   const top = Math.max(maximum, Number(value ?? 0));
   const x = (at) => `${Math.max(0, Math.min(1, (Number(at) - minimum) / (top - minimum || 1))) * 100}%`;
-  const id = `p-${parameter.name}`;
   const slid = (event) => set(parameter.name, String(Number(Number(event.target.value).toFixed(digits + 2))));
   const symbol = unit(parameter.unit);
   const weight = parameter.group === 'scoring_weights';
@@ -109,8 +108,7 @@ function rangeOf(parameter, live) {
   return found;
 }
 
-function Choice({ parameter, value, live }) {
-  const id = `p-${parameter.name}`;
+function Choice({ id, parameter, value, live }) {
   return html`<div class="top">
     <label for=${id}>${label(parameter.name)}</label>
     <select id=${id} value=${value} title=${`${parameter.description}. Live: ${words(live)}`} onChange=${(event) => set(parameter.name, event.target.value, { typed: true })}>
@@ -119,8 +117,7 @@ function Choice({ parameter, value, live }) {
   </div>`;
 }
 
-function Switch({ parameter, value }) {
-  const id = `p-${parameter.name}`;
+function Switch({ id, parameter, value }) {
   const on = value === true || value === 'true';
   return html`<div class="top">
     <label for=${id}>${label(parameter.name)}</label>
@@ -128,8 +125,7 @@ function Switch({ parameter, value }) {
   </div>`;
 }
 
-function Text({ parameter, value, problem, text }) {
-  const id = `p-${parameter.name}`;
+function Text({ id, parameter, value, problem, text }) {
   return html`<div class="top">
       <label for=${id}>${label(parameter.name)}</label>
       <input id=${id} class="field long" autocomplete="off" spellcheck="false" placeholder="none" value=${problem ? text : value ?? ''} title=${parameter.description} onChange=${(event) => set(parameter.name, event.target.value.trim() || null, { typed: true })} />
@@ -137,8 +133,7 @@ function Text({ parameter, value, problem, text }) {
 }
 
 // Days are written as everywhere in the product, whatever the browser's country.
-const DateField = ({ parameter, value, problem, text }) => {
-  const id = `p-${parameter.name}`;
+const DateField = ({ id, parameter, value, problem, text }) => {
   return html`<div class="top">
       <label for=${id}>${label(parameter.name)}</label>
       <input id=${id} class="field date" autocomplete="off" spellcheck="false" placeholder="YYYY-MM-DD" value=${problem ? text : value ?? ''} title=${parameter.description} aria-invalid=${problem ? 'true' : undefined} onChange=${(event) => set(parameter.name, event.target.value.trim(), { typed: true })} />
@@ -160,7 +155,8 @@ function None({ parameter }) {
   </div>`;
 }
 
-export function Parameter({ parameter }) {
+// `place` tells it from the same parameter elsewhere on the page.
+export function Parameter({ parameter, place = '' }) {
   const { name } = parameter;
   const value = useShared((state) => state.values[name]);
   const live = useShared((state) => state.live[name]);
@@ -175,12 +171,13 @@ export function Parameter({ parameter }) {
   useEffect(() => {
     if (!number) return undefined;
     const seen = new IntersectionObserver(([entry]) => {
-      inSight(name, entry.isIntersecting);
+      inSight(name, entry.target, entry.isIntersecting);
     });
-    seen.observe(root.current);
+    const element = root.current;
+    seen.observe(element);
     return () => {
       seen.disconnect();
-      inSight(name, false);
+      inSight(name, element, false);
     };
   }, [number]);
   const none = (value === null || value === undefined) && !typed;
@@ -188,7 +185,7 @@ export function Parameter({ parameter }) {
   const part = { number: none ? None : Numeric, choice: Choice, switch: Switch, text: Text, date: DateField }[kind(parameter)];
   const describe = () => change({ describing: parameter });
   return html`<div ref=${root} class=${`parameter ${moved ? 'moved' : ''}`} data-parameter=${name} onFocusCapture=${describe} onPointerEnter=${describe} onPointerLeave=${() => change({ describing: null })}>
-    <${part} ...${{ parameter, value, live, curve, moved, locked, problem: typed?.problem, text: typed?.text }} />
+    <${part} ...${{ id: `${place}p-${name}`, parameter, value, live, curve, moved, locked, problem: typed?.problem, text: typed?.text }} />
     ${refused && !typed && html`<p class="problem" role="alert">${refused.message}${refused.hint ? html` <span class="hint">${refused.hint}</span>` : ''}</p>`}
     ${nullable && !none && kind(parameter) === 'number' && html`<button class="none unset" onClick=${() => set(name, null, { typed: true })}>none</button>`}
   </div>`;

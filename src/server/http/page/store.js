@@ -7,6 +7,7 @@ let state = {
   status: null, // of the server: role, dataset, period
   parameters: [],
   metrics: [], // of a result: title, unit, whether more is better
+  kept: null, // the last day of the period, where its last part is kept back
   live: {}, // the settings in force, flat, with the defaults of what the live system does not know
   settings: null, // of the live system: version, who changed them last
   values: {}, // what the sliders say
@@ -16,7 +17,7 @@ let state = {
   asked: null, // the settings it answers
   ghost: null, // curves of the settings before the last move
   curves: {}, // response curves by parameter, and for which settings
-  tried: new Set(), // settings that were looked at since the page was opened
+  tried: new Map(), // settings that were looked at since the page was opened, each with its Sharpe ratio
   interval: null,
   changes: null, // rows of compare_trades for the settings let go
   problem: null, // of the what-if

@@ -6,9 +6,9 @@ import { Problem, ndjson, objects, table } from './api.js';
 import { kind, same, wrong } from './config.js';
 import { counted, duration, plain, shown, sign } from './numbers.js';
 import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
-import { change, mayRun, now, useShared } from './store.js';
+import { mayRun, now, useShared } from './store.js';
 import { label, ofPeriod, unit, unitOf, words } from './words.js';
-import { configOf, setAll, steps } from './work.js';
+import { configOf, looked, setAll, steps } from './work.js';
 
 const parse = (text) => text.split(/[,\s]+/).filter(Boolean);
 
@@ -152,13 +152,16 @@ export function Sweep() {
     const grid = Object.fromEntries(axes.map((axis, index) => [axis.name, values[index]]));
     const shownAxes = axes.map((axis, index) => ({ name: axis.name, values: values[index] }));
     const found = [];
+    const { values: others } = now();
     run(async () => {
       let complete = null;
       let best = null;
-      await ndjson('sweep', { config: configOf(now().values), grid }, (message) => {
+      await ndjson('sweep', { config: configOf(others), grid }, (message) => {
         if (message.type === 'error') throw new Problem(message.problem);
         if (message.type === 'rows') {
-          for (const row of objects(message)) {
+          const rows = objects(message);
+          looked(rows.map((row) => [{ ...others, ...Object.fromEntries(shownAxes.map(({ name }) => [name, row[name]])) }, row]));
+          for (const row of rows) {
             found.push(row);
             if (!best || Number(row.simulated_total_pnl_sol) > Number(best.simulated_total_pnl_sol)) best = row;
           }
@@ -168,14 +171,11 @@ export function Sweep() {
         if (message.type === 'complete') complete = message;
       }, { signal: stop.current.signal });
       if (!complete) throw new Problem({ detail: 'The server ended before the sweep was complete.' });
-      const tried = now().tried;
-      for (const row of found) tried.add(JSON.stringify(shownAxes.map((axis) => row[axis.name])));
-      change({ tried });
       const result = { axes: shownAxes, rows: found, ...complete };
       setResult(result);
       setProgress(null);
       // How much of the best is luck takes longer than the sweep, and stands beside it when it comes.
-      const [overfitting] = objects(await table('overfitting', { config: configOf(now().values), grid }, { signal: stop.current.signal }));
+      const [overfitting] = objects(await table('overfitting', { config: configOf(others), grid }, { signal: stop.current.signal }));
       setResult({ ...result, overfitting });
     }).then(() => setProgress(null));
   };

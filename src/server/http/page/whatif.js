@@ -11,7 +11,7 @@ import { Parameter } from './slider.js';
 import { StoreRun } from './storing.js';
 import { mayRun, useShared } from './store.js';
 import { group, label, ofPeriod, words } from './words.js';
-import { backToLive } from './work.js';
+import { backToLive, daysKept, keepBack, reveal } from './work.js';
 
 const FOLDED = new Set(['exit_rules', 'costs', 'limits', 'simulation']);
 const ORDER = ['period', 'score_threshold', 'exit_strategy', 'position_sizing', 'scoring_weights', 'exit_rules', 'costs', 'limits', 'simulation'];
@@ -34,11 +34,25 @@ function Group({ name, parameters }) {
   if (!FOLDED.has(name)) return html`<section class=${`group ${name}`}>
     <h2>${group(name)}</h2>
     ${parameters.map((parameter) => html`<${Parameter} key=${parameter.name} parameter=${parameter} />`)}
+    ${name === 'period' && html`<${KeepBack} />`}
   </section>`;
   return html`<section class="group folded">
     <h2><button aria-expanded=${open} onClick=${() => setOpen(!open)}>${group(name)}<span>${moved ? `${moved} changed` : parameters.length}</span></button></h2>
     ${open && parameters.map((parameter) => html`<${Parameter} key=${parameter.name} parameter=${parameter} />`)}
   </section>`;
+}
+
+// Days that settings were not chosen on tell what they are worth.
+const SHARES = [['0', 'nothing'], ['0.1', 'the last tenth'], ['0.2', 'the last fifth'], ['0.3333', 'the last third']];
+function KeepBack() {
+  const kept = useShared((state) => state.kept);
+  const [share, setShare] = useState('0.2');
+  const at = kept ? share : '0';
+  const keep = (event) => (setShare(event.target.value), keepBack(Number(event.target.value)));
+  return html`<div class="parameter"><div class="top"><label for="keep-back">Keep back</label>
+    <select id="keep-back" title="Days that are in no figure until they are revealed: what settings are worth on days they were not chosen on" onChange=${keep}>
+      ${SHARES.map(([value, text]) => html`<option value=${value} selected=${value === at}>${text}</option>`)}
+    </select></div></div>`;
 }
 
 export function Settings() {
@@ -80,7 +94,7 @@ function Dock({ parameters }) {
     <select aria-label="Parameter under the chart" value=${parameter.name} onChange=${(event) => setName(event.target.value)}>
       ${numbers.map((each) => html`<option value=${each.name} selected=${each.name === parameter.name}>${label(each.name)}</option>`)}
     </select>
-    <${Parameter} key=${`dock-${parameter.name}`} parameter=${parameter} />
+    <${Parameter} key=${parameter.name} parameter=${parameter} place="dock-" />
   </div>`;
 }
 
@@ -94,6 +108,7 @@ function Answer() {
   const tried = useShared((state) => state.tried.size);
   const status = useShared((state) => state.status);
   const parameters = useShared((state) => state.parameters);
+  const back = useShared(daysKept);
   const slim = useNarrow();
   // What is said at its parameter is not said twice.
   const general = problem?.parameter && document.querySelector(`[data-parameter="${CSS.escape(problem.parameter)}"]`) ? null : problem;
@@ -103,7 +118,10 @@ function Answer() {
   const row = answer.backtest;
   return html`<div class="answer">
     <${Trouble} problem=${general} />
-    <${Verdict} row=${row} interval=${interval} tried=${tried} />
+    <div>
+      <${Verdict} row=${row} interval=${interval} tried=${tried} />
+      ${back > 0 && html`<p class="ground kept-back">The last <b>${counted(back, 'day')}</b> are kept back, and in no figure. <button class="more" onClick=${reveal}>Reveal</button></p>`}
+    </div>
     <div class="pair">
       <div>
         <${Equity} answer=${answer} ghost=${ghost} label=${`Cumulative PnL: simulated ${shown(row.simulated_total_pnl_sol)} SOL, actual ${shown(row.actual_total_pnl_sol)} SOL, with how far each lies below its peak. Arrow keys read values.`} />

@@ -4,15 +4,36 @@ import * as api from './api.js';
 import { asText, differing, flat, nested, range, reweigh, wrong } from './config.js';
 import { newestOnly } from './newest.js';
 import { change, mayRun, now } from './store.js';
+import { ofPeriod } from './words.js';
 
 const PAGE = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 const KEPT = 'hindsight.values';
+const KEPT_BACK = 'hindsight.kept-back';
 const WIDTH = 720;
 const SETTLE = 160;
 // What the largest changes are chosen and shown by.
 const CHANGE = ['signal_id', 'timestamp', 'token_address', 'actual_pnl_sol', 'simulated_pnl_sol', 'change'];
 
 export const configOf = (values) => nested(values, now().parameters);
+
+// What tells settings apart, however their numbers are written. The days are what they are over.
+const keyOf = (values) => JSON.stringify(now().parameters.filter((each) => !ofPeriod(each)).map(({ name }) => String(asText(values[name]))));
+
+// Counts settings that somebody has seen the result of: pairs of settings and row.
+export function looked(pairs) {
+  const { tried } = now();
+  for (const [values, row] of pairs) tried.set(keyOf(values), row.simulated_sharpe_ratio ?? null);
+  change({ tried });
+}
+
+// What storing says of the tries before it: how many, and how far their Sharpe ratios spread.
+export function triedSoFar(tried = now().tried) {
+  const ratios = [...tried.values()].filter((ratio) => ratio !== null).map(Number);
+  if (tried.size < 2 || ratios.length < 2) return null;
+  const mean = ratios.reduce((a, b) => a + b) / ratios.length;
+  const deviation = Math.sqrt(ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / (ratios.length - 1));
+  return { settings: tried.size, sharpe_ratio_deviation: deviation.toFixed(12) };
+}
 
 const daysBefore = (day, count) => new Date(Date.parse(`${day}T00:00:00Z`) - count * 86400e3).toISOString().slice(0, 10);
 
@@ -31,7 +52,7 @@ export async function start() {
     }
     inForce(live, settings);
     const values = { ...live, ...kept(live) };
-    change({ phase: 'ready', status, parameters, metrics, settings, live, values, away: false, problem: null });
+    change({ phase: 'ready', status, parameters, metrics, settings, live, values, kept: sessionStorage.getItem(KEPT_BACK), away: false, problem: null });
     if (status.signals !== 0) look(values), settle();
   } catch (problem) {
     if (problem.unknownToken) change({ phase: 'token', problem: null });
@@ -64,8 +85,8 @@ export async function settingsAgain() {
 const lane = newestOnly(
   (values, seq) => api.live({ page: PAGE, seq: ticket(seq), config: configOf(values), width: WIDTH }),
   (answer, values) => {
-    const tried = now().tried.add(JSON.stringify(configOf(values)));
-    change({ answer, asked: values, problem: null, away: false, tried });
+    looked([[values, answer.backtest]]);
+    change({ answer, asked: values, problem: null, away: false });
   },
   (problem) => problem.name !== 'AbortError' && change({ problem: problem.unknownToken || problem.gone ? now().problem : problem }),
 );
@@ -103,13 +124,13 @@ export function settle() {
 }
 
 // The response curves of what is in sight, one after the other.
-const wanted = new Set();
+const wanted = new Map(); // by the element that is in sight
 const without = new Set(); // parameters and settings for which there is none
 let drawing = false;
 let resting = null; // the settings whose interval and changes are there
-export function inSight(name, visible) {
-  if (!visible) return wanted.delete(name);
-  wanted.add(name);
+export function inSight(name, element, visible) {
+  if (!visible) return wanted.delete(element);
+  wanted.set(element, name);
   // What scrolls into sight wants its curve, and nothing else again.
   setTimeout(() => resting === now().values && curves(resting, settled.signal).catch(() => {}), 100);
   return true;
@@ -121,7 +142,7 @@ async function curves(values, signal) {
   try {
     const key = JSON.stringify(configOf(values));
     for (;;) {
-      const name = [...wanted].find((each) => now().curves[each]?.key !== key && !without.has(`${each} ${key}`));
+      const name = [...wanted.values()].find((each) => now().curves[each]?.key !== key && !without.has(`${each} ${key}`));
       if (!name || signal.aborted) return;
       // A parameter without a curve has a slider all the same.
       const curve = await curveOf(name, values, signal).catch((problem) => {
@@ -181,6 +202,8 @@ export function set(name, text, { typed: byTyping = false } = {}) {
     change({ typed: { ...others, [name]: { text, problem } } });
     return;
   }
+  // Who writes other days has said which are seen.
+  if (ofPeriod(parameter)) keepsBack(null);
   const patch = parameter.group === 'scoring_weights' ? reweigh(values, weights(), name, text, locked) : { [name]: text };
   const next = { ...values, ...patch };
   if (byTyping && now().answer) change({ ghost: now().answer });
@@ -198,7 +221,30 @@ export function setAll(values) {
   settle();
 }
 
-export const backToLive = () => setAll({ ...now().live });
+// What is kept back stays so.
+export const backToLive = () => setAll({ ...now().live, ...(now().kept && { end_date: now().values.end_date }) });
+
+// How many days are kept back.
+export const daysKept = ({ kept, values }) => (kept ? Math.round((Date.parse(kept) - Date.parse(values.end_date)) / 86400e3) : 0);
+
+// Keeps the last share of the period back: its days are in no figure, and not drawn, until `reveal`.
+export function keepBack(share) {
+  const { values, kept } = now();
+  const last = kept ?? values.end_date;
+  const length = (Date.parse(last) - Date.parse(values.start_date)) / 86400e3 + 1;
+  const back = Math.min(length - 1, Math.round(length * share));
+  keepsBack(back > 0 ? last : null);
+  setAll({ ...values, end_date: back > 0 ? daysBefore(last, back) : last });
+  // The curve before would draw them.
+  change({ ghost: null });
+}
+export const reveal = () => keepBack(0);
+
+function keepsBack(last) {
+  if (last) sessionStorage.setItem(KEPT_BACK, last);
+  else sessionStorage.removeItem(KEPT_BACK);
+  change({ kept: last });
+}
 
 export function lock(name) {
   const locked = new Set(now().locked);
