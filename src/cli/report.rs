@@ -1,26 +1,21 @@
-//! `hindsight report`: one HTML file about one set of settings, to be sent to others. It holds the page's
-//! own modules and, compressed, the rows that they show; its policy allows those and nothing else, so it
-//! asks no server. What is in it is computed over the history as it is now.
-
-mod bundle;
-mod data;
-mod sections;
+//! `hindsight report`: one HTML file about one set of settings, to be sent to others.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use hindsight::Error;
-use sha2::{Digest, Sha256};
+use hindsight::server::http::report::{About, html};
+use hindsight::session::Session;
+use hindsight::{Engine, Error, Role};
 
+use super::apply::text;
 use super::failure::Failure;
+use super::ids::{self, Of};
 use super::output::FileTarget;
 use super::progress::Bar;
+use super::settings::quoted;
 use super::terminal::{aside, stdout};
+use super::version::version;
 use super::workspace::Workspace;
 
 /// Write a report about a stored backtest or a scenario: one HTML file that needs no network
@@ -48,9 +43,9 @@ pub struct ReportArgs {
 pub async fn execute(workspace: &Workspace, arguments: ReportArgs) -> Result<(), Failure> {
     let engine = super::run::open_loaded(workspace).await?;
     let spinner = Bar::spinner("writing the report");
-    let about = data::About::find(&engine, arguments.about.as_deref()).await?;
-    let json = sections::collect(&engine, &about).await?;
-    let html = page(&about.title(), &json)?;
+    let session = engine.session("hindsight", Role::Operator).await?;
+    let about = find(&engine, &session, arguments.about.as_deref()).await?;
+    let html = html(&session, &about, version()).await?;
     drop(spinner);
     if arguments.output.as_os_str() == "-" {
         let mut out = stdout();
@@ -77,37 +72,27 @@ pub async fn execute(workspace: &Workspace, arguments: ReportArgs) -> Result<(),
     Ok(())
 }
 
-/// The whole file: styles, data, modules, and a policy that allows these and no more.
-fn page(title: &str, json: &str) -> Result<String, Failure> {
-    let (style, script) = (bundle::style(), bundle::script()?);
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(json.as_bytes())?;
-    let packed = STANDARD.encode(packed.finish()?);
-    let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        hash(&script),
-        hash(&style)
-    );
-    let title = escaped(title);
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · hindsight</title>\n\
-         <style>{style}</style>\n</head>\n<body class=\"report-body\">\n\
-         <div id=\"page\">This report draws itself with JavaScript.</div>\n\
-         <script type=\"application/octet-stream\" id=\"data\">{packed}</script>\n\
-         <script type=\"module\">{script}</script>\n</body>\n</html>\n"
-    ))
-}
-
-/// As a policy names what it allows.
-fn hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+/// The run or scenario of this name; without a name the newest run, or else the defaults.
+async fn find(engine: &Engine, session: &Session, named: Option<&str>) -> Result<About, Failure> {
+    let id = match named {
+        None => {
+            let sql = "select id from backtests where status = 'completed' \
+                       order by started_at desc, id desc limit 1";
+            text(&engine.sql(sql).await?, "id", 0)
+        }
+        Some(named) => {
+            let sql = format!("select name from scenarios where name = {}", quoted(named));
+            if !text(&engine.sql(&sql).await?, "name", 0).is_empty() {
+                return Ok(About::scenario(Some(named.to_owned())));
+            }
+            let id = ids::resolve(engine, Of::Backtest, named).await;
+            id.map_err(|failure| {
+                failure.with_hint(
+                    "hindsight history lists the backtests, hindsight scenarios the scenarios",
+                )
+            })?
+        }
+    };
+    let of_run = About::of_run(session, &id).await?;
+    Ok(of_run.unwrap_or_else(|| About::scenario(None)))
 }

@@ -1,6 +1,6 @@
 // What hands do: drag, scroll, type nonsense, sweep, compare, and leave the page open while the server goes.
 
-import { address, assert, backtest, equal, link, open, press, read, same, serve, settings, settled, sql, stop, test, text, type, until } from './harness.js';
+import { address, assert, backtest, equal, link, open, press, read, same, saved, serve, settings, settled, sql, stop, test, text, type, until } from './harness.js';
 
 // Frames while something happens: the median and the longest time between two.
 const watch = (page) => page.evaluate(() => {
@@ -55,12 +55,13 @@ test('a drag over 40 positions asks one at a time and ends at the last', async (
   const value = await page.$eval('#p-score_threshold', (field) => field.value);
   assert.equal(value, '90');
   await same(page, { score_threshold: value });
+  assert.ok(frames.median <= 50 && frames.longest <= 250, `frames: median ${frames.median} ms, longest ${frames.longest} ms`);
   assert.equal(most, 1, 'one request is in flight at most');
   assert.ok(asked <= 45, `asked ${asked} times for 40 positions`);
   assert.ok(drawn <= asked, `drawn ${drawn} times for ${asked} answers`);
   await until(page, 'the ghost of the curve before', () => document.querySelector('.u-over'));
   await close();
-  return `${asked} answers, frames: median ${frames.median.toFixed(0)} ms, longest ${frames.longest.toFixed(0)} ms`;
+  return `${asked} answers, ${drawn} drawn; frames: median ${frames.median.toFixed(0)} ms, longest ${frames.longest.toFixed(0)} ms`;
 });
 
 test('the response curves are those of SQL', async () => {
@@ -104,6 +105,57 @@ test('36,000 rows scroll without a blank frame', async () => {
   assert.equal(blank.blanks, 0);
   assert.ok(blank.rows < 250, `${blank.rows} rows are in the document`);
   assert.equal(blank.last, 36001);
+  await close();
+});
+
+test('what is filtered and saved as CSV is what SQL says', async () => {
+  const { page, close } = await open({ view: 'trades' });
+  await until(page, 'the table', () => document.querySelector('.grid .row'));
+  await page.select('.filters select[aria-label=Change]', 'skipped');
+  const rows = sql(`select signal_id, actual_pnl_sol from compare_trades(${settings()}) where change = 'skipped'`);
+  await until(page, 'the skipped', (wanted) => document.querySelector('.grid').getAttribute('aria-rowcount') === wanted, String(rows.length + 1));
+  const { name, text: csv } = await saved(page, 'Download CSV');
+  assert.equal(name, 'trades.csv');
+  const [head, ...lines] = csv.split('\r\n').map((line) => line.split(','));
+  assert.equal(lines.length, rows.length);
+  const of = Object.fromEntries(lines.map((line) => [line[head.indexOf('signal_id')], line[head.indexOf('actual_pnl_sol')]]));
+  for (const row of rows) assert.equal(Number(of[row.signal_id]), Number(row.actual_pnl_sol));
+  await close();
+});
+
+test('a response curve stands under the chart of a phone, too', async () => {
+  const { page, close } = await open({ width: 390 });
+  await settled(page);
+  await until(page, 'its curve', () => document.querySelector('.dock .curve .level'));
+  await page.select('.dock select', 'stop_loss_percent');
+  await until(page, 'that of another parameter', () => document.querySelector('.dock #dock-p-stop_loss_percent') && document.querySelector('.dock .curve .level'));
+  await page.focus('.dock input[type=range]');
+  await page.keyboard.press('ArrowLeft');
+  const value = await page.$eval('#dock-p-stop_loss_percent', (field) => field.value);
+  assert.notEqual(value, '15');
+  await same(page, { stop_loss_percent: value });
+  await close();
+});
+
+test('the last days are kept back, in no figure, until they are revealed', async () => {
+  const { page, close } = await open();
+  await settled(page);
+  await page.select('#keep-back', '0.2');
+  const within = (end) => sql(`select simulated_total_pnl_sol as pnl from backtest(start_date => '2025-01-01', end_date => '${end}')`)[0].pnl;
+  const shows = (pnl) => until(page, `${pnl} SOL`, (wanted) => document.querySelector('[data-metric=total_pnl_sol] .simulated').textContent.replace('−', '-') === wanted, Number(pnl).toFixed(4));
+  await shows(within('2025-05-24'));
+  assert.match(await text(page, '.kept-back'), /The last 36 days are kept back/);
+  assert.equal(await page.$eval('#p-end_date', (field) => field.value), '2025-05-24');
+  await type(page, 'score_threshold', '76');
+  await press(page, 'Back to live settings');
+  await shows(within('2025-05-24'));
+  await settled(page);
+  await page.reload();
+  await settled(page);
+  await shows(within('2025-05-24'));
+  await press(page, 'Reveal');
+  await shows(within('2025-06-29'));
+  assert.equal(await page.$('.kept-back'), null);
   await close();
 });
 
@@ -154,6 +206,54 @@ test('a sweep shows its progress, its map and its best, equal to SQL', async () 
   await page.click('.heat td.is-best button');
   await same(page, { score_threshold: best.score_threshold, stop_loss_percent: best.stop_loss_percent });
   await close();
+});
+
+test('a sweep can be stopped', async () => {
+  const { page, close } = await open({ view: 'sweep' });
+  await until(page, 'the axes', () => document.querySelectorAll('.axis').length === 2);
+  await press(page, 'Add a parameter');
+  const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index).join(' ');
+  const fields = await page.$$('.axis input');
+  for (const [field, steps] of [[fields[0], range(1, 90)], [fields[1], range(1, 49)], [fields[2], range(10, 60)]]) {
+    await field.evaluate((element) => element.select());
+    await field.evaluate((element, value) => { element.value = value; element.dispatchEvent(new Event('input', { bubbles: true })); }, steps);
+  }
+  await until(page, 'the number of combinations', () => /combinations in about/.test(document.querySelector('.start p').textContent));
+  await press(page, 'Sweep');
+  await until(page, 'the best so far', () => /best so far/.test(document.querySelector('.progress')?.textContent ?? ''));
+  await press(page, 'Stop');
+  await until(page, 'that it has stopped', () => !document.querySelector('.progress') && [...document.querySelectorAll('.start button')].some((button) => button.textContent === 'Sweep'));
+  assert.equal(await page.$('.trouble'), null);
+  await close();
+});
+
+// What storing says of the tries before it is held to what SQL makes of the same grid.
+test('the settings tried go into the deflated Sharpe ratio of what is stored', async () => {
+  const { page, close } = await open({ view: 'sweep' });
+  await until(page, 'the axes', () => document.querySelectorAll('.axis').length === 2);
+  await press(page, 'Sweep');
+  await until(page, 'the map', () => document.querySelector('.heat td.is-best'));
+  const axes = await page.$$eval('.axis input', (inputs) => inputs.map((input) => input.value));
+  const grid = `${settings()}, score_threshold => [${axes[0]}], stop_loss_percent => [${axes[1]}]`;
+  const [wanted] = sql(`select combinations, score_threshold, stop_loss_percent, deflated_sharpe_ratio from overfitting(${grid})`);
+  await page.evaluate(() => void (location.hash = '#/what-if'));
+  await settled(page);
+  for (const name of ['score_threshold', 'stop_loss_percent']) await type(page, name, Number(wanted[name]));
+  await same(page, { score_threshold: wanted.score_threshold, stop_loss_percent: wanted.stop_loss_percent });
+  const tried = Number(/(\d+) settings tried/.exec(await text(page, '.ground'))[1]);
+  // All that was looked at is in the grid, but what lies between the two that were typed.
+  assert.ok(tried === Number(wanted.combinations) || tried === Number(wanted.combinations) + 1, `${tried} of ${wanted.combinations}`);
+  await press(page, 'Store this run');
+  await page.type('#run-label', 'the best by its ratio');
+  await page.keyboard.press('Enter');
+  await press(page, 'See it');
+  await until(page, 'how it was chosen', (count) => document.querySelector('.run')?.textContent.includes(`Chosen after ${count} settings`), tried);
+  const [stored] = sql("select combinations_tried, deflated_sharpe_ratio from backtests where label = 'the best by its ratio'");
+  assert.equal(Number(stored.combinations_tried), tried);
+  const [is, be] = [stored, wanted].map((row) => Number(row.deflated_sharpe_ratio));
+  if (tried === Number(wanted.combinations)) assert.ok(Math.abs(is - be) <= 1e-3 * be, `${is}, and SQL says ${be}`);
+  await close();
+  return `${is} after ${tried}`;
 });
 
 test('runs are found, laid over each other, and deleted', async () => {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -111,15 +111,34 @@ export async function until(page, what, condition, ...given) {
   try {
     return await page.waitForFunction(condition, { timeout: 60000, polling: 50 }, ...given);
   } catch {
-    assert.fail(`${what}, in vain; the page says: ${(await page.evaluate(() => document.body.innerText)).slice(0, 600)}`);
+    assert.fail(`${what}, in vain; the page says: ${(await page.evaluate(() => (document.querySelector('dialog') ?? document.body).innerText)).slice(0, 600)}`);
   }
 }
 export const text = (page, selector) => page.$eval(selector, (element) => element.textContent);
-export const press = async (page, words, scope = 'button, a.button, .more') => {
-  await until(page, `a button “${words}” that can be pressed`, (wanted, all) => [...document.querySelectorAll(all)].some((each) => each.textContent.trim().startsWith(wanted) && !each.disabled), words, scope);
-  const [found] = await page.$$(scope).then((all) => Promise.all(all.map(async (each) => ((await each.evaluate((one, wanted) => one.textContent.trim().startsWith(wanted) && !one.disabled, words)) ? each : null)))).then((all) => all.filter(Boolean));
-  await found.click();
-};
+export async function press(page, words, scope = 'button, a.button, .more') {
+  const found = await until(page, `a button “${words}” that can be pressed`, (wanted, all) => [...document.querySelectorAll(all)].find((each) => each.textContent.trim().startsWith(wanted) && !each.disabled), words, scope);
+  try {
+    await found.asElement().click();
+  } catch (error) {
+    // Drawn anew between being found and being clicked.
+    if (!/detached|not clickable/.test(error.message)) throw error;
+    await press(page, words, scope);
+  }
+}
+
+// The text of the file that a press saves.
+export async function saved(page, words) {
+  const client = await page.createCDPSession();
+  const folder = mkdtempSync(`${SHOTS}/saved-`);
+  await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true, browserContextId: page.browserContext().id });
+  await press(page, words);
+  for (let wait = 0; wait < 600; wait++) {
+    const [name] = readdirSync(folder).filter((each) => !each.endsWith('.crdownload'));
+    if (name && statSync(`${folder}/${name}`).size > 0) return { name, text: readFileSync(`${folder}/${name}`, 'utf8') };
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return assert.fail(`${words} saved nothing`);
+}
 
 // The number that a person reads: 1,234.5 and −3 as SQL writes them.
 export const read = (shown) => {

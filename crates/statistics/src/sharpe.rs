@@ -28,16 +28,23 @@ pub fn mean(values: &[f64]) -> f64 {
 /// The highest Sharpe ratio to expect of as many combinations without any skill, from how far their
 /// ratios spread; 0 for one, `None` for none.
 pub fn expected_best_sharpe(sharpes: &[f64]) -> Option<f64> {
-    let count = sharpes.len() as f64;
     if sharpes.len() < 2 {
         return (!sharpes.is_empty()).then_some(0.0);
     }
     let mean = mean(sharpes);
     let squares: f64 = sharpes.iter().map(|s| (s - mean) * (s - mean)).sum();
-    let deviation = (squares / (count - 1.0)).sqrt();
+    let count = sharpes.len() as f64;
+    Some(expected_best_of(count, (squares / (count - 1.0)).sqrt()))
+}
+
+/// As [`expected_best_sharpe`], of so many combinations whose ratios spread so far.
+pub fn expected_best_of(count: f64, deviation: f64) -> f64 {
+    if count < 2.0 {
+        return 0.0;
+    }
     let highest = (1.0 - EULER_GAMMA) * normal::quantile(1.0 - 1.0 / count)
         + EULER_GAMMA * normal::quantile(1.0 - 1.0 / (count * std::f64::consts::E));
-    Some(deviation * highest)
+    deviation * highest
 }
 
 /// How likely the series' true Sharpe ratio is above `expected_best`, given its length and its tails;

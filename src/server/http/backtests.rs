@@ -23,15 +23,18 @@ const LOOK: Duration = Duration::from_millis(20);
 const TELL: Duration = Duration::from_millis(250);
 
 /// The statement that runs and stores.
-fn statement(config: &Config) -> String {
+async fn statement(call: &Call, config: &Config) -> Result<String, Problem> {
     let mut arguments = config.arguments();
+    if let Some(tried) = &config.tried {
+        arguments.extend(tried.arguments(call, config).await?);
+    }
     if let Some(label) = &config.label {
         arguments.push(format!("label => {}", literal(label)));
     }
-    format!(
+    Ok(format!(
         "select backtest_id from run_backtest({})",
         arguments.join(", ")
-    )
+    ))
 }
 
 fn id(rows: &[RecordBatch]) -> Result<String, Problem> {
@@ -46,7 +49,7 @@ fn id(rows: &[RecordBatch]) -> Result<String, Problem> {
 pub async fn run(call: Call) -> Result<Response<Body>, Problem> {
     let trades = call.number("trades", results::TRADES, results::TRADES_MAX)?;
     let config = Config::read(Object::parse(&call.body)?, call.ranges())?;
-    let rows = call.rows(&statement(&config)).await?;
+    let rows = call.rows(&statement(&call, &config).await?).await?;
     let document = results::document(&call, &id(&rows)?, trades).await?;
     Ok(call.json(&document))
 }
@@ -59,7 +62,7 @@ pub async fn stream(call: Call) -> Result<Response<Body>, Problem> {
     streams::answer(&call, Form::Events, move |pieces| {
         Box::pin(async move {
             let session = made.session().await?;
-            let statement = statement(&config);
+            let statement = statement(&made, &config).await?;
             let run = call::rows(&session, &statement);
             let rows = tokio::select! {
                 rows = run => rows?,

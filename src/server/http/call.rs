@@ -400,6 +400,11 @@ impl Call {
 
 /// The rows of one statement, in memory that is accounted for while they are made.
 pub async fn rows(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, Problem> {
+    Ok(collected(session, sql).await?)
+}
+
+/// As [`rows`], for who is no request.
+pub async fn collected(session: &Session, sql: &str) -> crate::Result<Vec<RecordBatch>> {
     let Outcome::Rows(mut rows) = session.run(sql).await? else {
         return Ok(Vec::new());
     };

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::json::{Object, scalar};
 use super::problem::Problem;
+use super::tried::Tried;
 use crate::error::Error;
 use crate::parameters::{Kind, PARAMETERS, Parameter, Ranges, check_together, position};
 use crate::records::runs::Texts;
@@ -34,6 +35,8 @@ pub struct Config {
     pub given: Vec<(&'static Parameter, String)>,
     pub scenario: Option<String>,
     pub label: Option<String>,
+    /// The settings that were looked at before these were chosen.
+    pub tried: Option<Tried>,
 }
 
 /// The object that a parameter stands in; `None` on top.
@@ -98,6 +101,7 @@ impl Config {
         }
         config.scenario = object.text("scenario")?;
         config.label = object.text("label")?;
+        config.tried = Tried::take(object)?;
         for (name, text) in [("scenario", &config.scenario), ("label", &config.label)] {
             if text.as_ref().is_some_and(|text| text.len() > TEXT_LIMIT) {
                 let detail = format!("{name} is longer than {TEXT_LIMIT} bytes");

@@ -21,6 +21,7 @@ pub mod page;
 mod passwords;
 mod problem;
 mod protocol;
+pub mod report;
 mod responses;
 mod results;
 mod routes;
@@ -29,6 +30,7 @@ mod settings;
 mod streams;
 mod sweep;
 mod tables;
+mod tried;
 
 use std::collections::HashMap;
 use std::io;

@@ -246,12 +246,29 @@ fn configuration() -> Members {
     all.extend(members([
         ("scenario", or_null("string")),
         ("label", or_null("string")),
+        ("tried", tried()),
         (
             "date_range_days",
             json!({ "type": ["integer", "null"], "readOnly": true }),
         ),
     ]));
     all
+}
+
+/// What a run that is stored says of the settings looked at before.
+fn tried() -> Value {
+    let mut schema = asked(
+        members([
+            ("settings", json!({ "type": "integer", "minimum": 1 })),
+            ("sharpe_ratio_deviation", text()),
+        ]),
+        &["settings"],
+    );
+    schema["type"] = json!(["object", "null"]);
+    schema["description"] = "How many settings were looked at before these were chosen, and the standard \
+        deviation of their Sharpe ratios: goes into the deflated Sharpe ratio of the run that is stored"
+        .into();
+    schema
 }
 
 /// What `GET backtest/defaults` says beside the configuration.
@@ -435,6 +452,7 @@ fn schemas() -> Value {
                 "each line an object: type progress with done, total, elapsed_seconds, estimated_remaining_seconds and best; rows with columns and rows; at last complete with combinations as well, or error with a problem",
             ),
         ),
+        ("Report", events("an HTML document")),
         (
             "Cancelled",
             object(members([("backtest_id", text()), ("status", text())])),

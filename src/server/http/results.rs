@@ -186,7 +186,7 @@ async fn first_rows(
     Ok((rows.collect(), count.unwrap_or_default()))
 }
 
-fn unknown(id: &str) -> Problem {
+pub fn unknown(id: &str) -> Problem {
     let id: String = id.chars().take(100).collect();
     Problem::missing(format!("there is no backtest {id}"))
         .hinted("GET backtest/history lists what there is")

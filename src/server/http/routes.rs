@@ -13,7 +13,8 @@ use serde_json::json;
 use super::call::{self, Call};
 use super::problem::Problem;
 use super::{
-    Shared, backtests, defaults, live, openapi, page, results, scenarios, settings, sweep, tables,
+    Shared, backtests, defaults, live, openapi, page, report, results, scenarios, settings, sweep,
+    tables,
 };
 use crate::records::roles::Role;
 
@@ -131,6 +132,8 @@ routes! {
     GET "/backtest/result/{id}/trades" Reader results::trades: "The simulated trades of a stored run" => "Table" with PAGE, columns;
     GET "/backtest/result/{id}/comparisons" Reader results::comparisons: "Trade by trade, what would have changed" => "Table" with PAGE, columns;
     GET "/backtest/result/{id}/equity" Reader results::equity: "How actual and simulated PnL grew" => "Table" with PAGE, columns;
+    GET "/backtest/result/{id}/report" Reader report::answer: "A report about a stored run: one HTML file that needs no network, to be kept and sent"
+        => "Report" as "text/html";
     GET "/backtest/history" Reader results::history: "Stored runs, newest first" => "History"
         with &[number("limit", "runs at most"), text("before", "the id of the run that those wanted are older than")];
     GET "/backtest/preview/{id}" Reader settings::preview: "What applying a run would change" => "Preview";

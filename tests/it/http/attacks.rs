@@ -270,6 +270,10 @@ fn those_who_are_slow_hold_up_nobody() {
     let body = "POST /api/v1/backtest/run HTTP/1.1\r\nContent-Length: 100000\r\n";
     slow.push(client.send(body.as_bytes()).unwrap());
     goes_on();
+    // Whoever does not come to the end of a head is told so, and has no place any more.
+    let mut patient = slow.remove(0);
+    assert_eq!(read(&mut patient).unwrap().status, 408);
+    assert_eq!(patient.read(&mut [0]).unwrap(), 0);
     drop(slow);
     goes_on();
 }

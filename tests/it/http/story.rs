@@ -329,6 +329,66 @@ fn a_sweep_streams_rows_progress_and_the_best() {
 }
 
 #[test]
+fn what_was_tried_before_is_stored_with_a_run() {
+    let client = SHARED.client();
+    let mut config = defaults(&client);
+    config["tried"] = json!({ "settings": 40, "sharpe_ratio_deviation": "1.5" });
+    let id = client.post("backtest/run", &config).right()["id"].clone();
+    let history = client.get("backtest/history?limit=1000").right();
+    let runs = history["backtests"].as_array().unwrap();
+    let run = runs.iter().find(|run| run["id"] == id).unwrap();
+    assert_eq!(run["combinations_tried"], 40);
+    for (wrong, said) in [
+        (json!({}), "tried.settings must be between 1 and"),
+        (
+            json!({ "settings": 0 }),
+            "tried.settings must be between 1 and",
+        ),
+        (
+            json!({ "settings": "x" }),
+            "tried.settings must be a whole number",
+        ),
+        (
+            json!({ "settings": 2, "sharpe_ratio_deviation": "much" }),
+            "tried.sharpe_ratio_deviation must be a number",
+        ),
+        (
+            json!({ "settings": 2, "sharpe_ratio_deviation": "-1" }),
+            "tried.sharpe_ratio_deviation must be a number",
+        ),
+        (
+            json!({ "settings": 2, "other": 1 }),
+            "tried.other is unknown",
+        ),
+    ] {
+        config["tried"] = wrong;
+        let refused = client.post("backtest/run", &config);
+        assert_eq!(refused.status, 400, "{}", refused.text());
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with(said), "{detail}");
+    }
+}
+
+#[test]
+fn a_report_of_a_run_is_one_file_to_be_kept() {
+    let client = SHARED.client();
+    let mut config = defaults(&client);
+    config["label"] = json!("for a <report>");
+    let run = client.post("backtest/run", &config).right();
+    let path = format!("backtest/result/{}/report", run["id"].as_str().unwrap());
+    let report = client.get(&path);
+    assert_eq!(report.status, 200, "{}", report.text());
+    let kept = "attachment; filename=\"report.html\"";
+    assert_eq!(report.header("content-disposition"), Some(kept));
+    assert!(
+        report
+            .text()
+            .contains("<title>for a &lt;report&gt; · hindsight</title>")
+    );
+    assert_eq!(client.get("backtest/result/nothing/report").status, 404);
+}
+
+#[test]
 fn a_client_that_leaves_ends_its_run() {
     let workspace = crate::server::workspace();
     let server = HttpServer::start(workspace.path(), &operating());

@@ -75,6 +75,7 @@ async function ask(method, path, body, { signal, accept } = {}) {
 }
 
 export const get = async (path, options) => (await ask('GET', path, undefined, options)).json();
+export const file = async (path) => (await ask('GET', path)).blob();
 export const remove = async (path) => {
   await ask('DELETE', path);
 };

@@ -7,7 +7,7 @@ import { moment, plain, shown } from './numbers.js';
 import { Empty, Modal, Trouble, useLoaded, useTask } from './parts.js';
 import { history } from './runs.js';
 import { mayApply, now, useShared } from './store.js';
-import { group, label, titled, words } from './words.js';
+import { group, label, shortId, titled, words } from './words.js';
 import { settingsAgain } from './work.js';
 
 const GROUPS = { scoring_weights: 'apply_scoring_weights', score_threshold: 'apply_threshold', position_sizing: 'apply_position_sizing', exit_strategy: 'apply_exit_strategy' };
@@ -15,14 +15,13 @@ const show = (value) => (value === null || value === undefined ? 'none' : /^-?[\
 const list = (value) => (Array.isArray(value) ? value : String(value ?? '').replace(/[{}[\]"]/g, '').split(/,\s*/)).filter(Boolean).map(words).join(', ');
 const yes = (value) => value === true || value === 'true';
 
-function Preview({ run, preview, again }) {
+function Preview({ run, short, preview, again }) {
   const status = useShared((state) => state.status);
   const [ticked, setTicked] = useState(Object.fromEntries(Object.keys(GROUPS).map((name) => [name, true])));
   const [without, setWithout] = useState(false);
   const [typed, setTyped] = useState('');
   const [applied, setApplied] = useState(null);
   const [task, doing] = useTask();
-  const short = run.id.slice(0, 8);
   const changes = preview.changes.filter((each) => yes(each.changed));
   const able = changes.filter((each) => each.setting_group);
   const unable = changes.filter((each) => !each.setting_group);
@@ -103,6 +102,7 @@ export function Apply({ rest }) {
   const wanted = rest[0];
   const run = loaded.value && (wanted ? loaded.value.runs.find((each) => each.id.startsWith(wanted)) : null);
   const preview = useLoaded((signal) => (run ? api.get(`backtest/preview/${run.id}`, { signal }) : Promise.resolve(null)), run?.id);
+  const ids = (loaded.value?.runs ?? []).map((each) => each.id);
   const { settings } = now();
   const changed = settings?.last_changed;
   return html`<main class="wide apply">
@@ -111,11 +111,11 @@ export function Apply({ rest }) {
     <${Trouble} problem=${loaded.problem} again=${loaded.again} />
     ${loaded.value && html`<div class="filters"><label for="which-run">Run</label><select id="which-run" value=${run?.id ?? ''} onChange=${(event) => (location.hash = `#/apply/${event.target.value}`)}>
       <option value="" selected=${!run}>choose one…</option>
-      ${loaded.value.runs.map((each) => html`<option value=${each.id} selected=${each.id === run?.id}>${titled(each)} · ${each.id.slice(0, 8)} · ${shown(each.pnl_difference_sol, { round: 2, signed: true })} SOL</option>`)}
+      ${loaded.value.runs.map((each) => html`<option value=${each.id} selected=${each.id === run?.id}>${titled(each)} · ${shortId(each.id, ids)} · ${shown(each.pnl_difference_sol, { round: 2, signed: true })} SOL</option>`)}
     </select></div>`}
     ${wanted && loaded.value && !run && html`<${Trouble} problem=${{ message: `No completed run has the id ${wanted}.`, hint: 'Choose one of those that are stored.' }} />`}
     <${Trouble} problem=${preview.problem} again=${preview.again} />
-    ${run && preview.value && !preview.stale && html`<${Preview} key=${`${run.id}`} run=${run} preview=${preview.value} again=${() => (preview.again(), loaded.again())} />`}
+    ${run && preview.value && !preview.stale && html`<${Preview} key=${`${run.id}`} run=${run} short=${shortId(run.id, ids)} preview=${preview.value} again=${() => (preview.again(), loaded.again())} />`}
     ${loaded.value && html`<${History} rows=${loaded.value.past} again=${() => (preview.again(), loaded.again())} />`}
   </main>`;
 }

@@ -4,7 +4,7 @@ import { html, render, useMemo, useState } from './vendor/preact-htm.js';
 import { counted, day, days, moment, ordered, plain, shortened, shown, sign } from './numbers.js';
 import { Overlay } from './overlay.js';
 import { Difference, Empty, csv, download, objects } from './parts.js';
-import { Exits, Figures, Verdict, effect } from './results.js';
+import { Chosen, Exits, Figures, Verdict, effect } from './results.js';
 import { change } from './store.js';
 import { group, label, ofPeriod, unit, words } from './words.js';
 
@@ -133,6 +133,7 @@ function Report({ data: packed }) {
       { title: 'of all simulated trades', left: true, cell: ([name]) => words(name.replace(/_sol$/, '')) },
       { title: 'SOL', cell: ([, amount]) => shown(amount, { least: 4 }) },
     ]} /><//>
+    <${Section} title="The sweep it came from">${packed.choice && Number(packed.choice.combinations_tried) > 1 ? html`<p><${Chosen} run=${packed.choice} /></p>` : html`<p class="soft">None that is known: nobody has said that other settings were tried before these.</p>`}<//>
     <${Section} title="Assumptions"><ul>${data.assumptions.map((text) => html`<li>${text}</li>`)}</ul><//>
     <${Section} title="The data" note="what the last load found">${tables.quality.length ? html`<div class="quality"><${Rows} rows=${tables.quality} columns=${[
       { title: 'table', left: true, cell: (each) => words(each.table_name) },
@@ -160,7 +161,7 @@ async function start() {
     change({ metrics: data.metrics ?? [] });
     root.textContent = '';
     render(html`<${Report} data=${data} />`, root);
-    document.body.dataset.drawn = 'yes';
+    document.body.dataset.drawn = Math.round(performance.now());
   } catch (error) {
     root.textContent = `This report cannot be read: ${error.message}`;
   }

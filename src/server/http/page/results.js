@@ -47,6 +47,13 @@ export function Verdict({ row, interval, tried }) {
   </div>`;
 }
 
+// How the settings of a stored run were chosen, as whoever stored it has said.
+export function Chosen({ run }) {
+  const percent = (name) => (run[name] === null || run[name] === undefined ? null : html`<b>${(Number(run[name]) * 100).toFixed(0)} %</b>`);
+  const [deflated, overfitted, kept] = ['deflated_sharpe_ratio', 'probability_of_overfitting', 'walk_forward_efficiency'].map(percent);
+  return html`<span>Chosen after <b>${shown(String(run.combinations_tried))}</b> settings were tried, the best of which look better than they are.${deflated && html` That its gain is more than the luck of so many tries is ${deflated} likely (deflated Sharpe ratio).`}${overfitted && html` The probability of overfitting is ${overfitted}.`}${kept && html` Chosen on some days and tested on the next, they kept ${kept} of their gain.`}</span>`;
+}
+
 // Actual beside simulated beside difference, for every metric that the result has.
 export function Figures({ row, whole = false }) {
   const [all, setAll] = useState(whole);

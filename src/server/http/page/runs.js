@@ -4,11 +4,11 @@ import { html, useMemo, useState } from './vendor/preact-htm.js';
 import * as api from './api.js';
 import { flat, same } from './config.js';
 import { days, duration, minus, moment, places, plain, shortened, shown } from './numbers.js';
-import { Difference, Empty, Modal, Trouble, useLoaded, useTask } from './parts.js';
+import { Difference, Empty, Modal, Trouble, download, useLoaded, useTask } from './parts.js';
 import { mayApply, mayRun, now, useShared } from './store.js';
 import { TradeTable, join } from './trades.js';
-import { Exits, Figures, Verdict } from './results.js';
-import { label, metrics, ofPeriod, titled, unitOf, words } from './words.js';
+import { Chosen, Exits, Figures, Verdict } from './results.js';
+import { label, metrics, ofPeriod, shortId, titled, unitOf, words } from './words.js';
 import { Overlay } from './overlay.js';
 import { setAll } from './work.js';
 
@@ -18,20 +18,18 @@ export async function history(signal) {
   return backtests.map((run) => ({ ...run, start_date: run.config.start_date, end_date: run.config.end_date }));
 }
 
-const short = (id) => id.slice(0, 8);
-
 export const valuesOf = (run) => {
   const { parameters } = now();
   return flat(run.config ?? run, parameters);
 };
 
-function List({ runs, chosen, toggle, remove, may }) {
+function List({ runs, ids, chosen, toggle, remove, may }) {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Runs"><table class="runs-table">
     <thead><tr><td></td><th scope="col">label</th><th scope="col">run</th><th scope="col">started</th><th scope="col">period</th><th scope="col">trades</th><th scope="col">win rate, %</th><th scope="col">PnL, SOL</th><th scope="col">difference</th><td></td></tr></thead>
     <tbody>${runs.map((run) => html`<tr key=${run.id} data-run=${run.id}>
       <td><input type="checkbox" aria-label=${`Lay ${titled(run)} over others`} checked=${chosen.includes(run.id)} disabled=${run.status !== 'completed'} onChange=${() => toggle(run.id)} /></td>
       <td class="label"><a href=${`#/runs/${run.id}`}>${run.label || run.scenario || html`<span class="pending">no label</span>`}</a></td>
-      <td><code>${short(run.id)}</code></td>
+      <td><code>${shortId(run.id, ids)}</code></td>
       <td>${moment(run.started_at, { year: true })}</td>
       <td>${days(run.start_date, run.end_date)}</td>
       ${run.status === 'completed'
@@ -87,33 +85,37 @@ function Delete({ run, close, gone }) {
 
 function One({ id }) {
   const status = useShared((state) => state.status);
+  const [reporting, report] = useTask();
   const loaded = useLoaded(async (signal) => {
     const runs = await history(signal);
     const run = runs.find((each) => each.id === id) ?? runs.find((each) => each.id.startsWith(id));
     if (!run) throw Object.assign(new Error(`No run has the id ${id}.`), { hint: 'It may have been deleted.' });
-    if (run.status !== 'completed') return { run, rows: [], exits: [] };
+    const short = shortId(run.id, runs.map((each) => each.id));
+    if (run.status !== 'completed') return { run, short, rows: [], exits: [] };
     const [compared, simulated] = await Promise.all(['comparisons', 'trades'].map((part) => api.wholeResult(run.id, part, { signal }).then(api.objects)));
     const exits = new Map();
     for (const trade of simulated) {
       const known = exits.get(trade.exit_reason) ?? { exit_reason: trade.exit_reason, trades: 0, net_pnl_sol: '0' };
       exits.set(trade.exit_reason, { ...known, trades: known.trades + 1, net_pnl_sol: minus(known.net_pnl_sol, minus('0', trade.net_pnl_sol)) });
     }
-    return { run, rows: join(compared, simulated), exits: [...exits.values()] };
+    return { run, short, rows: join(compared, simulated), exits: [...exits.values()] };
   }, id);
   if (!loaded.value || loaded.stale) return html`<main class="wide"><${Trouble} problem=${loaded.problem} again=${loaded.again} />${!loaded.problem && html`<${Empty}>The run is on its way…<//>`}</main>`;
-  const { run, rows, exits } = loaded.value;
+  const { run, short, rows, exits } = loaded.value;
   const values = valuesOf(run);
   const changed = now().parameters.filter((parameter) => !ofPeriod(parameter) && !same(values[parameter.name], parameter.default));
   return html`<main class="wide run">
-    <div class="run-head"><p><a href="#/runs">Runs</a> / <b>${titled(run)}</b> <code>${short(run.id)}</code> · ${moment(run.started_at, { year: true })} · ${days(run.start_date, run.end_date)} · ${run.status}</p>
+    <div class="run-head"><p><a href="#/runs">Runs</a> / <b>${titled(run)}</b> <code>${short}</code> · ${moment(run.started_at, { year: true })} · ${days(run.start_date, run.end_date)} · ${run.status}</p>
       <div class="actions"><button class="quiet" onClick=${() => (setAll({ ...now().values, ...values }), (location.hash = '#/what-if'))}>Open in the what-if</button>
+      ${run.status === 'completed' && html`<button class="quiet" title="One file to send, which needs no server" disabled=${reporting.busy} onClick=${() => report(async () => download(`hindsight-${short}.html`, await api.file(`backtest/result/${run.id}/report`), 'text/html'))}>${reporting.busy ? 'Writing the report…' : 'Report'}</button>`}
       ${run.status === 'completed' && html`<a class="button main" href=${`#/apply/${run.id}`}>${mayApply(status) ? 'Apply these settings…' : 'What applying would change'}</a>`}</div></div>
+    <${Trouble} problem=${reporting.problem} />
     ${run.status !== 'completed' ? html`<${Empty}>${run.error_message ?? `This run is ${run.status}.`}<//>` : html`
       <${Verdict} row=${run} />
       <p class="ground">${changed.length ? html`Other than the defaults: ${changed.map((parameter, index) => html`${index ? ', ' : ''}${label(parameter.name).toLowerCase()} <b>${show(values[parameter.name])}</b>`)}.` : 'Every setting is at its default.'}</p>
-      <p class="ground">As one file to send: <code>hindsight report ${short(run.id)} -o report.html</code></p>
+      ${Number(run.combinations_tried) > 1 && html`<p class="ground"><${Chosen} run=${run} /></p>`}
       <div class="pair even"><${Figures} row=${run} /><${Exits} exits=${exits} /></div>
-      <div class="trades"><${TradeTable} rows=${rows} config=${run.config ?? {}} name=${`run-${short(run.id)}`} /></div>`}
+      <div class="trades"><${TradeTable} rows=${rows} config=${run.config ?? {}} name=${`run-${short}`} /></div>`}
   </main>`;
 }
 
@@ -137,7 +139,7 @@ export function Runs({ rest }) {
       <p role="status">${shown(String(found.length))} of ${shown(String(runs.length))}${chosen.length === 1 ? ' · choose one more to lay over it' : ''}</p></div>
     <${Trouble} problem=${loaded.problem} again=${loaded.again} />
     ${laid.length > 1 && html`<${Compared} runs=${laid} />`}
-    ${loaded.value && (runs.length ? html`<${List} runs=${found} chosen=${chosen} toggle=${toggle} remove=${setRemoving} may=${mayRun(status)} />` : html`<${Empty}>No run is stored yet. <a href="#/what-if">In the what-if</a>, <i>Store this run</i> keeps one.<//>`)}
+    ${loaded.value && (runs.length ? html`<${List} runs=${found} ids=${runs.map((run) => run.id)} chosen=${chosen} toggle=${toggle} remove=${setRemoving} may=${mayRun(status)} />` : html`<${Empty}>No run is stored yet. <a href="#/what-if">In the what-if</a>, <i>Store this run</i> keeps one.<//>`)}
     ${removing && html`<${Delete} run=${removing} close=${() => setRemoving(null)} gone=${() => (setRemoving(null), setChosen(chosen.filter((id) => id !== removing.id)), loaded.again())} />`}
   </main>`;
 }

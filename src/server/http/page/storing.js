@@ -6,7 +6,7 @@ import { duration } from './numbers.js';
 import { Modal, Progress, Trouble, useTask } from './parts.js';
 import { now } from './store.js';
 import { words } from './words.js';
-import { configOf } from './work.js';
+import { configOf, triedSoFar } from './work.js';
 
 export function StoreRun({ close }) {
   const [name, setName] = useState('');
@@ -20,7 +20,7 @@ export function StoreRun({ close }) {
     stop.current = new AbortController();
     run(async () => {
       let result = null;
-      const config = { ...configOf(now().values), ...(name.trim() ? { label: name.trim() } : {}) };
+      const config = { ...configOf(now().values), ...(name.trim() ? { label: name.trim() } : {}), tried: triedSoFar() };
       await events(
         'backtest/run/stream?trades=0',
         config,
@@ -40,7 +40,7 @@ export function StoreRun({ close }) {
     close();
   };
   if (stored) return html`<${Modal} title="Stored" close=${close}>
-    <p>The run <code>${stored.id.slice(0, 8)}</code> is kept, with every trade and comparison.</p>
+    <p>The run is kept, with every trade and comparison.</p>
     <div class="actions">
       <button class="quiet" onClick=${close}>Go on</button>
       <a class="button" href=${`#/runs/${stored.id}`} onClick=${close}>See it</a>

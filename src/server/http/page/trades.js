@@ -13,6 +13,9 @@ import { configOf } from './work.js';
 
 const colour = (value) => (sign(value) > 0 ? 'gain' : sign(value) < 0 ? 'loss' : '');
 
+// Four digits, so that a column can be read down; the whole is in the trade that is opened, and under the pointer.
+const sol = (value, signed = false) => html`<span title=${shown(value)}>${shown(value, { round: 4, signed })}</span>`;
+
 // Comparisons with how each simulated trade ended beside them; the sales of one signal are one row.
 export function join(compared, simulated) {
   const ends = new Map();
@@ -41,9 +44,9 @@ const COLUMNS = [
   { name: 'token_address', title: 'token', width: '100px', cell: (row) => html`<code title=${row.token_address}>${shortened(row.token_address)}</code>`, value: (row) => row.token_address },
   { name: 'source_wallet', title: 'wallet', width: '100px', cell: (row) => html`<code title=${row.source_wallet}>${shortened(row.source_wallet)}</code>`, value: (row) => row.source_wallet },
   { name: 'score', title: 'score', width: '64px', align: 'right', cell: (row) => shown(row.score, { least: 2 }), value: (row) => Number(row.score) },
-  { name: 'actual_pnl_sol', title: 'actual', width: '104px', align: 'right', cell: (row) => (row.actual_traded && row.actual_pnl_sol === null ? 'open' : shown(row.actual_pnl_sol, { least: 4 })), value: (row) => (row.actual_pnl_sol === null ? -Infinity : Number(row.actual_pnl_sol)) },
-  { name: 'simulated_pnl_sol', title: 'simulated', width: '88px', align: 'right', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)}>${shown(row.simulated_pnl_sol, { least: 4 })}</span>`, value: (row) => (row.simulated_pnl_sol === null ? -Infinity : Number(row.simulated_pnl_sol)) },
-  { name: 'size', title: 'difference', width: '112px', align: 'right', cell: (row) => (row.change === 'unchanged' ? '–' : shown(minus(row.simulated_pnl_sol ?? '0', row.actual_pnl_sol ?? '0'), { least: 4, signed: true })), value: (row) => row.size },
+  { name: 'actual_pnl_sol', title: 'actual', width: '104px', align: 'right', cell: (row) => (row.actual_traded && row.actual_pnl_sol === null ? 'open' : sol(row.actual_pnl_sol)), value: (row) => (row.actual_pnl_sol === null ? -Infinity : Number(row.actual_pnl_sol)) },
+  { name: 'simulated_pnl_sol', title: 'simulated', width: '88px', align: 'right', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)}>${sol(row.simulated_pnl_sol)}</span>`, value: (row) => (row.simulated_pnl_sol === null ? -Infinity : Number(row.simulated_pnl_sol)) },
+  { name: 'size', title: 'difference', width: '112px', align: 'right', cell: (row) => (row.change === 'unchanged' ? '–' : sol(minus(row.simulated_pnl_sol ?? '0', row.actual_pnl_sol ?? '0'), true)), value: (row) => row.size },
   { name: 'exit_reason', title: 'ended by', width: '118px', cell: (row) => words(row.exit_reason) || '–', value: (row) => row.exit_reason },
   { name: 'skip_reason', title: 'not traded for', width: '132px', cell: (row) => words(row.skip_reason) || '–', value: (row) => row.skip_reason ?? '' },
   { name: 'effect', title: 'effect', width: 'minmax(190px, 1fr)', cell: (row) => effect(row), value: (row) => effect(row) },

@@ -67,7 +67,7 @@ function Interval({ rows }) {
   const all = rows.flatMap((row) => [Number(row.lower_sol), Number(row.upper_sol), 0]);
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const at = (value) => `${((Number(value) - low) / (high - low || 1)) * 100}%`;
-  return html`<table class="interval">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Intervals"><table class="interval">
     <thead><tr><th scope="col">groups by</th><th scope="col">groups</th><th scope="col">estimate</th><th scope="col">95 % from</th><th scope="col">to</th><td></td><th scope="col">not better</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr>
       <th scope="row">${words(row.method)}</th><td>${shown(String(row.groups))}</td><td><${Difference} value=${row.estimate_sol} round=${2} /></td>
@@ -75,7 +75,7 @@ function Interval({ rows }) {
       <td class="whisker" aria-hidden="true"><span class="null" style=${{ left: at(0) }}></span><span class="reach" style=${{ left: at(row.lower_sol), right: `calc(100% - ${at(row.upper_sol)})` }}></span><span class="point" style=${{ left: at(row.estimate_sol) }}></span></td>
       <td>${shown((Number(row.share_not_better) * 100).toFixed(1))} %</td></tr>
       ${row.warning && html`<tr><td colspan="7" class="warning">${row.warning}</td></tr>`}`)}</tbody>
-  </table>`;
+  </table></div>`;
 }
 
 function Folds({ rows }) {

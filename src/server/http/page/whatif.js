@@ -49,7 +49,7 @@ function KeepBack() {
   const [share, setShare] = useState('0.2');
   const at = kept ? share : '0';
   const keep = (event) => (setShare(event.target.value), keepBack(Number(event.target.value)));
-  return html`<div class="parameter"><div class="top"><label for="keep-back">Keep back</label>
+  return html`<div class="parameter keep-back"><div class="top"><label for="keep-back">Keep back</label>
     <select id="keep-back" title="Days that are in no figure until they are revealed: what settings are worth on days they were not chosen on" onChange=${keep}>
       ${SHARES.map(([value, text]) => html`<option value=${value} selected=${value === at}>${text}</option>`)}
     </select></div></div>`;

@@ -92,4 +92,10 @@ export function metrics(row) {
   return [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
 }
 
+// The beginning of an id, as long as it takes to tell it from others: those of one minute begin alike.
+export function shortId(id, others) {
+  const alike = (other) => [...id].findIndex((letter, index) => letter !== other[index]);
+  return id.slice(0, Math.max(8, ...others.filter((other) => other !== id).map((other) => alike(other) + 1)));
+}
+
 export const titled = (run) => run.label || run.scenario || run.id.slice(0, 8);

@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 
-use hindsight::{Error, Result};
+use crate::error::{Error, Result};
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../server/http/page/", $name)))),*]
+        &[$(($name, include_str!(concat!("../page/", $name)))),*]
     };
 }
 

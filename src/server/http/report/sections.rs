@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
-use hindsight::metrics::{Better, METRICS};
-use hindsight::{Engine, Result};
+use datafusion::arrow::array::RecordBatch;
+use serde_json::{Map, Value, json};
 
-use super::data::{About, table};
-use crate::cli::values::write_json_text;
-use crate::cli::version::version;
+use super::super::call::collected;
+use super::super::json::Columns;
+use super::about::About;
+use crate::error::Result;
+use crate::metrics::{Better, METRICS};
+use crate::session::Session;
 
 /// What every backtest takes for granted.
 const ASSUMPTIONS: [&str; 9] = [
@@ -26,7 +29,7 @@ const ASSUMPTIONS: [&str; 9] = [
 ];
 
 /// All of it as one JSON object.
-pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
+pub async fn collect(session: &Session, about: &About, version: &str) -> Result<String> {
     let arguments = about.arguments();
     let mut out = String::from("{");
     for (name, sql) in queries(
@@ -35,71 +38,82 @@ pub async fn collect(engine: &Engine, about: &About) -> Result<String> {
         &about.filled("level"),
         &about.filled("conservative"),
     ) {
-        let rows = engine.sql(&sql).await?;
+        let rows = collected(session, &sql).await?;
         // To a string nothing cannot be written.
         let _ = write!(out, "\"{name}\":{},", table(&rows)?);
     }
-    out.push_str("\"metrics\":[");
-    for (position, metric) in METRICS.iter().enumerate() {
-        let better = match metric.better {
-            Better::More => "more",
-            Better::Less => "less",
-            Better::Neither => "neither",
-        };
-        if position > 0 {
-            out.push(',');
-        }
-        let _ = write!(
-            out,
-            "{{\"name\":\"{}\",\"unit\":\"{}\",\"better\":\"{better}\",\"description\":",
-            metric.name,
-            metric.unit()
-        );
-        write_json_text(&mut out, metric.description);
-        out.push('}');
+    let choice = about.run.as_ref().map(|run| run.choice.clone());
+    for (name, value) in [
+        ("metrics", metrics()),
+        ("choice", choice.map_or(Value::Null, Value::Object)),
+        ("assumptions", ASSUMPTIONS.as_slice().into()),
+        ("manifest", manifest(session, about, version).into()),
+    ] {
+        let _ = write!(out, "\"{name}\":{value},");
     }
-    out.push_str("],\"assumptions\":[");
-    for (position, text) in ASSUMPTIONS.iter().enumerate() {
-        if position > 0 {
-            out.push(',');
+    out.pop();
+    out.push('}');
+    Ok(out)
+}
+
+/// Rows as `{"columns": […], "rows": [[…], …]}`.
+fn table(batches: &[RecordBatch]) -> Result<String> {
+    let names = batches.first().map(RecordBatch::schema);
+    let names = names.iter().flat_map(|schema| schema.fields().iter());
+    let names: Value = names.map(|field| field.name().as_str()).collect();
+    let mut out = format!("{{\"columns\":{names},\"rows\":[");
+    for batch in batches {
+        let columns = Columns::new(batch)?;
+        for row in 0..batch.num_rows() {
+            if !out.ends_with('[') {
+                out.push(',');
+            }
+            columns.list(row, &mut out)?;
         }
-        write_json_text(&mut out, text);
     }
-    out.push_str("],\"manifest\":{");
+    out.push_str("]}");
+    Ok(out)
+}
+
+fn metrics() -> Value {
+    let metrics = METRICS.iter().map(|metric| {
+        json!({
+            "name": metric.name,
+            "unit": metric.unit(),
+            "better": match metric.better {
+                Better::More => "more",
+                Better::Less => "less",
+                Better::Neither => "neither",
+            },
+            "description": metric.description,
+        })
+    });
+    metrics.collect()
+}
+
+fn manifest(session: &Session, about: &About, version: &str) -> Map<String, Value> {
     let run = about.run.as_ref();
-    let fingerprint = engine.dataset().fingerprint.clone();
+    let fingerprint = session.fingerprint();
+    let label = run.map(|run| run.label.clone());
     let ran_over = run.map(|run| run.dataset.clone());
     let entries = [
         ("backtest", run.map(|run| run.id.clone())),
-        (
-            "label",
-            run.map(|run| run.label.clone())
-                .filter(|label| !label.is_empty()),
-        ),
+        ("label", label.filter(|label| !label.is_empty())),
         ("scenario", about.scenario.clone()),
         (
             "other_dataset_of_the_run",
             ran_over.filter(|of_run| *of_run != fingerprint),
         ),
         ("dataset", Some(fingerprint)),
-        ("engine_version", Some(version().to_owned())),
+        ("engine_version", Some(version.to_owned())),
         (
             "statement",
-            Some(format!("select * from backtest({arguments})")),
+            Some(format!("select * from backtest({})", about.arguments())),
         ),
     ];
-    let mut written = 0;
-    for (name, value) in entries {
-        let Some(value) = value else { continue };
-        if written > 0 {
-            out.push(',');
-        }
-        written += 1;
-        let _ = write!(out, "\"{name}\":");
-        write_json_text(&mut out, &value);
-    }
-    out.push_str("}}");
-    Ok(out)
+    let entries = entries.into_iter();
+    let known = entries.filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    known.collect()
 }
 
 /// A section, and what gives its rows.
