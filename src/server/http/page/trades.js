@@ -66,7 +66,7 @@ function matches(row, filter) {
 const distinct = (rows, name) => [...new Set(rows.flatMap((row) => String(row[name] ?? '').split(', ')))].filter(Boolean).sort();
 
 // On a phone: what changed, and by how much; the rest is in the row that is opened.
-const FEW = ['timestamp', 'token_address', 'size', 'simulated_pnl_sol', 'actual_pnl_sol'].map((name) => ({ ...COLUMNS.find((column) => column.name === name), ...(name === 'token_address' ? { width: '88px' } : {}) }));
+const FEW = Object.entries({ timestamp: '86px', token_address: '76px', simulated_pnl_sol: '72px', size: '84px' }).map(([name, width]) => ({ ...COLUMNS.find((column) => column.name === name), width }));
 
 export function TradeTable({ rows, config, name }) {
   const narrow = useNarrow();

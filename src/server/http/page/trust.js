@@ -47,7 +47,8 @@ function Calibration({ summary, rows }) {
     }
     return [...found].sort((a, b) => b[1].length - a[1].length);
   }, [rows]);
-  const numbers = Object.entries(one).filter(([, value]) => value !== null && !Array.isArray(value));
+  // Its means of parts stand beside it.
+  const numbers = Object.entries(one).filter(([name, value]) => value !== null && !Array.isArray(value) && !PARTS.some((part) => name === `mean_${part}`));
   return html`<div class="calibration">
     <${Scatter} rows=${rows} />
     <div>
@@ -57,7 +58,7 @@ function Calibration({ summary, rows }) {
       <table><thead><tr><th scope="col">reason</th><th scope="col">trades</th><th scope="col">mean error, SOL</th></tr></thead><tbody>${reasons.map(([reason, each]) => html`<tr><th scope="row">${words(reason)}</th><td>${shown(String(each.length))}</td><td>${shown((sum(each, 'error_sol') / each.length).toFixed(6), { signed: true })}</td></tr>`)}</tbody></table>
     </div>
     <div>
-      <h3>In one row</h3>
+      <h3>Of all trades</h3>
       <table><tbody>${numbers.map(([name, value]) => html`<tr><th scope="row">${words(name.replace(/_sol$/, ''))}${/_sol$/.test(name) && html`<span>, SOL</span>`}</th><td>${typeof value === 'string' && !/^-?[\d.]+(e-?\d+)?$/i.test(value) ? value : shown(Number(value).toFixed(/_sol$/.test(name) ? 6 : 4))}</td></tr>`)}</tbody></table>
     </div>
   </div>`;
