@@ -9,28 +9,20 @@ simulated as (
     select
         combination,
         signal_id,
-        signal_timestamp,
-        token_address,
-        source_wallet,
-        score,
-        is_selected,
-        is_traded,
-        is_limited,
-        skip_reason,
+        min(signal_timestamp) as signal_timestamp,
+        min(token_address) as token_address,
+        min(source_wallet) as source_wallet,
+        min(score) as score,
+        bool_and(is_selected) as is_selected,
+        bool_and(is_traded) as is_traded,
+        bool_and(is_limited) as is_limited,
+        min(skip_reason) as skip_reason,
         cast(sum(net_pnl_sol) as numeric(20, 9)) as net_pnl_sol,
         cast(sum(conservative_net_pnl_sol) as numeric(20, 9)) as conservative_net_pnl_sol
     from admitted_signals
     group by
         combination,
-        signal_id,
-        signal_timestamp,
-        token_address,
-        source_wallet,
-        score,
-        is_selected,
-        is_traded,
-        is_limited,
-        skip_reason
+        signal_id
 ),
 
 -- The outcomes of one signal are one trade. One that is not closed yet makes the signal traded,

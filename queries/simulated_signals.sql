@@ -27,16 +27,13 @@ exits as (
         parameters.priority_fee_sol,
         parameters.failed_transaction_percent,
         parameters.pool_sol,
-        case
-            when scored.is_selected then
-                position_size(
-                    scored.score,
-                    parameters.base_position_sol,
-                    parameters.max_position_sol,
-                    parameters.scale_with_confidence,
-                    parameters.confidence_multiplier
-                )
-        end as position_size_exact,
+        position_size(
+            case when scored.is_selected then scored.score end,
+            parameters.base_position_sol,
+            parameters.max_position_sol,
+            parameters.scale_with_confidence,
+            parameters.confidence_multiplier
+        ) as position_size_exact,
         case when parameters.include_gas_costs then parameters.gas_cost_sol else 0 end as gas_cost,
         simulate_exits(
             case when scored.is_selected then scored.token_address end,
@@ -59,62 +56,67 @@ exits as (
     inner join parameters on scored.combination = parameters.combination
 ),
 
-entered as (
-    select
-        *,
-        sales[1]['entry_timestamp'] is not null
-        and (
-            max_entry_delay_minutes is null
-            or arrow_cast(sales[1]['entry_timestamp'], 'Int64')
-            - arrow_cast(signal_timestamp, 'Int64')
-            <= max_entry_delay_minutes * 60000000
-        ) as is_traded
-    from exits
-),
-
+-- A row for each sale. All sales of a position have one entry.
 sold as (
     select
         *,
-        unnest(case when is_traded then sales else array_slice(sales, 1, 1) end) as sale
+        unnest(sales) as sale
+    from exits
+),
+
+entered as (
+    select
+        *,
+        sale['entry_timestamp'] is not null
+        and (
+            max_entry_delay_minutes is null
+            or arrow_cast(sale['entry_timestamp'], 'Int64')
+            - arrow_cast(signal_timestamp, 'Int64')
+            <= max_entry_delay_minutes * 60000000
+        ) as is_traded
+    from sold
+),
+
+-- What is entered too late is not traded, and is one row, whatever the parts it would have been sold in.
+traded as (
+    select
+        *,
+        case when is_traded then sale end as traded_sale,
+        case when is_traded then position_size_exact end as traded_size
     from entered
+    where is_traded or coalesce(sale['part'], 1) = 1
 ),
 
 earned as (
     select
         *,
-        case
-            when is_traded then
-                sale_pnl(
-                    position_size_exact,
-                    sale['share_percent'],
-                    sale['entry_price'],
-                    sale['exit_price_exact'],
-                    slippage_percent,
-                    exit_slippage_percent,
-                    platform_fee_percent,
-                    gas_cost,
-                    priority_fee_sol,
-                    failed_transaction_percent,
-                    pool_sol
-                )
-        end as pnl,
-        case
-            when is_traded then
-                sale_pnl(
-                    position_size_exact,
-                    sale['share_percent'],
-                    sale['entry_price'],
-                    sale['conservative_price_exact'],
-                    slippage_percent,
-                    exit_slippage_percent,
-                    platform_fee_percent,
-                    gas_cost,
-                    priority_fee_sol,
-                    failed_transaction_percent,
-                    pool_sol
-                )
-        end as conservative_pnl
-    from sold
+        sale_pnl(
+            traded_size,
+            traded_sale['share_percent'],
+            traded_sale['entry_price'],
+            traded_sale['exit_price_exact'],
+            slippage_percent,
+            exit_slippage_percent,
+            platform_fee_percent,
+            gas_cost,
+            priority_fee_sol,
+            failed_transaction_percent,
+            pool_sol
+        ) as pnl,
+        sale_pnl(
+            traded_size,
+            traded_sale['share_percent'],
+            traded_sale['entry_price'],
+            traded_sale['conservative_price_exact'],
+            slippage_percent,
+            exit_slippage_percent,
+            platform_fee_percent,
+            gas_cost,
+            priority_fee_sol,
+            failed_transaction_percent,
+            pool_sol
+        ) as conservative_pnl
+    from traded
 )
 
 select
@@ -126,17 +128,17 @@ select
     score,
     is_selected,
     is_traded,
-    case when is_traded then sale['part'] end as part,
-    case when is_traded then sale['share_percent'] end as share_percent,
-    case when is_traded then sale['entry_timestamp'] end as entry_timestamp,
-    case when is_traded then sale['entry_price'] end as entry_price,
-    case when is_traded then sale['exit_timestamp'] end as exit_timestamp,
-    case when is_traded then sale['exit_price'] end as exit_price,
-    case when is_traded then sale['exit_reason'] end as exit_reason,
-    case when is_traded then sale['lowest_price'] end as lowest_price,
-    case when is_traded then sale['highest_price'] end as highest_price,
-    case when is_traded then sale['exit_price_exact'] end as exit_price_exact,
-    case when is_traded then position_size_exact end as position_size_exact,
+    traded_sale['part'] as part,
+    traded_sale['share_percent'] as share_percent,
+    traded_sale['entry_timestamp'] as entry_timestamp,
+    traded_sale['entry_price'] as entry_price,
+    traded_sale['exit_timestamp'] as exit_timestamp,
+    traded_sale['exit_price'] as exit_price,
+    traded_sale['exit_reason'] as exit_reason,
+    traded_sale['lowest_price'] as lowest_price,
+    traded_sale['highest_price'] as highest_price,
+    traded_sale['exit_price_exact'] as exit_price_exact,
+    traded_size as position_size_exact,
     pnl['position_size_sol'] as position_size_sol,
     pnl['gross_pnl_sol'] as gross_pnl_sol,
     pnl['slippage_cost_sol'] as slippage_cost_sol,
