@@ -56,6 +56,10 @@ const FUNCTIONS: &[(&str, &str)] = &[
          days come along; one row by token and one by day.",
     ),
     (
+        "pnl_interval_by_queries",
+        "The same rows as pnl_interval, by plain queries: slower, and easy to follow.",
+    ),
+    (
         "calibrate_trades",
         "One row for each closed trade: how far its simulation, by default with the live settings, is \
          from what really happened, and in what.",

@@ -218,9 +218,8 @@ impl Session {
     }
 
     /// The simulated sales behind a row of `backtest` over the generation that statements see, in the
-    /// order in which trades are counted; `None` where it has limits, under which some do not take
-    /// place.
-    pub async fn sales(&self, row: &RecordBatch) -> Result<Option<Vec<Sale>>> {
+    /// order in which trades are counted.
+    pub async fn sales(&self, row: &RecordBatch) -> Result<Vec<Sale>> {
         let source = Arc::clone(self.served().sweep_source());
         let memory = self.reserve("sales", source.signal_count() * sales::SIGNAL_BYTES)?;
         Ok(sales::of_row(source, row, memory).await?)

@@ -87,8 +87,7 @@ pub fn plan(
     for table in &RUN_TABLES {
         inputs.push(pipeline.over(table.query, ADMITTED_SIGNALS, &signals, &row)?);
     }
-    let groups = pipeline.over("pnl_groups", ADMITTED_SIGNALS, &signals, &row)?;
-    inputs.push(interval::plan(own_arguments::none()?, groups)?);
+    inputs.push(interval::plan(own_arguments::none()?, row, source)?);
     let run = RunBacktest {
         dataset: dataset.clone(),
     };

@@ -4,11 +4,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
+};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::util::display::array_value_to_string;
-use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
+use datafusion::common::{
+    DFSchema, DataFusionError, Result, internal_datafusion_err, internal_err,
+};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
@@ -22,6 +26,7 @@ use hindsight_sweep::block::{
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
+use hindsight_sweep::sales::{Sale, sales};
 use hindsight_udfs::decimal::multiply_divide_half_even;
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::trades::misfit::Misfit;
@@ -74,10 +79,21 @@ impl SweepSource {
     ) -> Result<Vec<Backtest>> {
         let book = &self.dataset.price_book;
         let results = backtest(self.history()?, book, combinations, course);
-        results.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
-            true => Error::Cancelled.into(),
-            false => error,
-        })
+        stopped(results, course)
+    }
+
+    /// The sales of one combination, likewise.
+    pub fn sales(&self, combination: &Combination, course: &Course) -> Result<Vec<Sale>> {
+        let history = self.history()?;
+        let made = rayon::scope(|_| sales(history, self.book(), combination, course));
+        stopped(made, course)
+    }
+
+    /// The tokens of the signals.
+    pub fn tokens(&self) -> Result<&StringArray> {
+        let tokens = self.dataset.signals.column_by_name("token_address");
+        let tokens = tokens.and_then(|tokens| tokens.as_string_opt::<i32>());
+        tokens.ok_or_else(|| internal_datafusion_err!("signals have no token_address"))
     }
 
     /// Read once; who comes meanwhile waits, so that this is not for a thread of rayon.
@@ -94,6 +110,14 @@ impl SweepSource {
         let problem = |error: &Arc<DataFusionError>| DataFusionError::Shared(Arc::clone(error));
         history.as_ref().map_err(problem)
     }
+}
+
+/// What came of a course, which fails as cancelled once it is told to stop.
+fn stopped<T>(made: Result<T>, course: &Course) -> Result<T> {
+    made.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
+        true => Error::Cancelled.into(),
+        false => error,
+    })
 }
 
 impl fmt::Debug for SweepSource {

@@ -64,6 +64,16 @@ fn engine_equals_reference_on_random_histories() {
             let exposure = expected.exposure.iter().map(reference_rows::exposure);
             let exposure: Vec<Row> = exposure.collect();
             check(&engine, number, &settings, "exposure", "", &exposure);
+            let arguments = named_arguments(&settings);
+            let interval = |function: &str| {
+                let sql = format!("select * from {function}({arguments}, resamples => 50)");
+                engine.rows(&sql)
+            };
+            assert_same(
+                &format!("HINDSIGHT_SEED={}, pnl_interval({arguments})", *SEED),
+                &interval("pnl_interval_by_queries"),
+                &interval("pnl_interval"),
+            );
             let by_queries = [reference_rows::backtest(&expected)];
             check(
                 &engine,

@@ -73,6 +73,13 @@ impl Pass<'_> {
         sums.collect()
     }
 
+    /// Whether the position on each signal is admitted.
+    pub fn admitted(&self, threshold: i64, limits: Limits, course: &Course) -> Result<Vec<bool>> {
+        let mut scratch = Scratch::default();
+        self.limited(&[(threshold, limits)], None, &mut scratch, course)?;
+        Ok(scratch.limited.is_admitted)
+    }
+
     fn sum(
         &self,
         threshold: i64,

@@ -17,6 +17,8 @@ use super::pass::Pass;
 /// A sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sale {
+    /// The place of its signal.
+    pub signal: u32,
     /// Microseconds.
     pub end: i64,
     pub reason: ExitReason,
@@ -24,7 +26,7 @@ pub struct Sale {
     pub net_pnl: i128,
 }
 
-/// The sales of a combination in the order in which trades are counted, as if it had no limits.
+/// The sales of a combination in the order in which trades are counted.
 pub fn sales(
     history: &History,
     book: &PriceBook,
@@ -69,11 +71,18 @@ pub fn sales(
         days: block.scorings.values[member.scoring].days,
         keeps_days: false,
     };
+    let admitted = match member.limits.map(|place| block.limits.values[place]) {
+        Some(limits) => Some(pass.admitted(member.threshold, limits, course)?),
+        None => None,
+    };
     let mut sales = Vec::with_capacity(sold.exits.len());
     for exit in &sold.exits {
-        let score = scores.of_signals[exit.signal as usize];
-        if score >= 0 && i64::from(score) >= member.threshold {
+        let signal = exit.signal as usize;
+        let score = scores.of_signals[signal];
+        let is_selected = score >= 0 && i64::from(score) >= member.threshold;
+        if is_selected && admitted.as_ref().is_none_or(|admitted| admitted[signal]) {
             sales.push(Sale {
+                signal: exit.signal,
                 end: exit.end,
                 reason: exit.reason,
                 net_pnl: pass.nets(exit, score)?.0,

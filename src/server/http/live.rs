@@ -26,9 +26,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, TimestampMicrosecondType,
-};
+use datafusion::arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
 use hindsight_sweep::sales::Sale;
@@ -67,8 +65,8 @@ const PAGES: usize = 1_000;
 const RANGES: usize = 8;
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// A row of `backtest`, and its sales where it has no limits.
-type Made = (Vec<RecordBatch>, Option<Vec<Sale>>);
+/// A row of `backtest`, and its sales.
+type Made = (Vec<RecordBatch>, Vec<Sale>);
 /// Trades in the order of their exits: each its instant and its PnL.
 type Trades = Vec<(i64, i128)>;
 /// What actual trades depend on: the generation, the first day and the last.
@@ -236,14 +234,6 @@ fn backtest(config: &Config) -> String {
     format!("select * from backtest({})", config.arguments().join(", "))
 }
 
-fn simulate_trades(config: &Config) -> String {
-    format!(
-        "select exit_timestamp, exit_reason, net_pnl_sol from simulate_trades({}) \
-         order by exit_timestamp, signal_id, part",
-        config.arguments().join(", ")
-    )
-}
-
 /// The whole answer.
 async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
     let Asked {
@@ -268,15 +258,7 @@ async fn made(call: &Call, asked: Asked) -> Result<Vec<u8>, Problem> {
         .collect();
     let (rows, sales) = joined(row).await?;
     let actual = actual(call, &rows).await?;
-    let (simulated, reasons) = match sales {
-        Some(sales) => summed(
-            sales
-                .iter()
-                .map(|sale| (sale.end, sale.net_pnl, sale.reason.name())),
-        ),
-        // Limits leave some out, which the queries know.
-        None => simulated(&joined(spawned(call, simulate_trades(&config))).await?)?,
-    };
+    let (simulated, reasons) = summed(&sales);
     let axis = axis(&rows, &[&actual, &simulated], width)?;
     let curves = [
         ("actual", curves::curve(&actual, &axis)),
@@ -416,49 +398,21 @@ async fn actual(call: &Call, rows: &[RecordBatch]) -> Result<Arc<Trades>, Proble
     Ok(trades)
 }
 
-/// The simulated trades, and what came of each way to end.
-fn simulated(rows: &[RecordBatch]) -> Result<(Trades, Vec<Value>), Problem> {
-    let mut named = Vec::new();
-    for batch in rows {
-        let trades = read(batch, "exit_timestamp", "net_pnl_sol")?;
-        let reasons = batch.column_by_name("exit_reason");
-        let reasons = reasons
-            .map(|column| cast(column, &DataType::Utf8))
-            .transpose();
-        let reasons =
-            reasons.map_err(|error| DataFusionError::ArrowError(Box::new(error), None))?;
-        let reasons = reasons
-            .as_ref()
-            .and_then(|column| column.as_string_opt::<i32>());
-        for (row, (at, pnl)) in trades.into_iter().enumerate() {
-            let reason = reasons.filter(|column| column.is_valid(row));
-            let reason = reason.map_or("", |column| column.value(row));
-            named.push((at, pnl, reason.to_owned()));
-        }
-    }
-    Ok(summed(
-        named
-            .iter()
-            .map(|(at, pnl, reason)| (*at, *pnl, reason.as_str())),
-    ))
-}
-
-/// Trades, each with its instant, PnL and reason, and what came of each reason, most trades first.
-fn summed<'a>(named: impl Iterator<Item = (i64, i128, &'a str)>) -> (Trades, Vec<Value>) {
-    let mut trades = Trades::new();
+/// The trades that sales are, and what came of each way to end, most trades first.
+fn summed(sales: &[Sale]) -> (Trades, Vec<Value>) {
     let mut reasons: BTreeMap<&str, (u64, i128)> = BTreeMap::new();
-    for (at, pnl, reason) in named {
-        trades.push((at, pnl));
-        let of_reason = reasons.entry(reason).or_default();
+    for sale in sales {
+        let of_reason = reasons.entry(sale.reason.name()).or_default();
         of_reason.0 += 1;
-        of_reason.1 += pnl;
+        of_reason.1 += sale.net_pnl;
     }
     let mut reasons: Vec<(&str, (u64, i128))> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     let reasons = reasons.into_iter().map(|(name, (count, pnl))| {
         json!({ "exit_reason": name, "trades": count, "net_pnl_sol": decimal::format(pnl, 9) })
     });
-    (trades, reasons.collect())
+    let trades = sales.iter().map(|sale| (sale.end, sale.net_pnl));
+    (trades.collect(), reasons.collect())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use hindsight_sweep::backtest::{Backtest, Course};
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::sales::Sale;
 
 use super::own_arguments::Given;
 use crate::caller::client::Client;
@@ -23,6 +24,7 @@ use crate::caller::give_way::Stop;
 use crate::error::Error;
 use crate::whatif::grid::{self, SweepSource};
 use crate::whatif::operator::{self, Operator};
+use crate::whatif::sales::SIGNAL_BYTES;
 
 /// Makes the rows: of the function's own arguments and of all rows of the relation it judges.
 pub type Make = Arc<dyn Fn(&Given, &RecordBatch, &Work) -> Result<RecordBatch> + Send + Sync>;
@@ -78,12 +80,28 @@ impl Work {
         combinations: &[Combination],
         of: fn(Course) -> Course,
     ) -> Result<Vec<Backtest>> {
-        let count = combinations.len();
-        let (cells, memory) = grid::reserve(count, source.signal_count(), &self.pool)?;
+        let (course, _memory) = self.course(source, combinations.len(), of)?;
+        source.backtests(combinations, &course)
+    }
+
+    /// The sales of one combination, likewise.
+    pub fn sales(&self, source: &SweepSource, combination: &Combination) -> Result<Vec<Sale>> {
+        let (course, memory) = self.course(source, 1, |course| course)?;
+        memory.try_grow(source.signal_count() * SIGNAL_BYTES)?;
+        source.sales(combination, &course)
+    }
+
+    fn course(
+        &self,
+        source: &SweepSource,
+        combinations: usize,
+        of: fn(Course) -> Course,
+    ) -> Result<(Arc<Course>, MemoryReservation)> {
+        let (cells, memory) = grid::reserve(combinations, source.signal_count(), &self.pool)?;
         let course = Course::new(Arc::clone(&self.done), cells).counted_with(&memory);
         let course = Arc::new(of(course));
         self.left.follow(&course);
-        source.backtests(combinations, &course)
+        Ok((course, memory))
     }
 
     /// What a statistic came to, unless it was told to stop.

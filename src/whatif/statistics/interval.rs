@@ -1,6 +1,7 @@
 //! `pnl_interval`: what the difference between simulated and actual PnL may be worth, had other tokens,
 //! or other days, come along.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{
@@ -8,15 +9,18 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef};
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::logical_expr::LogicalPlan;
 use hindsight_statistics::bootstrap::{self, Interval, Warning};
+use hindsight_sweep::combination::Combination;
+use hindsight_sweep::days::DAY_MICROS;
 use hindsight_udfs::metrics::totals::{LAMPORTS_PER_UNIT, rounded_units};
 
 use super::gathered::{self, Work};
 use super::own_arguments::{Given, Kind, OwnArgument};
 use crate::records::runs::{Texts, texts as texts_of};
 use crate::schema::SOL;
+use crate::whatif::grid::SweepSource;
 
 pub const CONFIDENCE: OwnArgument = OwnArgument {
     name: "confidence",
@@ -49,18 +53,97 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// The methods, with what one group and several are called.
-const METHODS: [(&str, &str); 2] = [("token", "tokens"), ("day", "days")];
-
-/// The plan over the rows of `pnl_groups`.
-pub fn plan(own: LogicalPlan, groups: LogicalPlan) -> Result<LogicalPlan> {
+/// The plan over the row of parameters: the kernel sums the groups.
+pub fn plan(
+    own: LogicalPlan,
+    parameters: LogicalPlan,
+    source: &Arc<SweepSource>,
+) -> Result<LogicalPlan> {
+    let source = Arc::clone(source);
+    let make = move |own: &Given, parameters: &RecordBatch, work: &Work| {
+        let combination = Combination::read(parameters, 0)?;
+        make(own, &Groups::of_sales(&source, &combination, work)?, work)
+    };
     gathered::plan(
         "pnl_interval",
+        own,
+        parameters,
+        Arc::clone(&SCHEMA),
+        Arc::new(make),
+    )
+}
+
+/// The plan over the rows of `pnl_groups`.
+pub fn plan_by_queries(own: LogicalPlan, groups: LogicalPlan) -> Result<LogicalPlan> {
+    let make = |own: &Given, groups: &RecordBatch, work: &Work| {
+        make(own, &Groups::of_rows(groups)?, work)
+    };
+    gathered::plan(
+        "pnl_interval_by_queries",
         own,
         groups,
         Arc::clone(&SCHEMA),
         Arc::new(make),
     )
+}
+
+/// Simulated less actual PnL in lamports, summed over what goes together.
+struct Groups {
+    /// In the order of their names.
+    tokens: Vec<(String, i128)>,
+    /// From the first of the range on.
+    days: Vec<i128>,
+}
+
+impl Groups {
+    /// Those of `queries/pnl_groups.sql`, by the kernel.
+    fn of_sales(source: &SweepSource, combination: &Combination, work: &Work) -> Result<Self> {
+        let history = source.history()?;
+        let range = history.range(combination.range.0, combination.range.1);
+        let days = usize::try_from(combination.days().count).unwrap_or(0);
+        let bytes = days.saturating_add(2 * range.len()) * size_of::<(String, i128)>();
+        work.memory.try_grow(bytes)?;
+        let mut differences = vec![0_i128; range.len()];
+        for sale in work.sales(source, combination)? {
+            differences[sale.signal as usize - range.start] += sale.net_pnl;
+        }
+        let mut of_tokens: BTreeMap<&str, i128> = BTreeMap::new();
+        let mut of_days = vec![0; days];
+        let first = combination.range.0.unwrap_or_default();
+        let names = source.tokens()?;
+        for (signal, difference) in range.zip(differences) {
+            let actual = history.actual[signal].and_then(|actual| actual.pnl);
+            let difference = difference - actual.unwrap_or(0);
+            *of_tokens.entry(names.value(signal)).or_default() += difference;
+            let day = (history.timestamps[signal] - first) / DAY_MICROS;
+            if let Some(of_day) = usize::try_from(day).ok().and_then(|d| of_days.get_mut(d)) {
+                *of_day += difference;
+            }
+        }
+        let tokens = of_tokens.into_iter();
+        Ok(Self {
+            tokens: tokens.map(|(name, sum)| (name.to_owned(), sum)).collect(),
+            days: of_days,
+        })
+    }
+
+    /// Those of `queries/pnl_groups.sql`, as it gives them.
+    fn of_rows(rows: &RecordBatch) -> Result<Self> {
+        let (methods, names) = (texts(rows, "method")?, texts(rows, "group_name")?);
+        let differences = lamports(rows, "difference_sol")?;
+        // Resamples draw places: groups stand in one order, in whichever their rows have come.
+        let [tokens, days] = ["token", "day"].map(|method| {
+            let of_method = (0..methods.len()).filter(|row| methods.value(*row) == method);
+            let of_method = of_method.map(|row| (names.value(row).to_owned(), differences[row]));
+            let mut of_method: Vec<(String, i128)> = of_method.collect();
+            of_method.sort_unstable();
+            of_method
+        });
+        Ok(Self {
+            tokens,
+            days: days.into_iter().map(|(_, sum)| sum).collect(),
+        })
+    }
 }
 
 /// What a stored run keeps of the wider interval: its name there, and here.
@@ -101,34 +184,25 @@ pub fn stored(rows: &[RecordBatch]) -> crate::error::Result<Texts> {
     Ok(stored.collect())
 }
 
-fn make(own: &Given, groups: &RecordBatch, work: &Work) -> Result<RecordBatch> {
+fn make(own: &Given, groups: &Groups, work: &Work) -> Result<RecordBatch> {
     let resampling = Resampling::of(own)?;
-    let methods = texts(groups, "method")?;
-    let (names, differences) = (
-        texts(groups, "group_name")?,
-        lamports(groups, "difference_sol")?,
-    );
-    let mut rows = Vec::new();
-    for (method, groups) in METHODS {
-        let of_method = (0..methods.len()).filter(|row| methods.value(*row) == method);
-        let mut of_method: Vec<usize> = of_method.collect();
-        // Resamples draw places: groups stand in one order, in whichever their rows have come.
-        of_method.sort_unstable_by_key(|row| names.value(*row));
-        let sums: Vec<i128> = of_method.iter().map(|row| differences[*row]).collect();
+    let row = |method, called, sums: &[i128], name: &dyn Fn(usize) -> String| {
         let values: Vec<f64> = sums.iter().map(|sum| *sum as f64).collect();
-        let name = |group: usize| match method {
-            "token" => format!("token {}", names.value(of_method[group])),
-            _ => format!("day {} of the range", group + 1),
-        };
-        rows.push(Row {
+        Ok::<_, DataFusionError>(Row {
             method,
-            groups: of_method.len(),
+            groups: sums.len(),
             estimate: sums.iter().sum(),
             interval: resampling.interval(&values, work)?,
-            warning: warning(&values, groups, name),
-        });
-    }
-    Row::batch(&rows)
+            warning: warning(&values, called, name),
+        })
+    };
+    let tokens: Vec<i128> = groups.tokens.iter().map(|(_, sum)| *sum).collect();
+    let token = |group: usize| format!("token {}", groups.tokens[group].0);
+    let day = |group: usize| format!("day {} of the range", group + 1);
+    Row::batch(&[
+        row("token", "tokens", &tokens, &token)?,
+        row("day", "days", &groups.days, &day)?,
+    ])
 }
 
 struct Row {

@@ -60,14 +60,20 @@ const fn over_grid(name: &'static str) -> TableFunction {
 }
 
 /// Every one of them.
-pub const STATISTICS: [Statistic; 5] = [
+pub const STATISTICS: [Statistic; 6] = [
     Statistic {
         function: over_query("pnl_interval", "pnl_groups"),
         own: &interval::ARGUMENTS,
         of_live: false,
+        plan: |planner, own, parameters| interval::plan(own, parameters, &planner.sweep_source),
+    },
+    Statistic {
+        function: over_query("pnl_interval_by_queries", "pnl_groups"),
+        own: &interval::ARGUMENTS,
+        of_live: false,
         plan: |planner, own, parameters| {
             let groups = planner.pipeline.relation("pnl_groups", &parameters)?;
-            interval::plan(own, groups)
+            interval::plan_by_queries(own, groups)
         },
     },
     Statistic {
