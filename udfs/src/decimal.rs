@@ -45,10 +45,13 @@ pub fn multiply_divide_wide(a: i128, b: i128, denominator: i256) -> Option<i128>
 
 /// As [`divide_half_even`], in 256 bits; `None` where the result leaves 128.
 pub fn divide_wide_half_even(numerator: i256, denominator: i256) -> Option<i128> {
-    let (mut quotient, mut remainder) = (
-        numerator.checked_div(denominator)?,
-        numerator.checked_rem(denominator)?,
-    );
+    if let (Some(numerator), Some(denominator)) = (numerator.to_i128(), denominator.to_i128())
+        && denominator > 0
+    {
+        return Some(divide_half_even(numerator, denominator));
+    }
+    let mut quotient = numerator.checked_div(denominator)?;
+    let mut remainder = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
     if remainder < i256::ZERO {
         quotient = quotient.checked_sub(i256::ONE)?;
         remainder = remainder.checked_add(denominator)?;
@@ -59,6 +62,26 @@ pub fn divide_wide_half_even(numerator: i256, denominator: i256) -> Option<i128>
         quotient = quotient.checked_add(i256::ONE)?;
     }
     quotient.to_i128()
+}
+
+/// A product in 256 bits, most of which fit 128.
+pub fn product(factors: &[i128]) -> Option<i256> {
+    let small = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(*factor));
+    if let Some(product) = small {
+        return Some(i256::from_i128(product));
+    }
+    let mut factors = factors.iter();
+    factors.try_fold(i256::ONE, |product, factor| {
+        product.checked_mul(i256::from_i128(*factor))
+    })
+}
+
+/// A product of two, likewise.
+pub fn multiply_wide(a: i256, b: i256) -> Option<i256> {
+    match (a.to_i128(), b.to_i128()) {
+        (Some(a), Some(b)) => product(&[a, b]),
+        _ => a.checked_mul(b),
+    }
 }
 
 /// The mantissa at another scale, `None` where digits would be lost or it leaves 128 bits.

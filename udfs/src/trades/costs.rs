@@ -3,7 +3,9 @@
 
 use datafusion::arrow::datatypes::i256;
 
-use crate::decimal::{divide_half_even, divide_wide_half_even, multiply_divide_half_even, pow10};
+use crate::decimal::{
+    divide_half_even, divide_wide_half_even, multiply_divide_half_even, multiply_wide, pow10, product,
+};
 use crate::scoring::position_size::SIZE_DIGITS;
 
 /// The whole of a position, × 10^-6.
@@ -106,8 +108,8 @@ impl Part {
         let succeeding = costs.succeeding();
         let traded = product(&[proceeds, self.units_in_lamport])?
             .checked_add(i256::from_i128(self.amount))?;
-        let of_platform =
-            traded.checked_mul(product(&[costs.platform_fee_percent, succeeding])?)?;
+        let platform = product(&[costs.platform_fee_percent, succeeding])?;
+        let of_platform = multiply_wide(traded, platform)?;
         // Two transactions, with those that fail for each.
         let of_transactions = product(&[
             2 * ALL_PERCENT,
@@ -131,13 +133,6 @@ impl Part {
             product(&[after_buy, after_sale])?,
         )
     }
-}
-
-pub(super) fn product(factors: &[i128]) -> Option<i256> {
-    let mut factors = factors.iter();
-    factors.try_fold(i256::ONE, |product, factor| {
-        product.checked_mul(i256::from_i128(*factor))
-    })
 }
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::i256;
 use super::costs::{ALL_PERCENT, Part};
 use super::quick_pnl::{QuickPnl, QuickPosition, RATE_BITS, Rate, SIZE_BITS};
 use super::trade_pnl::Position;
-use crate::decimal::pow10;
+use crate::decimal::{multiply_wide, pow10, product};
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 
 const LINE_BITS: u32 = 64;
@@ -72,14 +72,13 @@ impl QuickSale {
             return None;
         }
         let scaled = |above: i256, below: i256, bits: u32| {
-            let scaled = above.checked_mul(i256::from_i128(1 << bits))?;
+            let scaled = multiply_wide(above, i256::from_i128(1 << bits))?;
             let scaled = scaled.checked_div(below)?.to_i128()?;
             (scaled >> bits < LARGEST_FIXED).then_some(scaled)
         };
-        let wide = |a: i128, b: i128| i256::from_i128(a).checked_mul(i256::from_i128(b));
-        let below = wide(position.unit(), ALL_PERCENT)?;
+        let below = product(&[position.unit(), ALL_PERCENT])?;
         let slippage = Line {
-            fixed: scaled(wide(part.amount, costs.slippage_percent)?, below, LINE_BITS)?,
+            fixed: scaled(product(&[part.amount, costs.slippage_percent])?, below, LINE_BITS)?,
             slope: slope(costs.exit_slippage_percent, ALL_PERCENT * LAMPORTS_PER_UNIT),
         };
         let (above, below) = part.fees_ratio(0, costs)?;
