@@ -66,7 +66,9 @@ pub fn divide_wide_half_even(numerator: i256, denominator: i256) -> Option<i128>
 
 /// A product in 256 bits, most of which fit 128.
 pub fn product(factors: &[i128]) -> Option<i256> {
-    let small = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(*factor));
+    let small = factors
+        .iter()
+        .try_fold(1_i128, |product, factor| product.checked_mul(*factor));
     if let Some(product) = small {
         return Some(i256::from_i128(product));
     }

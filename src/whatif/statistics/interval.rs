@@ -75,9 +75,8 @@ pub fn plan(
 
 /// The plan over the rows of `pnl_groups`.
 pub fn plan_by_queries(own: LogicalPlan, groups: LogicalPlan) -> Result<LogicalPlan> {
-    let make = |own: &Given, groups: &RecordBatch, work: &Work| {
-        make(own, &Groups::of_rows(groups)?, work)
-    };
+    let make =
+        |own: &Given, groups: &RecordBatch, work: &Work| make(own, &Groups::of_rows(groups)?, work);
     gathered::plan(
         "pnl_interval_by_queries",
         own,

@@ -4,7 +4,8 @@
 use datafusion::arrow::datatypes::i256;
 
 use crate::decimal::{
-    divide_half_even, divide_wide_half_even, multiply_divide_half_even, multiply_wide, pow10, product,
+    divide_half_even, divide_wide_half_even, multiply_divide_half_even, multiply_wide, pow10,
+    product,
 };
 use crate::scoring::position_size::SIZE_DIGITS;
 

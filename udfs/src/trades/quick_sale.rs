@@ -78,7 +78,11 @@ impl QuickSale {
         };
         let below = product(&[position.unit(), ALL_PERCENT])?;
         let slippage = Line {
-            fixed: scaled(product(&[part.amount, costs.slippage_percent])?, below, LINE_BITS)?,
+            fixed: scaled(
+                product(&[part.amount, costs.slippage_percent])?,
+                below,
+                LINE_BITS,
+            )?,
             slope: slope(costs.exit_slippage_percent, ALL_PERCENT * LAMPORTS_PER_UNIT),
         };
         let (above, below) = part.fees_ratio(0, costs)?;
