@@ -26,7 +26,7 @@ use super::days::{DayPnl, Days};
 use super::exits::{ExitTable, Sales, SignalExit};
 use super::history::History;
 use super::metrics::{Metrics, Side, Trade, rounded};
-use super::pass::{Pass, Scratch, Sum};
+use super::pass::{Pass, Scratch, Scratches, Sum};
 use super::scores::Scores;
 use super::shares::SharedPositions;
 
@@ -176,6 +176,7 @@ fn in_blocks(
     let ranges: Vec<Range<usize>> = ranges.collect();
     let days = combinations.iter().map(Combination::days);
     let actual = actual_sides(history, ranges.iter().cloned().zip(days), course)?;
+    let scratches = Scratches::default();
     let mut rows = vec![Backtest::default(); combinations.len()];
     for block in Block::all(
         combinations,
@@ -199,6 +200,7 @@ fn in_blocks(
             shared: &shared,
             exits: &exits,
             actual: &actual,
+            scratches: &scratches,
             course,
         };
         // One by one: the last large part would keep one thread alone at the end.
@@ -351,6 +353,7 @@ struct Run<'a> {
     shared: &'a Shared<'a>,
     exits: &'a ExitTable<'a>,
     actual: &'a ActualSides,
+    scratches: &'a Scratches,
     course: &'a Course,
 }
 
@@ -368,8 +371,10 @@ impl Run<'_> {
         let alike = |a: &Member, b: &Member| shared(a) == shared(b);
         let results: Vec<Vec<(usize, Backtest)>> = members
             .par_chunk_by(alike)
-            .map_init(Scratch::default, |scratch, members| {
-                let results = self.same_trades(members, &sales, scratch);
+            .map(|members| {
+                let results = self
+                    .scratches
+                    .with(|scratch| self.same_trades(members, &sales, scratch));
                 results.map_err(|error| of_combination(error, members))
             })
             .collect::<Result<_>>()?;

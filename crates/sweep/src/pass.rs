@@ -3,8 +3,9 @@
 //! Combinations that differ in their thresholds alone share one pass: a trade counts for each
 //! threshold that its score reaches.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -13,7 +14,7 @@ use hindsight_udfs::decimal::format;
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::walk::{Path, walk};
 use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
-use hindsight_udfs::metrics::tally::{TALLY_LIMIT, Tally};
+use hindsight_udfs::metrics::tally::{Sequence, TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::scoring::position_size::{SIZE_DIGITS, Sizing, position_size};
 use hindsight_udfs::trades::costs::Costs;
@@ -149,16 +150,38 @@ impl Positions {
     }
 }
 
+/// A trade on its way into the tallies.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reached {
+    /// Lamports.
+    net: i64,
+    /// The place of the last threshold that it reaches.
+    reach: u32,
+}
+
 /// What a pass writes on, to be used again by the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// Of each trade, in lamports.
-    pnl: Vec<i64>,
-    /// Of each trade, the place of the last threshold that it reaches.
-    reaches: Vec<u32>,
+    trades: Vec<Reached>,
     /// Of each signal, what its trades add up to, where they are several; 0 in between.
     of_signals: Vec<i64>,
     pub limited: LimitedScratch,
+}
+
+/// What no thread writes on at the moment.
+#[derive(Debug, Default)]
+pub struct Scratches(Mutex<Vec<Scratch>>);
+
+impl Scratches {
+    /// Does something with one that is free, or with a new one.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
+        // What is kept is whole whenever it is taken.
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = kept().pop().unwrap_or_default();
+        let done = work(&mut scratch);
+        kept().push(scratch);
+        done
+    }
 }
 
 /// Combinations that differ in their thresholds alone, and what they share.
@@ -226,14 +249,13 @@ impl Pass<'_> {
             true => Vec::new(),
             false => reached_thresholds(thresholds, lowest, whole.len()),
         };
-        scratch.pnl.resize(self.exits.len(), 0);
-        scratch.reaches.resize(self.exits.len(), 0);
+        scratch.trades.resize(self.exits.len(), Reached::default());
         if PARTS {
             scratch.of_signals.clear();
             let signals = self.scores.of_signals.len();
             scratch.of_signals.resize(signals, 0);
         }
-        let (pnl, reaches) = (&mut scratch.pnl[..], &mut scratch.reaches[..]);
+        let trades = &mut scratch.trades[..];
         let (mut one, mut sums) = (
             OfReach::default(),
             vec![OfReach::default(); thresholds.len()],
@@ -285,12 +307,15 @@ impl Pass<'_> {
             }
             // Written whether it is selected or not, and then kept or not: a branch would be guessed
             // wrong as often as right.
-            pnl[count] = net;
+            let reach = if ONE {
+                0
+            } else {
+                reached[(score - lowest) as usize]
+            };
+            trades[count] = Reached { net, reach };
             let sum = if ONE {
                 &mut one
             } else {
-                let reach = reached[(score - lowest) as usize];
-                reaches[count] = reach;
                 &mut sums[reach as usize]
             };
             sum.add(net, conservative, exit.held, change, is_selected);
@@ -319,8 +344,8 @@ impl Pass<'_> {
         if (i128::from(bits) + 1) * (count as i128 + 1) >= TALLY_LIMIT {
             return Ok(None);
         }
-        let (pnl, reaches) = (&mut pnl[..count], &mut reaches[..count]);
-        Ok(Some(tally(pnl, reaches, &sums, by_day)))
+        let tallies = tallies(&mut trades[..count], sums.len());
+        Ok(Some(found(&sums, &tallies, by_day)))
     }
 
     /// In 128 bits, with a walk for each trade.
@@ -509,29 +534,45 @@ fn turn(sums: &mut [OfReach], by_day: &mut [ByDay], day: i64) {
     }
 }
 
-/// Takes the trades of each threshold in: of the first all, of the next what is left of them.
-/// `sums` are by the last threshold that is reached, `by_day` by the threshold.
-fn tally(pnl: &mut [i64], reaches: &mut [u32], sums: &[OfReach], by_day: Vec<ByDay>) -> Vec<Sum> {
-    let mut tallies = vec![Tally::default(); sums.len()];
-    let mut count = pnl.len().min(reaches.len());
-    for (place, tally) in (0_u32..).zip(&mut tallies) {
-        let mut left = 0;
-        if place as usize + 1 == sums.len() {
-            pnl[..count].iter().for_each(|net| tally.add(*net));
-            break;
-        }
-        for trade in 0..count {
-            let (net, reach) = (pnl[trade], reaches[trade]);
-            tally.add(net);
-            (pnl[left], reaches[left]) = (net, reach);
-            left += usize::from(reach > place);
-        }
-        count = left;
+/// The tallies of each threshold: what depends on the order of the trades from one threshold to the
+/// next over what is left of them, the rest once for each trade.
+fn tallies(trades: &mut [Reached], thresholds: usize) -> Vec<Tally> {
+    let mut tallies = vec![Tally::default(); thresholds];
+    if let [tally] = &mut tallies[..] {
+        trades.iter().for_each(|trade| tally.add(trade.net));
+        return tallies;
     }
+    for trade in &*trades {
+        tallies[trade.reach as usize].amounts.add(trade.net);
+    }
+    // What reaches a threshold reaches those before it.
+    for place in (1..thresholds).rev() {
+        let reaching = tallies[place].amounts;
+        tallies[place - 1].amounts.merge(&reaching);
+    }
+    // What is left for the next threshold is written over what has been read.
+    let trades = Cell::from_mut(trades).as_slice_of_cells();
+    let mut rest = trades.len();
+    for (place, tally) in (0_u32..).zip(&mut tallies) {
+        let (mut sequence, mut left) = (Sequence::default(), 0);
+        for trade in trades[..rest].iter().map(Cell::get) {
+            sequence.add(trade.net);
+            trades[left].set(trade);
+            left += usize::from(trade.reach > place);
+        }
+        tally.sequence = sequence;
+        rest = left;
+    }
+    tallies
+}
+
+/// What comes of each threshold. `sums` are by the last threshold that is reached, `by_day` and
+/// `tallies` by the threshold.
+fn found(sums: &[OfReach], tallies: &[Tally], by_day: Vec<ByDay>) -> Vec<Sum> {
     let mut found = Vec::with_capacity(sums.len());
     let (mut conservative_pnl, mut further, mut changed) = (0_i128, 0, 0);
     let mut held = 0_i128;
-    for ((of_reach, tally), by_day) in sums.iter().zip(&tallies).zip(by_day).rev() {
+    for ((of_reach, tally), by_day) in sums.iter().zip(tallies).zip(by_day).rev() {
         conservative_pnl += i128::from(of_reach.conservative);
         further += of_reach.further;
         changed += of_reach.changed;
