@@ -1,5 +1,7 @@
 //! The one error of the engine: what was found, what was expected, and the way out.
 
+mod names;
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -452,7 +454,7 @@ fn statement_message(error: &DataFusionError) -> String {
         | DataFusionError::Configuration(text) => text.clone(),
         DataFusionError::ResourcesExhausted(text) => exhausted(text),
         DataFusionError::SQL(error, _) => error.to_string(),
-        DataFusionError::SchemaError(error, _) => error.to_string(),
+        DataFusionError::SchemaError(error, _) => names::column(error),
         DataFusionError::ArrowError(error, _) => match &**error {
             ArrowError::ArithmeticOverflow(what) => format!("the result is out of range: {what}"),
             error => error.to_string(),
@@ -467,6 +469,9 @@ fn statement_message(error: &DataFusionError) -> String {
     let first = first
         .trim_start_matches("sql parser error: ")
         .trim_start_matches("Error during planning: ");
+    if let Some(told) = names::table(first) {
+        return told;
+    }
     let first = first.replace("'hindsight.public.", "'");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -578,6 +583,9 @@ fn statement_subject(error: &DataFusionError) -> Option<String> {
 }
 
 fn statement_hint(error: &DataFusionError) -> Option<String> {
+    if let DataFusionError::SchemaError(error, _) = error.find_root() {
+        return names::columns(error);
+    }
     match statement_state(error) {
         "42P01" => Some("show tables lists what there is".into()),
         "53200" => Some(

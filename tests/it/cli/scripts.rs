@@ -130,7 +130,7 @@ fn cli_exit_codes_tell_what_was_wrong() -> Outcome {
     let directory = workspace.path();
     for (arguments, code, error) in [
         (&["query", "selec 1"] as &[&str], 1, "error: "),
-        (&["query", "select * from nothing"], 1, "error: table "),
+        (&["query", "select * from nothing"], 1, "error: relation "),
         (
             &["query", "select * from backtest(stop_loss_percent => 60)"],
             1,
