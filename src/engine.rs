@@ -15,6 +15,8 @@ use crate::caller::activity::Activity;
 use crate::caller::give_way::GiveWay;
 use crate::caller::runs::Runs;
 use crate::catalog::relations::functions::FunctionSet;
+#[cfg(feature = "distributed")]
+use crate::cluster::{self, workers::Workers};
 use crate::configuration;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
@@ -162,6 +164,11 @@ impl Served {
         }
         for table in &RUN_TABLES {
             session.register_table(table.name, Arc::new(RunRowsTable::new(table, &pipeline)))?;
+        }
+        #[cfg(feature = "distributed")]
+        if let Some(workers) = session.copied_config().get_extension::<Workers>() {
+            let table = cluster::table::workers(&workers, &dataset.fingerprint);
+            session.register_table("workers", Arc::new(table))?;
         }
         let sweep_source = Arc::new(SweepSource::new(dataset.clone()));
         let table_functions = Arc::new(TableFunctionPlanner {

@@ -27,6 +27,7 @@
 //! | 4 | `growing` `memory` | functions whose results may be large or take long, in slices; values that are counted in the memory pool for as long as they live |
 //! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator, what judges them |
 //! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
+//! | 6 | `cluster` | many machines, with the feature `distributed`: workers, and grids over them |
 //! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | 8 | [`session`] | one client's statements, settings, cursors, temporary tables and views |
 //! | 9 | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits; HTTP: the routes, who may ask, the live what-if, the files of the page |
@@ -111,6 +112,8 @@
 
 pub mod caller;
 pub mod clock;
+#[cfg(feature = "distributed")]
+pub mod cluster;
 pub mod configuration;
 pub mod dataset;
 pub mod dialect;

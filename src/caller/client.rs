@@ -1,6 +1,6 @@
 //! Who executes a statement: what plans find in the session that runs them.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use datafusion::execution::TaskContext;
@@ -31,6 +31,8 @@ pub struct Client {
     pub combinations: Arc<AtomicU64>,
     /// The run that it began last.
     run: Mutex<Weak<Progress>>,
+    /// Whether its statements may run on other machines too.
+    distributes: AtomicBool,
 }
 
 /// A remark beside the rows of a statement.
@@ -60,7 +62,18 @@ impl Client {
             said: Mutex::default(),
             combinations: Arc::default(),
             run: Mutex::default(),
+            distributes: AtomicBool::new(true),
         }
+    }
+
+    /// Whether its statements may run on other machines too, where there are some.
+    pub fn distributes(&self) -> bool {
+        self.distributes.load(Ordering::Relaxed)
+    }
+
+    /// Lets its statements run on other machines too, or not.
+    pub fn distribute(&self, may: bool) {
+        self.distributes.store(may, Ordering::Relaxed);
     }
 
     /// The client whose statement this is.

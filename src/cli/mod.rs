@@ -45,6 +45,8 @@ mod values;
 mod variables;
 mod version;
 mod walk_forward;
+#[cfg(feature = "distributed")]
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -115,6 +117,8 @@ enum Command {
     Query(query::QueryArgs),
     Shell(shell::ShellArgs),
     Serve(serve::ServeArgs),
+    #[cfg(feature = "distributed")]
+    Worker(worker::WorkerArgs),
     User(user::UserArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
@@ -216,6 +220,8 @@ fn execute(cli: Cli, settings: Vec<Setting>) -> Result<(), Failure> {
     // In the shell Ctrl-C stops a statement, not the session; the server lets what runs finish.
     let interrupt = match cli.command {
         Command::Shell(_) | Command::Serve(_) => Interrupt::never(),
+        #[cfg(feature = "distributed")]
+        Command::Worker(_) => Interrupt::never(),
         _ => Interrupt::listen(),
     };
     let outcome = runtime.block_on(async {
@@ -293,6 +299,8 @@ async fn dispatch(cli: Cli, settings: Vec<Setting>, interrupt: Interrupt) -> Res
         Command::Query(arguments) => query::execute(&workspace, arguments).await,
         Command::Shell(arguments) => shell::execute(&workspace, arguments).await,
         Command::Serve(arguments) => serve::execute(&workspace, arguments).await,
+        #[cfg(feature = "distributed")]
+        Command::Worker(arguments) => worker::execute(&workspace, arguments).await,
         Command::User(arguments) => user::execute(&workspace, arguments).await,
         Command::Config(arguments) => config::execute(settings, arguments).await,
         // These need no workspace, and are printed before.

@@ -202,7 +202,11 @@ fn paths() -> Vec<PathBuf> {
 
 /// A path is meant from the folder of the file that names it, `~/` from the user's own.
 fn in_folder_of(file: &Path, key: &str, value: String) -> String {
-    if !matches!(key, "data" | "tls_cert" | "tls_key") {
+    let is_path = matches!(
+        key,
+        "data" | "tls_cert" | "tls_key" | "cluster_ca" | "cluster_cert" | "cluster_key"
+    );
+    if !is_path {
         return value;
     }
     if let Some(rest) = value.strip_prefix("~/")

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
+use datafusion::prelude::SessionConfig;
 use hindsight::server::{self, Options, STACK, Server, TlsFiles, http};
 use hindsight::session::milliseconds;
 use hindsight::{Engine, Error, Role};
@@ -62,13 +63,16 @@ pub struct ServeArgs {
     /// The log on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+    #[cfg(feature = "distributed")]
+    #[command(flatten)]
+    workers: super::worker::WorkersArgs,
     /// Check the configuration and the workspace, and serve nobody
     #[arg(long)]
     check: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
+pub(super) enum LogFormat {
     Text,
     Json,
 }
@@ -87,7 +91,10 @@ pub async fn execute(workspace: &Workspace, arguments: ServeArgs) -> Result<(), 
         grace: GRACE,
     };
     let memory_limit = arguments.memory_limit.or_else(half_of_memory);
-    let engine = workspace.open_limited(memory_limit).await?;
+    let config = SessionConfig::new();
+    #[cfg(feature = "distributed")]
+    let config = arguments.workers.configured(config, options.tls.as_ref())?;
+    let engine = workspace.open_configured(memory_limit, config).await?;
     let asked = match arguments.http {
         Some(Http::None) => None,
         Some(Http::At(address)) => Some(address),
@@ -233,13 +240,13 @@ async fn page(
 }
 
 /// SIGTERM and Ctrl-C.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         Ok(Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
@@ -250,7 +257,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -261,7 +268,7 @@ impl Signals {
     }
 }
 
-fn log(format: LogFormat) {
+pub(super) fn log(format: LogFormat) {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(LevelFilter::INFO)
@@ -281,8 +288,8 @@ fn log(format: LogFormat) {
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy)]
-struct Address {
-    of: SocketAddr,
+pub(super) struct Address {
+    pub(super) of: SocketAddr,
     /// It was asked for by the name that is both loopback addresses.
     is_localhost: bool,
 }
@@ -303,7 +310,7 @@ fn http_address(text: &str) -> Result<Http, String> {
 }
 
 /// An address with its port.
-fn address(text: &str) -> Result<Address, String> {
+pub(super) fn address(text: &str) -> Result<Address, String> {
     let plain = |of| Address {
         of,
         is_localhost: false,
@@ -366,7 +373,7 @@ fn workers() -> usize {
 }
 
 /// Half of the machine's memory, where it says how much that is.
-fn half_of_memory() -> Option<usize> {
+pub(super) fn half_of_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use datafusion::prelude::SessionConfig;
 use hindsight::caller::client::REMARK;
 use hindsight::dataset::Dataset;
 use hindsight::store::{Store, run_files};
@@ -51,7 +52,17 @@ impl Workspace {
 
     /// Opens it for statements that together may use so many bytes of memory.
     pub async fn open_limited(&self, memory_limit: Option<usize>) -> Result<Engine> {
-        let engine = Engine::open_limited(self, self.state(), memory_limit).await?;
+        self.open_configured(memory_limit, SessionConfig::new())
+            .await
+    }
+
+    /// The same with a configuration that its sessions begin with.
+    pub async fn open_configured(
+        &self,
+        memory_limit: Option<usize>,
+        config: SessionConfig,
+    ) -> Result<Engine> {
+        let engine = Engine::open_configured(self, self.state(), memory_limit, config).await?;
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
         opened.push(Arc::clone(engine.store()));
         Ok(engine)

@@ -54,6 +54,16 @@ impl Engine {
         state: Option<&str>,
         memory_limit: Option<usize>,
     ) -> Result<Self> {
+        Self::open_configured(workspace, state, memory_limit, SessionConfig::new()).await
+    }
+
+    /// The same with a configuration that its sessions begin with.
+    pub async fn open_configured(
+        workspace: &Path,
+        state: Option<&str>,
+        memory_limit: Option<usize>,
+        config: SessionConfig,
+    ) -> Result<Self> {
         let place = Place::of(workspace, state)?;
         let runtime = match memory_limit {
             Some(limit) => RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0),
@@ -63,7 +73,7 @@ impl Engine {
             Some(workspace.to_owned()),
             place,
             Dataset::open(workspace)?,
-            SessionConfig::new(),
+            config,
             runtime.build_arc()?,
         )
         .await

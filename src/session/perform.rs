@@ -474,6 +474,8 @@ impl Session {
     pub(super) fn put_in_force(&self) -> Result<()> {
         let is_read_only = self.settings().show("default_transaction_read_only")? == "on";
         self.client.transaction.set_read_only_alone(is_read_only);
+        let distributes = self.settings().show("hindsight.distribute")? == "auto";
+        self.client.distribute(distributes);
         self.apply_zone()
     }
 

@@ -17,8 +17,10 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, Course, backtest};
 use hindsight_sweep::block::{
     CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, TABLE_BYTES, cells_for,
@@ -37,6 +39,7 @@ use crate::error::Error;
 use crate::metrics::{METRICS, Metric};
 use crate::parameters::PARAMETERS;
 use crate::schema::SOL;
+use crate::whatif::elsewhere::{self, Elsewhere};
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
 
@@ -69,6 +72,16 @@ impl SweepSource {
     /// The signals of the dataset.
     pub fn signal_count(&self) -> usize {
         self.dataset.signals.num_rows()
+    }
+
+    /// The fingerprint of the dataset.
+    pub fn fingerprint(&self) -> &str {
+        &self.dataset.fingerprint
+    }
+
+    /// The generation of the dataset.
+    pub fn generation(&self) -> u64 {
+        self.dataset.generation
     }
 
     /// Runs combinations on this thread and those of rayon; not for one of those.
@@ -131,6 +144,7 @@ pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<Logica
     let schema = DFSchema::try_from(schema())?;
     let grid = BacktestGrid {
         source: Arc::clone(source),
+        elsewhere: None,
     };
     Ok(operator::plan(grid, vec![parameters], Arc::new(schema)))
 }
@@ -173,6 +187,8 @@ pub fn schema() -> Schema {
 #[derive(Debug)]
 struct BacktestGrid {
     source: Arc<SweepSource>,
+    /// Where it runs, where that is not this process, and what `EXPLAIN` says of it.
+    elsewhere: Option<(Arc<dyn Elsewhere>, String)>,
 }
 
 impl Operator for BacktestGrid {
@@ -181,7 +197,28 @@ impl Operator for BacktestGrid {
     }
 
     fn detail(&self) -> String {
-        "queries/backtest.sql for each combination".into()
+        let query = "queries/backtest.sql for each combination";
+        match &self.elsewhere {
+            None => query.into(),
+            Some((_, detail)) => format!("{query}, {detail}"),
+        }
+    }
+
+    fn of_session<'a>(
+        &'a self,
+        session: &'a SessionConfig,
+    ) -> BoxFuture<'a, Option<Arc<dyn Operator>>> {
+        let elsewhere = elsewhere::of(session);
+        let planned = async move {
+            let elsewhere = elsewhere?;
+            let detail = elsewhere.detail(&self.source).await;
+            let grid = Self {
+                source: Arc::clone(&self.source),
+                elsewhere: Some((elsewhere, detail)),
+            };
+            Some(Arc::new(grid) as Arc<dyn Operator>)
+        };
+        planned.boxed()
     }
 
     fn execute(
@@ -193,49 +230,63 @@ impl Operator for BacktestGrid {
         let [parameters] = inputs else {
             return internal_err!("a grid has one input");
         };
-        let pool = Arc::clone(context.memory_pool());
-        let done = Arc::clone(&Client::of(&context)?.combinations);
-        let input = parameters.execute(0, context)?;
-        let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
-        // As many combinations together as memory allows: they share the more.
-        let together = input.try_chunks(BATCHES_TOGETHER);
-        let rows = together.map_err(|error| error.1).and_then(move |batches| {
-            let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
-            run(
-                source,
-                schema,
-                batches,
-                Arc::clone(&pool),
-                Arc::clone(&done),
-            )
-        });
-        Ok(rows.boxed())
+        let client = Client::of(&context)?;
+        let here = Here {
+            source: Arc::clone(&self.source),
+            schema: Arc::clone(schema),
+            pool: Arc::clone(context.memory_pool()),
+            done: Arc::clone(&client.combinations),
+        };
+        let input = parameters.execute(0, Arc::clone(&context))?;
+        if let Some((elsewhere, _)) = &self.elsewhere {
+            return Ok(Arc::clone(elsewhere).backtests(input, here, client, context));
+        }
+        Ok(here.rows(input).boxed())
     }
 }
 
-/// Runs some batches of combinations on a thread of its own, so that the runtime can go on, and stops
-/// it when nobody waits for it any more.
-async fn run(
-    source: Arc<SweepSource>,
-    schema: SchemaRef,
-    batches: Vec<RecordBatch>,
-    pool: Arc<dyn MemoryPool>,
-    done: Arc<AtomicU64>,
-) -> Result<RecordBatch> {
-    let count = batches.iter().map(RecordBatch::num_rows).sum();
-    let (cells, memory) = reserve(count, source.signal_count(), &pool)?;
-    let course = Arc::new(Course::new(done, cells).counted_with(&memory));
-    let _stop = StopOnDrop(Arc::clone(&course));
-    let work = tokio::task::spawn_blocking(move || {
-        // Also when nobody waits any more, until it has stopped.
-        let _memory = memory;
-        let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
-        let results = source.backtests(&combinations(&parameters)?, &course);
-        let results = results.map_err(|error| with_settings(error, &parameters))?;
-        rows(&schema, &parameters, &results)
-    });
-    work.await
-        .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+/// What runs combinations in this process.
+#[derive(Debug, Clone)]
+pub struct Here {
+    pub source: Arc<SweepSource>,
+    /// The columns of the rows.
+    pub schema: SchemaRef,
+    pub pool: Arc<dyn MemoryPool>,
+    /// Counts the combinations that are done.
+    pub done: Arc<AtomicU64>,
+}
+
+impl Here {
+    /// The rows of combinations in their order; as many of them together as memory allows, since they
+    /// share the more.
+    pub fn rows<S>(self, parameters: S) -> impl Stream<Item = Result<RecordBatch>> + Send + use<S>
+    where
+        S: Stream<Item = Result<RecordBatch>> + Send,
+    {
+        let together = parameters.try_chunks(BATCHES_TOGETHER);
+        let together = together.map_err(|error| error.1);
+        together.and_then(move |batches| self.clone().run(batches))
+    }
+
+    /// Runs some batches of combinations on a thread of its own, so that the runtime can go on, and
+    /// stops it when nobody waits for it any more.
+    async fn run(self, batches: Vec<RecordBatch>) -> Result<RecordBatch> {
+        let count = batches.iter().map(RecordBatch::num_rows).sum();
+        let (cells, memory) = reserve(count, self.source.signal_count(), &self.pool)?;
+        let course = Arc::new(Course::new(self.done, cells).counted_with(&memory));
+        let _stop = StopOnDrop(Arc::clone(&course));
+        let (source, schema) = (self.source, self.schema);
+        let work = tokio::task::spawn_blocking(move || {
+            // Also when nobody waits any more, until it has stopped.
+            let _memory = memory;
+            let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
+            let results = source.backtests(&combinations(&parameters)?, &course);
+            let results = results.map_err(|error| with_settings(error, &parameters))?;
+            rows(&schema, &parameters, &results)
+        });
+        work.await
+            .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+    }
 }
 
 /// A trade that does not fit says what its combination sets and others set differently.

@@ -3,6 +3,7 @@
 
 pub mod daily_grid;
 pub mod data_tables;
+pub mod elsewhere;
 pub mod estimate;
 pub mod grid;
 pub mod operator;

@@ -27,6 +27,9 @@ use datafusion::physical_plan::{
     PlanProperties,
 };
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 /// What an operator does with its inputs, each of which is one partition.
@@ -36,6 +39,11 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
 
     /// What `EXPLAIN` says of it.
     fn detail(&self) -> String;
+
+    /// The operator as a session runs it, where that is another.
+    fn of_session<'a>(&'a self, _: &'a SessionConfig) -> BoxFuture<'a, Option<Arc<dyn Operator>>> {
+        futures::future::ready(None).boxed()
+    }
 
     /// How many rows it has in all, about, where that is known.
     fn row_count(&self) -> Option<usize> {
@@ -273,13 +281,15 @@ impl ExtensionPlanner for NodePlanner {
         node: &dyn UserDefinedLogicalNode,
         _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn Session,
+        session: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Some(node) = node.as_any().downcast_ref::<Node>() else {
             return Ok(None);
         };
-        let (operator, schema) = (Arc::clone(&node.operator), Arc::clone(node.schema.inner()));
+        let operator = node.operator.of_session(session.config()).await;
+        let operator = operator.unwrap_or_else(|| Arc::clone(&node.operator));
+        let schema = Arc::clone(node.schema.inner());
         let planned = NodeExec::new(operator, inputs.to_vec(), schema);
         Ok(Some(Arc::new(planned)))
     }

@@ -72,6 +72,11 @@ impl TestEngine {
     /// Over `signals.parquet`, `token_prices.parquet` and `trade_outcomes.parquet` of a folder,
     /// through the product's own ingest and its dataset on disk.
     pub async fn of_files(folder: &Path, how: Execution) -> Self {
+        Self::configured(folder, how.config()).await
+    }
+
+    /// The same with sessions that are configured so.
+    pub async fn configured(folder: &Path, config: SessionConfig) -> Self {
         let file = |name: &str| vec![folder.join(name).to_str().unwrap().to_owned()];
         let request = LoadRequest {
             signals: file("signals.parquet"),
@@ -82,7 +87,7 @@ impl TestEngine {
         let workspace = TempDir::new().unwrap();
         ingest::load(workspace.path(), &request, &NoProgress).unwrap();
         let place = Place::Workspace(workspace.path().to_owned());
-        let engine = Engine::open_with_config(workspace.path(), place, how.config()).await;
+        let engine = Engine::open_with_config(workspace.path(), place, config).await;
         Self {
             engine: engine.unwrap(),
             _workspace: Some(workspace),

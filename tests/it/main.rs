@@ -16,6 +16,8 @@
 mod catalog;
 mod cli;
 mod cli_state;
+#[cfg(feature = "distributed")]
+mod cluster;
 mod connections;
 mod crash;
 mod dataset;

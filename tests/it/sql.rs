@@ -80,6 +80,29 @@ fn run(file: &str) {
     result.unwrap_or_else(|error| panic!("over the wire: {error}"));
 }
 
+/// Runs all files over the history that these workers have.
+#[cfg(feature = "distributed")]
+pub fn run_on_workers(urls: &[&str]) {
+    let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
+    for file in FILES {
+        let path = folder().join(file);
+        let script = fs::read_to_string(&path).unwrap();
+        if dataset(&script) != "tiny" {
+            continue;
+        }
+        let mut runner = Runner::new(|| async {
+            let workers = hindsight::cluster::workers::Workers::new(&urls, None).unwrap();
+            let config = Execution::USUAL.config();
+            let config = hindsight::cluster::grid::with_workers(config, workers);
+            let tiny = files::test_data().join("tiny");
+            Ok(Database(TestEngine::configured(&tiny, config).await))
+        });
+        runner.with_column_validator(strict_column_validator);
+        let result = block_on(runner.run_file_async(&path));
+        result.unwrap_or_else(|error| panic!("on workers: {error}"));
+    }
+}
+
 /// An engine over the dataset that a script names.
 async fn engine(script: &str, how: Execution) -> TestEngine {
     match dataset(script) {
