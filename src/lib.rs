@@ -46,6 +46,7 @@
 //! | client's oddity | its query in `tests/catalog` or `tests/clients`; then the catalog, or [`session`] if it is a statement |
 //! | PostgreSQL function over data | [`dialect`]`::functions` |
 //! | table of the state | `migrations/`, [`store`], and its relation in [`state_sql`] |
+//! | thing that runs on other machines | `cluster`: a leaf, and where its rows are asked for |
 //! | route | a row of the table in `server::http::routes`, and what it asks and answers in `openapi` |
 //! | column of an input file | [`schema`] and [`ingest`] |
 //!

@@ -62,7 +62,7 @@ struct Cluster {
 #[async_trait]
 impl Elsewhere for Cluster {
     async fn detail(&self, source: &SweepSource) -> String {
-        let asked = self.workers.ask().await;
+        let asked = self.workers.asked().await;
         let ready = asked
             .iter()
             .filter(|asked| asked.problem(source.fingerprint()).is_none());
@@ -140,7 +140,11 @@ impl Grid {
     /// The workers that this history is run on; who listens is told of the others.
     async fn ready(&self, lost: Option<&Url>) -> Vec<Url> {
         let mut ready = Vec::new();
-        for asked in self.workers.ask().await {
+        let asked = match lost {
+            None => self.workers.asked().await,
+            Some(_) => self.workers.ask().await,
+        };
+        for asked in asked {
             if lost == Some(&asked.url) {
                 continue;
             }
@@ -236,9 +240,9 @@ impl Grid {
         let mut leaves: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(tasks);
         for share in shares(left, tasks)? {
             let fingerprint = self.here.source.fingerprint();
-            leaves.push(Arc::new(GridLeafExec::new(share, fingerprint, None)?));
+            leaves.push(Arc::new(GridLeafExec::new(share, fingerprint)?));
         }
-        let all = GridLeafExec::new(left.clone(), self.here.source.fingerprint(), None)?;
+        let all = GridLeafExec::new(left.clone(), self.here.source.fingerprint())?;
         let leaf = DistributedLeafExec::try_new(Arc::new(all), leaves)?;
         let network = NetworkCoalesceExec::try_new(Arc::new(leaf), tasks, 1)?;
         let merged = SortPreservingMergeExec::new(order(&schema())?, Arc::new(network));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::compute::{SortOptions, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::ipc::CompressionType;
 use datafusion::arrow::ipc::reader::StreamReader;
@@ -29,7 +29,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::node::Node;
 use crate::error::Error;
-use crate::whatif::grid::{self, Here};
+use crate::whatif::grid::{self, Here, SweepSource};
 use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
 
 const FINGERPRINT: &str = "fingerprint";
@@ -61,17 +61,13 @@ pub struct GridLeafExec {
     /// In the order of their combinations.
     parameters: RecordBatch,
     fingerprint: String,
-    /// Who runs it; on the side that sends it nobody does.
-    node: Option<Arc<Node>>,
+    /// Who runs it over which history; on the side that sends it nobody does.
+    run_by: Option<(Arc<Node>, Arc<SweepSource>)>,
     properties: Arc<PlanProperties>,
 }
 
 impl GridLeafExec {
-    pub fn new(
-        parameters: RecordBatch,
-        fingerprint: &str,
-        node: Option<Arc<Node>>,
-    ) -> Result<Self> {
+    pub fn new(parameters: RecordBatch, fingerprint: &str) -> Result<Self> {
         let schema = schema();
         let order = order(&schema)?;
         let properties = PlanProperties::new(
@@ -83,7 +79,7 @@ impl GridLeafExec {
         Ok(Self {
             parameters,
             fingerprint: fingerprint.to_owned(),
-            node,
+            run_by: None,
             properties: Arc::new(properties),
         })
     }
@@ -104,24 +100,20 @@ impl GridLeafExec {
     fn decoded(bytes: &[u8], node: &Arc<Node>) -> Result<Self> {
         let reader = StreamReader::try_new(bytes, None)?;
         let schema = reader.schema();
-        let own = node.source();
-        match schema.metadata().get(FINGERPRINT) {
-            Some(fingerprint) if fingerprint == own.fingerprint() => {}
-            found => {
-                let found = found.map_or("none", String::as_str);
-                return exec_err!(
-                    "the worker has the history {}, and was sent combinations of {found}",
-                    own.fingerprint()
-                );
-            }
-        }
+        let meant = schema.metadata().get(FINGERPRINT);
+        let meant = meant.map_or("none", String::as_str);
+        let Some(source) = node.source_of(meant) else {
+            let own = node.info().dataset;
+            return exec_err!("it has the history {own}, and was sent combinations of {meant}");
+        };
         if schema.fields() != RUN_PARAMETERS_SCHEMA.fields() {
-            return exec_err!("the worker knows other parameters than it was sent");
+            return exec_err!("it knows other parameters than it was sent");
         }
         let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>()?;
-        let rows = datafusion::arrow::compute::concat_batches(&schema, &batches)?;
-        let rows = rows.with_schema(Arc::clone(&RUN_PARAMETERS_SCHEMA))?;
-        Self::new(rows, own.fingerprint(), Some(Arc::clone(node)))
+        let rows = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
+        let run_by = Some((Arc::clone(node), source));
+        let leaf = Self::new(rows, meant)?;
+        Ok(Self { run_by, ..leaf })
     }
 }
 
@@ -181,15 +173,11 @@ impl ExecutionPlan for GridLeafExec {
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Some(node) = &self.node else {
+        let Some((node, source)) = &self.run_by else {
             return internal_err!("a share is run by the worker that it is sent to");
         };
-        let source = node.source();
-        if source.fingerprint() != self.fingerprint {
-            return exec_err!("the worker went over to another history");
-        }
         let here = Here {
-            source,
+            source: Arc::clone(source),
             schema: Arc::new(grid::schema()),
             pool: Arc::clone(context.memory_pool()),
             done: Arc::new(AtomicU64::new(0)),

@@ -6,21 +6,25 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::{Request, Response};
+use datafusion::common::exec_err;
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion_distributed::{DistributedExt, Worker, WorkerQueryContext};
+use datafusion_distributed::{
+    DistributedExt, Worker, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse,
+    WorkerQueryContext,
+};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::transport::server::{Server, TcpIncoming};
 use tower_service::Service;
 
-use super::leaf::GridCodec;
+use super::leaf::{GridCodec, GridLeafExec};
 use super::security::{Security, check_listening};
 use super::{Info, version};
 use crate::dataset::Dataset;
@@ -37,7 +41,8 @@ const ASKED: &str = "/GetWorkerInfo";
 /// The newest history of a workspace, and how much is run over it.
 pub struct Node {
     workspace: PathBuf,
-    source: Mutex<Arc<SweepSource>>,
+    /// The newest first; behind it the one before, since statements that began over it go on.
+    sources: Mutex<Vec<Arc<SweepSource>>>,
     runtime: Arc<RuntimeEnv>,
     running: Arc<AtomicU64>,
     begun: AtomicU64,
@@ -59,24 +64,35 @@ impl Node {
         };
         Ok(Self {
             workspace,
-            source: Mutex::new(Arc::new(source)),
+            sources: Mutex::new(vec![Arc::new(source)]),
             runtime: runtime.build_arc()?,
             running: Arc::default(),
             begun: AtomicU64::new(0),
         })
     }
 
-    /// The history that it has.
-    pub fn source(&self) -> Arc<SweepSource> {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&source)
+    /// The history of this fingerprint, if it has it.
+    pub(super) fn source_of(&self, fingerprint: &str) -> Option<Arc<SweepSource>> {
+        let sources = self.sources();
+        let found = sources
+            .iter()
+            .find(|source| source.fingerprint() == fingerprint);
+        found.cloned()
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Vec<Arc<SweepSource>>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it says of itself.
     pub fn info(&self) -> Info {
+        let dataset = self
+            .sources()
+            .first()
+            .map(|source| source.fingerprint().to_owned());
         Info {
             version: version(),
-            dataset: self.source().fingerprint().to_owned(),
+            dataset: dataset.unwrap_or_default(),
             tasks: self.running.load(Ordering::Relaxed),
             tasks_begun: self.begun.load(Ordering::Relaxed),
         }
@@ -92,11 +108,14 @@ impl Node {
     /// Goes over to the newest history, if a load has made one.
     fn refresh(&self) -> Result<()> {
         let newest = Dataset::current_generation(&self.workspace)?;
-        if newest == self.source().generation() {
+        let is_newest = |source: &Arc<SweepSource>| source.generation() == newest;
+        if self.sources().first().is_some_and(is_newest) {
             return Ok(());
         }
         let newer = Arc::new(opened(&self.workspace)?);
-        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = newer;
+        let mut sources = self.sources();
+        sources.insert(0, newer);
+        sources.truncate(2);
         Ok(())
     }
 }
@@ -169,6 +188,7 @@ impl Answering {
             let state = context
                 .builder
                 .with_distributed_user_codec(GridCodec { node })
+                .with_distributed_worker_plan_rewrite_handler(shares_alone)
                 .build();
             std::future::ready(Ok::<_, DataFusionError>(state))
         });
@@ -176,6 +196,16 @@ impl Answering {
             worker: worker.with_runtime_env(runtime),
             node,
         }
+    }
+}
+
+/// Refuses whatever else a plan could do, such as read files.
+fn shares_alone(
+    sent: WorkerPlanRewriteEvent<'_>,
+) -> std::result::Result<WorkerPlanRewriteEventResponse, DataFusionError> {
+    match sent.plan.is::<GridLeafExec>() {
+        true => Ok(WorkerPlanRewriteEventResponse::new(sent.plan)),
+        false => exec_err!("it runs shares of grids, and was sent {}", sent.plan.name()),
     }
 }
 

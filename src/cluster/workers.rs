@@ -1,8 +1,9 @@
 //! The workers of a server: how they are reached, and what they say when they are asked.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
@@ -29,22 +30,36 @@ use crate::error::{self, Error};
 /// How long a connection may take, and an answer to what a worker says of itself.
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(3);
+const ANSWER_OF_SILENT: Duration = Duration::from_millis(300);
+/// How long an answer holds, so that planning and executing a statement ask once.
+const LATELY: Duration = Duration::from_secs(1);
 /// After so long without a word a worker is asked whether it is there, and after so long without an
 /// answer it is not.
 const ALIVE: Duration = Duration::from_secs(4);
 const SILENT: Duration = Duration::from_secs(6);
 
+/// Letters of what a worker is said to have gone wrong with.
+const LONGEST: usize = 300;
+
 /// The workers that a server was told of.
 #[derive(Clone)]
 pub struct Workers {
-    channels: Arc<Vec<(Url, Channel)>>,
+    members: Arc<Vec<Member>>,
+    /// What they said last, and when.
+    said: Arc<Mutex<Option<(Instant, Vec<Asked>)>>>,
+}
+
+struct Member {
+    url: Url,
+    channel: Channel,
+    /// Whether it let the last question pass: the next is not waited for as long.
+    is_silent: AtomicBool,
 }
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.channels.iter().map(|(url, _)| shown(url)))
-            .finish()
+        let addresses = self.members.iter().map(|member| shown(&member.url));
+        f.debug_list().entries(addresses).finish()
     }
 }
 
@@ -77,10 +92,10 @@ impl Asked {
 impl Workers {
     /// The workers at these addresses; they are connected to when they are asked for the first time.
     pub fn new(addresses: &[String], security: Option<&Security>) -> error::Result<Self> {
-        let mut channels: Vec<(Url, Channel)> = Vec::with_capacity(addresses.len());
+        let mut members: Vec<Member> = Vec::with_capacity(addresses.len());
         for text in addresses {
             let url = address(text, security.is_some())?;
-            if channels.iter().any(|(known, _)| *known == url) {
+            if members.iter().any(|known| known.url == url) {
                 return Err(Error::Usage(format!("worker {text} is named twice")));
             }
             let refuse = |error: tonic::transport::Error| {
@@ -95,35 +110,66 @@ impl Workers {
             if let (Some(security), "https") = (security, url.scheme()) {
                 endpoint = endpoint.tls_config(security.of_client()).map_err(refuse)?;
             }
-            channels.push((url, endpoint.connect_lazy()));
+            members.push(Member {
+                channel: endpoint.connect_lazy(),
+                is_silent: AtomicBool::new(false),
+                url,
+            });
         }
-        if channels.is_empty() {
+        if members.is_empty() {
             return Err(Error::Usage("--workers names no worker".into()));
         }
         Ok(Self {
-            channels: Arc::new(channels),
+            members: Arc::new(members),
+            said: Arc::default(),
         })
     }
 
     /// What each says of itself, in the order in which they were named.
     pub async fn ask(&self) -> Vec<Asked> {
-        join_all(self.channels.iter().map(|(url, channel)| async move {
-            let mut worker = client(url, channel);
-            let asked = worker.get_worker_info(GetWorkerInfoRequest {});
-            let said = match tokio::time::timeout(ANSWER, asked).await {
-                Err(_) => Err(format!("not within {} s", ANSWER.as_secs())),
-                Ok(Err(error)) => {
-                    Err(lost(&error).map_or_else(|| error.to_string(), |lost| lost.problem.clone()))
-                }
-                Ok(Ok(info)) => serde_json::from_str(&info.version)
-                    .map_err(|_| "what answers is no worker of hindsight".to_owned()),
-            };
-            Asked {
-                url: url.clone(),
-                said,
+        let said = join_all(self.members.iter().map(Member::ask)).await;
+        let mut last = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((Instant::now(), said.clone()));
+        said
+    }
+
+    /// The same, or what they said a moment ago: whoever was lost since is noticed as it is used.
+    pub async fn asked(&self) -> Vec<Asked> {
+        let last = self
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match last {
+            Some((when, said)) if when.elapsed() < LATELY => said,
+            _ => self.ask().await,
+        }
+    }
+}
+
+impl Member {
+    async fn ask(&self) -> Asked {
+        let patience = match self.is_silent.load(Ordering::Relaxed) {
+            true => ANSWER_OF_SILENT,
+            false => ANSWER,
+        };
+        let mut worker = client(&self.url, &self.channel);
+        let asked = worker.get_worker_info(GetWorkerInfoRequest {});
+        let answer = tokio::time::timeout(patience, asked).await;
+        self.is_silent.store(answer.is_err(), Ordering::Relaxed);
+        let said = match answer {
+            Err(_) => Err("it is silent".to_owned()),
+            Ok(Err(error)) => {
+                let problem = lost(&error).map(|lost| lost.problem.clone());
+                Err(problem.unwrap_or_else(|| error.to_string()))
             }
-        }))
-        .await
+            Ok(Ok(info)) => serde_json::from_str(&info.version)
+                .map_err(|_| "what answers is no worker of hindsight".to_owned()),
+        };
+        Asked {
+            url: self.url.clone(),
+            said,
+        }
     }
 }
 
@@ -135,12 +181,12 @@ pub fn shown(url: &Url) -> &str {
 #[async_trait]
 impl ChannelResolver for Workers {
     async fn get_worker_client_for_url(&self, url: &Url) -> Result<Box<dyn WorkerChannel>> {
-        let found = self.channels.iter().find(|(known, _)| known == url);
-        let Some((url, channel)) = found else {
+        let found = self.members.iter().find(|known| known.url == *url);
+        let Some(member) = found else {
             let problem = format!("{} is no worker of this server", shown(url));
             return Err(DataFusionError::Internal(problem));
         };
-        Ok(Box::new(client(url, channel)))
+        Ok(Box::new(client(url, &member.channel)))
     }
 }
 
@@ -169,6 +215,7 @@ fn named(url: &Url, error: DataFusionError) -> DataFusionError {
         DataFusionError::External(error) => in_full(error.as_ref()),
         error => error.strip_backtrace(),
     };
+    let problem = problem.chars().take(LONGEST).collect();
     let url = url.clone();
     DataFusionError::External(Box::new(Lost { url, problem }))
 }

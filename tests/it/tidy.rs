@@ -124,6 +124,15 @@ fn only_the_store_knows_sqlx() {
 }
 
 #[test]
+fn only_the_cluster_knows_its_library() {
+    assert_only(
+        &["src/cluster/"],
+        &["datafusion_distributed", "datafusion_proto", "tonic"],
+        "only src/cluster sends plans to other machines",
+    );
+}
+
+#[test]
 fn only_the_command_line_knows_clap() {
     assert_only(
         &["src/cli/", "src/main.rs"],
