@@ -10,9 +10,8 @@ use super::{GRID, Server, WORKSPACE, Worker, large, wait_until};
 use crate::engine::block_on;
 use crate::files;
 
-/// As Linux numbers them.
-const KILL: i32 = 9;
-const STOP: i32 = 19;
+const KILL: &str = "-KILL";
+const STOP: &str = "-STOP";
 
 #[test]
 fn a_worker_that_is_killed_is_made_up_for() {
