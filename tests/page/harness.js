@@ -161,7 +161,7 @@ export async function ready(page) {
 export async function settled(page) {
   await ready(page);
   await until(page, 'the page at rest', () => !document.querySelector('.stale, .pending'));
-  await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
+  await page.waitForNetworkIdle({ idleTime: 300, timeout: 60000 });
 }
 
 export async function type(page, name, value) {

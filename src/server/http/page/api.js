@@ -10,7 +10,8 @@ const KEY = 'hindsight.authorization';
 export class Problem extends Error {
   constructor({ detail, title, hint = null, status = 0, parameter = null, sqlstate = null, range = null }) {
     super(detail || title || 'The server did not say what went wrong.');
-    Object.assign(this, { hint, status, parameter, sqlstate, range });
+    // Of a parameter the sentence says all; its hint is a statement, for who asks in SQL.
+    Object.assign(this, { hint: parameter ? null : hint, status, parameter, sqlstate, range });
   }
   // No server answered: it is stopped, or the network is.
   get gone() {

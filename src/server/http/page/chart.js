@@ -21,7 +21,7 @@ const tokens = () => {
 
 const faded = (color, alpha) => color.replace(/^rgb\(([^)]+)\)$/, `rgba($1, ${alpha})`);
 const last = (array) => (array?.length ? array[array.length - 1] : 0);
-const figure = (value) => shown(value.toFixed(2), { signed: true });
+const figure = (value) => shown(value.toFixed(2), { least: 2, signed: true });
 
 // All series on the instants of the newest answer: uPlot wants one axis.
 function data({ answer, ghost }) {

@@ -43,10 +43,10 @@ export function Overlay({ runs, curves }) {
   const y = (value) => 10 + ((high - value) / (high - low || 1)) * (H - 40);
   const ends = lines.map((line, index) => ({ line, index, y: y(line.points[line.points.length - 1][1]), value: line.points[line.points.length - 1][1] })).sort((a, b) => a.y - b.y);
   for (let i = 1; i < ends.length; i++) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + 15);
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Curves"><svg class="overlay" viewBox="0 0 ${W} ${H}" role="img" aria-label=${ends.map((end) => `${end.line.name} ends at ${shown(end.value.toFixed(2))} SOL`).join(', ')}>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Curves"><svg class="overlay" viewBox="0 0 ${W} ${H}" role="img" aria-label=${ends.map((end) => `${end.line.name} ends at ${shown(end.value.toFixed(2), { least: 2 })} SOL`).join(', ')}>
     <line class="zero" x1="0" x2=${W - RIGHT} y1=${y(0)} y2=${y(0)} />
     ${lines.map((line, index) => html`<path class=${line.actual ? 'really' : 'line'} stroke-dasharray=${line.actual ? '' : DASHES[(index - 1) % DASHES.length]} d=${path(line.points, x, y)} />`)}
-    ${ends.map((end) => html`<text class=${end.line.actual ? '' : 'accent'} x=${W - RIGHT + 8} y=${end.y + 4}>${shown(end.value.toFixed(2), { signed: true })} ${end.line.name.length > 20 ? `${end.line.name.slice(0, 19)}…` : end.line.name}</text>`)}
+    ${ends.map((end) => html`<text class=${end.line.actual ? '' : 'accent'} x=${W - RIGHT + 8} y=${end.y + 4}>${shown(end.value.toFixed(2), { least: 2, signed: true })} ${end.line.name.length > 20 ? `${end.line.name.slice(0, 19)}…` : end.line.name}</text>`)}
     <text x="0" y=${H - 4}>${day(new Date(from).toISOString())}</text><text x=${W - RIGHT} y=${H - 4} class="end">${day(new Date(to).toISOString())}</text>
   </svg></div>`;
 }

@@ -38,9 +38,9 @@ function Question({ data }) {
 
 function Believe({ interval, calibration }) {
   const one = calibration[0];
-  return html`<${Section} title="How far to believe it">
+  return html`<${Section} title="How far to believe it" note="signals drawn again in whole groups">
     ${interval.length > 0 && html`<${Rows} rows=${interval} columns=${[
-      { title: 'signals drawn again in groups by', left: true, cell: (each) => words(each.method) },
+      { title: 'groups by', left: true, cell: (each) => words(each.method) },
       { title: 'groups', cell: (each) => shown(String(each.groups)) },
       { title: 'difference', cell: (each) => html`<${Difference} value=${each.estimate_sol} round=${2} />` },
       { title: '95 % from', cell: (each) => shown(each.lower_sol, { round: 2, signed: true }) },
@@ -48,7 +48,7 @@ function Believe({ interval, calibration }) {
       { title: 'not better in', cell: (each) => `${(Number(each.share_not_better) * 100).toFixed(1)} %` },
     ]} />`}
     ${interval.filter((each) => each.warning).map((each) => html`<p class="soft">${each.warning}</p>`)}
-    ${one && html`<p>Calibration: run with the live settings over the ${counted(one.trades, 'trade')} that were really made, the simulation errs by <b>${shown(one.bias_sol, { signed: true })} SOL</b> a trade on average${one.bias_lower_sol !== null && one.bias_lower_sol !== undefined ? html` (95 %: ${shown(one.bias_lower_sol, { signed: true })} to ${shown(one.bias_upper_sol, { signed: true })})` : ''}; its sign is right in <b>${one.share_same_sign === null ? '–' : `${(Number(one.share_same_sign) * 100).toFixed(1)} %`}</b>, its concordance with what happened is <b>${one.concordance === null ? '–' : Number(one.concordance).toFixed(2)}</b>.</p>`}
+    ${one && html`<p>Calibration: run with the live settings over the ${counted(one.trades, 'trade')} that were really made, the simulation errs by <b>${shown(one.bias_sol, { least: 4, signed: true })} SOL</b> a trade on average${one.bias_lower_sol !== null && one.bias_lower_sol !== undefined ? html` (95 %: ${shown(one.bias_lower_sol, { least: 4, signed: true })} to ${shown(one.bias_upper_sol, { least: 4, signed: true })})` : ''}; its sign is right in <b>${one.share_same_sign === null ? '–' : `${(Number(one.share_same_sign) * 100).toFixed(1)} %`}</b>, its concordance with what happened is <b>${one.concordance === null ? '–' : Number(one.concordance).toFixed(2)}</b>.</p>`}
   <//>`;
 }
 
@@ -130,7 +130,7 @@ function Report({ data: packed }) {
         <p class="soft">${day(tables.exposure[0].day)} to ${day(tables.exposure[tables.exposure.length - 1].day)}</p></div>` : html`<${Empty}>No position was open.<//>`}
     <//>
     <${Section} title="Costs"><${Rows} rows=${Object.entries(cost)} columns=${[
-      { title: 'of all simulated trades', left: true, cell: ([name]) => words(name.replace(/_sol$/, '')) },
+      { title: 'of all simulated trades', left: true, cell: ([name]) => label(name) },
       { title: 'SOL', cell: ([, amount]) => shown(amount, { least: 4 }) },
     ]} /><//>
     <${Section} title="The sweep it came from">${packed.choice && Number(packed.choice.combinations_tried) > 1 ? html`<p><${Chosen} run=${packed.choice} /></p>` : html`<p class="soft">None that is known: nobody has said that other settings were tried before these.</p>`}<//>

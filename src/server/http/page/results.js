@@ -47,9 +47,12 @@ export function Verdict({ row, interval, tried }) {
   </div>`;
 }
 
+// A likelihood in percent, which is neither 0 nor 100 where it is not.
+export const share = (number) => (number > 0 && number < 0.01 ? 'less than 1 %' : number < 1 && number > 0.99 ? 'more than 99 %' : `${(number * 100).toFixed(0)} %`);
+
 // How the settings of a stored run were chosen, as whoever stored it has said.
 export function Chosen({ run }) {
-  const percent = (name) => (run[name] === null || run[name] === undefined ? null : html`<b>${(Number(run[name]) * 100).toFixed(0)} %</b>`);
+  const percent = (name) => (run[name] === null || run[name] === undefined ? null : html`<b>${share(Number(run[name]))}</b>`);
   const [deflated, overfitted, kept] = ['deflated_sharpe_ratio', 'probability_of_overfitting', 'walk_forward_efficiency'].map(percent);
   return html`<span>Chosen after <b>${shown(String(run.combinations_tried))}</b> settings were tried, the best of which look better than they are.${deflated && html` That its gain is more than the luck of so many tries is ${deflated} likely (deflated Sharpe ratio).`}${overfitted && html` The probability of overfitting is ${overfitted}.`}${kept && html` Chosen on some days and tested on the next, they kept ${kept} of their gain.`}</span>`;
 }

@@ -186,7 +186,7 @@ export function Parameter({ parameter, place = '' }) {
   const describe = () => change({ describing: parameter });
   return html`<div ref=${root} class=${`parameter ${moved ? 'moved' : ''}`} data-parameter=${name} onFocusCapture=${describe} onPointerEnter=${describe} onPointerLeave=${() => change({ describing: null })}>
     <${part} ...${{ id: `${place}p-${name}`, parameter, value, live, curve, moved, locked, problem: typed?.problem, text: typed?.text }} />
-    ${refused && !typed && html`<p class="problem" role="alert">${refused.message}${refused.hint ? html` <span class="hint">${refused.hint}</span>` : ''}</p>`}
+    ${refused && !typed && html`<p class="problem" role="alert">${refused.message}</p>`}
     ${nullable && !none && kind(parameter) === 'number' && html`<button class="none unset" onClick=${() => set(name, null, { typed: true })}>none</button>`}
   </div>`;
 }

@@ -6,6 +6,7 @@ import { Problem, ndjson, objects, table } from './api.js';
 import { kind, same, wrong } from './config.js';
 import { counted, duration, plain, shown, sign } from './numbers.js';
 import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
+import { share } from './results.js';
 import { mayRun, now, useShared } from './store.js';
 import { label, ofPeriod, unit, unitOf, words } from './words.js';
 import { configOf, looked, setAll, steps } from './work.js';
@@ -100,8 +101,8 @@ function Worth({ overfitting, combinations }) {
   return html`<p class="ground worth">
     <span key="number"><b>${shown(String(combinations))}</b> combinations were tried. </span>
     ${!each && html`<span key="weighing" class="pending">How much of the best is luck is being weighed… </span>`}
-    ${known('deflated_sharpe_ratio') && html`<span key="deflated">The best one’s deflated Sharpe is <b>${Number(each.deflated_sharpe_ratio).toFixed(2)}</b>: how sure its gain is, that many tries considered. </span>`}
-    ${known('probability_of_overfitting') && html`<span key="overfitting">Probability of overfitting: <b>${(Number(each.probability_of_overfitting) * 100).toFixed(0)} %</b>.</span>`}
+    ${known('deflated_sharpe_ratio') && html`<span key="deflated">That the gain of the best is more than the luck of so many tries is <b>${share(Number(each.deflated_sharpe_ratio))}</b> likely (deflated Sharpe ratio). </span>`}
+    ${known('probability_of_overfitting') && html`<span key="overfitting">Probability of overfitting: <b>${share(Number(each.probability_of_overfitting))}</b>.</span>`}
   </p>`;
 }
 
