@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use datafusion::execution::TaskContext;
+use hindsight_sweep::sales::Sale;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::progress::Progress;
@@ -31,6 +32,8 @@ pub struct Client {
     pub combinations: Arc<AtomicU64>,
     /// The run that it began last.
     run: Mutex<Weak<Progress>>,
+    /// The sales of a backtest, where they are wanted.
+    sales: Mutex<Option<Vec<Sale>>>,
     /// Whether its statements may run on other machines too.
     distributes: AtomicBool,
 }
@@ -62,6 +65,7 @@ impl Client {
             said: Mutex::default(),
             combinations: Arc::default(),
             run: Mutex::default(),
+            sales: Mutex::default(),
             distributes: AtomicBool::new(true),
         }
     }
@@ -121,6 +125,30 @@ impl Client {
             }
             false => self.store.change_scenarios(&changes).await,
         }
+    }
+
+    /// Has backtests of one combination keep their sales from now on.
+    pub fn want_sales(&self) {
+        self.keep_sales(Some(Vec::new()));
+    }
+
+    /// Whether sales are wanted.
+    pub fn wants_sales(&self) -> bool {
+        self.kept_sales().is_some()
+    }
+
+    /// Keeps the sales of a backtest.
+    pub fn keep_sales(&self, sales: Option<Vec<Sale>>) {
+        *self.kept_sales() = sales;
+    }
+
+    /// The sales of the backtest before, which are no longer wanted then.
+    pub fn take_sales(&self) -> Vec<Sale> {
+        self.kept_sales().take().unwrap_or_default()
+    }
+
+    fn kept_sales(&self) -> MutexGuard<'_, Option<Vec<Sale>>> {
+        self.sales.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says which run it has begun.

@@ -181,6 +181,7 @@ impl ExecutionPlan for GridLeafExec {
             schema: Arc::new(grid::schema()),
             pool: Arc::clone(context.memory_pool()),
             done: Arc::new(AtomicU64::new(0)),
+            keeper: None,
         };
         let task = node.begin_task();
         let rows = here.rows(stream::iter(pieces(&self.parameters).map(Ok)));

@@ -31,7 +31,6 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
@@ -55,7 +54,6 @@ use crate::caller::transaction::TransactionStatus;
 use crate::engine::{Newest, Served};
 use crate::error::{Error, Result};
 use crate::records::roles::Role;
-use crate::whatif::sales;
 use command::Command;
 use cursors::Cursor;
 use tables::SessionTables;
@@ -217,12 +215,14 @@ impl Session {
         self.client.combinations.load(Ordering::Relaxed)
     }
 
-    /// The simulated sales behind a row of `backtest` over the generation that statements see, in the
-    /// order in which trades are counted.
-    pub async fn sales(&self, row: &RecordBatch) -> Result<Vec<Sale>> {
-        let source = Arc::clone(self.served().sweep_source());
-        let memory = self.reserve("sales", source.signal_count() * sales::SIGNAL_BYTES)?;
-        Ok(sales::of_row(source, row, memory).await?)
+    /// Has a backtest of one combination keep its simulated sales, for [`Self::take_sales`].
+    pub fn want_sales(&self) {
+        self.client.want_sales();
+    }
+
+    /// The sales of the backtest before, in the order in which trades are counted.
+    pub fn take_sales(&self) -> Vec<Sale> {
+        self.client.take_sales()
     }
 
     /// Goes over to the newest generation, and says which it is.

@@ -28,7 +28,6 @@ use hindsight_sweep::block::{
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
-use hindsight_sweep::sales::{Sale, sales};
 use hindsight_udfs::decimal::multiply_divide_half_even;
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::trades::misfit::Misfit;
@@ -48,6 +47,8 @@ const RATE: DataType = DataType::Decimal128(7, 2);
 const BATCHES_TOGETHER: usize = 16;
 /// Tables of positions that there is room for before anything else is taken.
 const TABLES_AT_LEAST: usize = 8;
+/// What each signal needs where sales are kept, about.
+pub const SALES_BYTES: usize = 200;
 const RATIO: DataType = DataType::Decimal128(38, 2);
 
 /// A dataset and, once a backtest has asked for it, its [`History`].
@@ -93,13 +94,6 @@ impl SweepSource {
         let book = &self.dataset.price_book;
         let results = backtest(self.history()?, book, combinations, course);
         stopped(results, course)
-    }
-
-    /// The sales of one combination, likewise.
-    pub fn sales(&self, combination: &Combination, course: &Course) -> Result<Vec<Sale>> {
-        let history = self.history()?;
-        let made = rayon::scope(|_| sales(history, self.book(), combination, course));
-        stopped(made, course)
     }
 
     /// The tokens of the signals.
@@ -236,9 +230,12 @@ impl Operator for BacktestGrid {
             schema: Arc::clone(schema),
             pool: Arc::clone(context.memory_pool()),
             done: Arc::clone(&client.combinations),
+            keeper: client.wants_sales().then(|| Arc::clone(&client)),
         };
         let input = parameters.execute(0, Arc::clone(&context))?;
-        if let Some((elsewhere, _)) = &self.elsewhere {
+        if let Some((elsewhere, _)) = &self.elsewhere
+            && here.keeper.is_none()
+        {
             return Ok(Arc::clone(elsewhere).backtests(input, here, client, context));
         }
         Ok(here.rows(input).boxed())
@@ -246,7 +243,7 @@ impl Operator for BacktestGrid {
 }
 
 /// What runs combinations in this process.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Here {
     pub source: Arc<SweepSource>,
     /// The columns of the rows.
@@ -254,6 +251,8 @@ pub struct Here {
     pub pool: Arc<dyn MemoryPool>,
     /// Counts the combinations that are done.
     pub done: Arc<AtomicU64>,
+    /// Who keeps the sales of a single combination.
+    pub keeper: Option<Arc<Client>>,
 }
 
 impl Here {
@@ -273,7 +272,13 @@ impl Here {
     async fn run(self, batches: Vec<RecordBatch>) -> Result<RecordBatch> {
         let count = batches.iter().map(RecordBatch::num_rows).sum();
         let (cells, memory) = reserve(count, self.source.signal_count(), &self.pool)?;
-        let course = Arc::new(Course::new(self.done, cells).counted_with(&memory));
+        let mut course = Course::new(self.done, cells).counted_with(&memory);
+        let keeper = self.keeper.filter(|_| count == 1);
+        if keeper.is_some() {
+            memory.try_grow(self.source.signal_count() * SALES_BYTES)?;
+            course = course.keeping_sales();
+        }
+        let course = Arc::new(course);
         let _stop = StopOnDrop(Arc::clone(&course));
         let (source, schema) = (self.source, self.schema);
         let work = tokio::task::spawn_blocking(move || {
@@ -281,7 +286,10 @@ impl Here {
             let _memory = memory;
             let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
             let results = source.backtests(&combinations(&parameters)?, &course);
-            let results = results.map_err(|error| with_settings(error, &parameters))?;
+            let mut results = results.map_err(|error| with_settings(error, &parameters))?;
+            if let (Some(keeper), [result]) = (&keeper, &mut results[..]) {
+                keeper.keep_sales(std::mem::take(&mut result.sales));
+            }
             rows(&schema, &parameters, &results)
         });
         work.await

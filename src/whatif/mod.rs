@@ -9,6 +9,5 @@ pub mod grid;
 pub mod operator;
 pub mod parameter_rows;
 pub mod pipeline;
-pub mod sales;
 pub mod statistics;
 pub mod table_functions;

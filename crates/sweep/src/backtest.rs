@@ -27,6 +27,7 @@ use super::exits::{ExitTable, Sales, SignalExit};
 use super::history::History;
 use super::metrics::{Metrics, Side, Trade, rounded};
 use super::pass::{Pass, Scratch, Scratches, Sum};
+use super::sales::Sale;
 use super::scores::Scores;
 use super::shares::SharedPositions;
 
@@ -44,6 +45,8 @@ pub struct Backtest {
     pub conservative_pnl: i128,
     /// The days on which trades ended, ascending, where they were asked for.
     pub days: Option<DaysOfSides>,
+    /// The simulated sales in the order in which trades are counted, where they were asked for.
+    pub sales: Option<Vec<Sale>>,
 }
 
 /// What the trades of both sides add up to by the day of their exits; days without are left out.
@@ -62,6 +65,7 @@ pub struct Course {
     /// For how many cells there is memory at a time.
     pub(crate) cells: usize,
     keeps_days: bool,
+    keeps_sales: bool,
     leaves_out_actual: bool,
     /// That of the pool in which tables beside the cells are counted.
     memory: Option<MemoryReservation>,
@@ -81,6 +85,7 @@ impl Course {
             is_cancelled: AtomicBool::new(false),
             cells,
             keeps_days: false,
+            keeps_sales: false,
             leaves_out_actual: false,
             memory: None,
         }
@@ -116,6 +121,14 @@ impl Course {
     pub fn keeping_days(self) -> Self {
         Self {
             keeps_days: true,
+            ..self
+        }
+    }
+
+    /// The same, with the simulated sales in the results: for few combinations.
+    pub fn keeping_sales(self) -> Self {
+        Self {
+            keeps_sales: true,
             ..self
         }
     }
@@ -442,7 +455,10 @@ impl Run<'_> {
                 false => HashSet::new(),
             };
             let result = self.result(scoring, selected, sum, &left_out)?;
-            Ok((member.position, result))
+            let limits = member.limits.map(limits);
+            let sales = || pass.sales(member.threshold, limits, self.course);
+            let sales = self.course.keeps_sales.then(sales).transpose()?;
+            Ok((member.position, Backtest { sales, ..result }))
         };
         members.iter().zip(sums).map(result).collect()
     }
@@ -477,6 +493,7 @@ impl Run<'_> {
                 actual: actual.days,
                 simulated: days,
             }),
+            sales: None,
         })
     }
 }

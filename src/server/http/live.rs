@@ -213,9 +213,9 @@ fn spawned_sales(call: &Call, sql: String) -> SpawnedTask<Result<Made, Problem>>
     let caller = call.caller.clone();
     SpawnedTask::spawn(async move {
         let session = session(&engine, &caller).await?;
+        session.want_sales();
         let rows = call::rows(&session, &sql).await?;
-        let sales = session.sales(only(&rows)?).await?;
-        Ok((rows, sales))
+        Ok((rows, session.take_sales()))
     })
 }
 

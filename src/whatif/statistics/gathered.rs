@@ -1,5 +1,6 @@
 //! The operator that makes its few rows of all rows of its inputs, on a thread of its own.
 
+use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,9 +23,8 @@ use super::own_arguments::Given;
 use crate::caller::client::Client;
 use crate::caller::give_way::Stop;
 use crate::error::Error;
-use crate::whatif::grid::{self, SweepSource};
+use crate::whatif::grid::{self, SALES_BYTES, SweepSource};
 use crate::whatif::operator::{self, Operator};
-use crate::whatif::sales::SIGNAL_BYTES;
 
 /// Makes the rows: of the function's own arguments and of all rows of the relation it judges.
 pub type Make = Arc<dyn Fn(&Given, &RecordBatch, &Work) -> Result<RecordBatch> + Send + Sync>;
@@ -86,9 +86,14 @@ impl Work {
 
     /// The sales of one combination, likewise.
     pub fn sales(&self, source: &SweepSource, combination: &Combination) -> Result<Vec<Sale>> {
-        let (course, memory) = self.course(source, 1, |course| course)?;
-        memory.try_grow(source.signal_count() * SIGNAL_BYTES)?;
-        source.sales(combination, &course)
+        let (course, memory) = self.course(source, 1, Course::keeping_sales)?;
+        memory.try_grow(source.signal_count() * SALES_BYTES)?;
+        let results = source.backtests(slice::from_ref(combination), &course)?;
+        Ok(results
+            .into_iter()
+            .next()
+            .and_then(|result| result.sales)
+            .unwrap_or_default())
     }
 
     fn course(
