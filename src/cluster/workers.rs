@@ -45,9 +45,11 @@ const LONGEST: usize = 300;
 #[derive(Clone)]
 pub struct Workers {
     members: Arc<Vec<Member>>,
-    /// What they said last, and when.
-    said: Arc<Mutex<Option<(Instant, Vec<Asked>)>>>,
+    last: Arc<Mutex<Option<Said>>>,
 }
+
+/// What all of them said, and when.
+type Said = (Instant, Vec<Asked>);
 
 struct Member {
     url: Url,
@@ -121,14 +123,14 @@ impl Workers {
         }
         Ok(Self {
             members: Arc::new(members),
-            said: Arc::default(),
+            last: Arc::default(),
         })
     }
 
     /// What each says of itself, in the order in which they were named.
     pub async fn ask(&self) -> Vec<Asked> {
         let said = join_all(self.members.iter().map(Member::ask)).await;
-        let mut last = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((Instant::now(), said.clone()));
         said
     }
@@ -136,7 +138,7 @@ impl Workers {
     /// The same, or what they said a moment ago: whoever was lost since is noticed as it is used.
     pub async fn asked(&self) -> Vec<Asked> {
         let last = self
-            .said
+            .last
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
