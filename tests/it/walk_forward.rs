@@ -359,7 +359,8 @@ fn overfitting_is_that_of_the_daily_sums_of_every_combination() {
                     *days.entry(day.clamp(0, 22)).or_insert(whole(0)) +=
                         number(&trade, "net_pnl_sol");
                 }
-                let of_day = |day: i64| days.get(&day).and_then(ToPrimitive::to_f64);
+                let lamports = |pnl: &Number| (pnl * whole(1_000_000_000)).to_f64();
+                let of_day = |day: i64| days.get(&day).and_then(lamports);
                 (0..23).map(|day| of_day(day).unwrap_or(0.0)).collect()
             })
             .collect();

@@ -1,81 +1,94 @@
-//! Sharpe ratios of any blocks of days, from what is kept of each block.
-//!
-//! Series that are alike in the chosen blocks have the very same ratio there, whatever they are
-//! elsewhere: nothing but the days of a block goes into what is kept of it.
+//! Sharpe ratios of either half of the blocks of days, from what is kept of each block.
 
-/// Series cut into equal blocks of days, days that are left over dropped at the end.
+use super::ratio::Ratio;
+
+/// Series cut into an even number of equal blocks of days, days that are left over dropped at the end.
 pub struct Blocks {
     /// Of each block, then series: sums, and sums of squares.
-    sums: Vec<Vec<f64>>,
-    squares: Vec<Vec<f64>>,
-    count: usize,
-    /// Series that stand still in half of the blocks, with the value of each block that does.
-    still: Vec<(usize, Vec<Option<f64>>)>,
-    days_each: usize,
+    sums: Vec<Vec<i64>>,
+    squares: Vec<Vec<u128>>,
+    /// The same of all blocks together.
+    all_sums: Vec<i64>,
+    all_squares: Vec<u128>,
+    /// Of one half of the blocks.
+    days: u64,
 }
 
 /// What is worked on again for each choice of blocks.
 #[derive(Default)]
-pub struct Sums {
-    sums: Vec<f64>,
-    squares: Vec<f64>,
+pub struct Halves {
+    sums: Vec<i64>,
+    squares: Vec<u128>,
+    pub inside: Vec<Ratio>,
+    pub outside: Vec<Ratio>,
 }
 
 impl Blocks {
-    pub fn new(series: &[&[f64]], blocks: usize) -> Self {
-        let days_each = series.first().map_or(0, |days| days.len()) / blocks;
-        let of_blocks = |of: &dyn Fn(f64) -> f64| -> Vec<Vec<f64>> {
-            let block = |block: usize| {
-                let days = block * days_each..(block + 1) * days_each;
-                let sums = series.iter();
-                sums.map(|series| series[days.clone()].iter().map(|day| of(*day)).sum())
-                    .collect()
-            };
-            (0..blocks).map(block).collect()
+    pub fn new(series: &[Vec<i64>], blocks: usize) -> Self {
+        let days_each = series.first().map_or(0, Vec::len) / blocks;
+        let days = |block: usize| block * days_each..(block + 1) * days_each;
+        let square = |day: &i64| u128::from(day.unsigned_abs()).pow(2);
+        let sums = |block: usize| -> Vec<i64> {
+            let series = series.iter();
+            series.map(|s| s[days(block)].iter().sum()).collect()
         };
-        let stands = |days: &[f64]| days.iter().all(|d| *d == days[0]).then(|| days[0]);
-        let still = series.iter().enumerate().filter_map(|(place, series)| {
-            let blocks = series.chunks_exact(days_each.max(1)).take(blocks);
-            let values: Vec<Option<f64>> = blocks.map(stands).collect();
-            let count = values.iter().flatten().count();
-            (count * 2 >= values.len()).then_some((place, values))
-        });
+        let squares = |block: usize| -> Vec<u128> {
+            let series = series.iter();
+            series
+                .map(|s| s[days(block)].iter().map(square).sum())
+                .collect()
+        };
+        let (mut all_sums, mut all_squares) = (Vec::new(), Vec::new());
+        let sums: Vec<Vec<i64>> = (0..blocks).map(sums).collect();
+        let squares: Vec<Vec<u128>> = (0..blocks).map(squares).collect();
+        add_up(&mut all_sums, sums.iter());
+        add_up(&mut all_squares, squares.iter());
         Self {
-            sums: of_blocks(&|day| day),
-            squares: of_blocks(&|day| day * day),
-            still: still.collect(),
-            count: series.len(),
-            days_each,
+            sums,
+            squares,
+            all_sums,
+            all_squares,
+            days: (blocks / 2 * days_each) as u64,
         }
     }
 
-    /// The Sharpe ratio of every series over these blocks, less than any where there is none.
-    pub fn sharpes(&self, chosen: &[usize], work: &mut Sums, sharpes: &mut Vec<f64>) {
-        let add = |into: &mut Vec<f64>, from: &[Vec<f64>]| {
-            into.clear();
-            into.resize(self.count, 0.0);
-            for block in chosen {
-                into.iter_mut()
-                    .zip(&from[*block])
-                    .for_each(|(sum, of)| *sum += of);
-            }
-        };
-        add(&mut work.sums, &self.sums);
-        add(&mut work.squares, &self.squares);
-        let days = (chosen.len() * self.days_each) as f64;
-        let sums = work.sums.iter().zip(&work.squares);
-        sharpes.clear();
-        sharpes.extend(sums.map(|(sum, squares)| {
-            let mean = sum / days;
-            let variance = (squares - sum * mean) / (days - 1.0);
-            // Not that of a series that stands still, but for rounding.
-            mean / variance.max(f64::MIN_POSITIVE).sqrt()
-        }));
-        for (place, values) in &self.still {
-            let first = values[chosen[0]];
-            if first.is_some() && chosen.iter().all(|block| values[*block] == first) {
-                sharpes[*place] = f64::NEG_INFINITY;
-            }
+    /// The ratio of every series over the chosen half of the blocks, which are bits, and the rest.
+    pub fn halve(&self, choice: u32, halves: &mut Halves) {
+        let is_chosen = |block: usize| choice >> block & 1 == 1;
+        let chosen = (0..self.sums.len()).filter(|block| is_chosen(*block));
+        add_up(
+            &mut halves.sums,
+            chosen.clone().map(|block| &self.sums[block]),
+        );
+        add_up(
+            &mut halves.squares,
+            chosen.map(|block| &self.squares[block]),
+        );
+        let inside = halves.sums.iter().zip(&halves.squares);
+        let all = self.all_sums.iter().zip(&self.all_squares);
+        halves.outside.clear();
+        halves.outside.extend(inside.clone().zip(all).map(
+            |((sum, squares), (all_sum, all_squares))| {
+                Ratio::of(all_sum - sum, all_squares - squares, self.days)
+            },
+        ));
+        halves.inside.clear();
+        halves
+            .inside
+            .extend(inside.map(|(sum, squares)| Ratio::of(*sum, *squares, self.days)));
+    }
+}
+
+/// Sums place by place.
+fn add_up<'v, T: Copy + std::ops::AddAssign + 'v>(
+    into: &mut Vec<T>,
+    mut values: impl Iterator<Item = &'v Vec<T>>,
+) {
+    into.clear();
+    into.extend(values.next().into_iter().flatten());
+    for values in values {
+        for (sum, value) in into.iter_mut().zip(values) {
+            *sum += *value;
         }
     }
 }

@@ -14,3 +14,4 @@ pub mod quantile;
 pub mod sharpe;
 
 mod blocks;
+mod ratio;

@@ -4,10 +4,11 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{Blocks, Sums};
-use super::sharpe::{daily_sharpe, deflated_sharpe_ratio, expected_best_sharpe};
+use super::blocks::{Blocks, Halves};
+use super::ratio::{Ratio, first_highest, twice_rank};
+use super::sharpe::{deflated_sharpe_ratio, expected_best_sharpe};
 
-/// Choices of blocks between two looks at whether to go on.
+/// Pairs of halves between two looks at whether to go on.
 const AT_ONCE: usize = 64;
 /// More blocks have more halves than anybody waits for.
 pub const BLOCKS_MAX: usize = 20;
@@ -32,95 +33,90 @@ pub fn overfitting(
     blocks: usize,
     goes_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Overfitting> {
-    let sharpes: Vec<Option<f64>> = series.par_iter().map(|days| daily_sharpe(days)).collect();
-    let defined: Vec<usize> = (0..series.len())
-        .filter(|at| sharpes[*at].is_some())
-        .collect();
-    let ratios: Vec<f64> = sharpes.iter().flatten().copied().collect();
-    let best = first_highest(&ratios);
-    let expected = expected_best_sharpe(&ratios);
-    let kept: Vec<&[f64]> = defined.iter().map(|at| series[*at]).collect();
+    let mut whole = whole_numbers(series);
+    let ratios: Vec<Ratio> = whole.par_iter().map(|days| Ratio::of_days(days)).collect();
+    let sharpe = |place: usize| ratios[place].sharpe(series[place].len());
+    let defined: Vec<bool> = (0..series.len()).map(|at| sharpe(at).is_some()).collect();
+    let sharpes: Vec<f64> = (0..series.len()).filter_map(sharpe).collect();
+    // One without a ratio is lower than any other.
+    let best = first_highest(&ratios).filter(|best| defined[*best]);
+    let expected = expected_best_sharpe(&sharpes);
+    let mut is_defined = defined.iter();
+    whole.retain(|_| is_defined.next() == Some(&true));
     Some(Overfitting {
-        undefined: series.len() - defined.len(),
-        best: best.map(|best| defined[best]),
-        best_sharpe: best.map(|best| ratios[best]),
+        undefined: series.len() - sharpes.len(),
+        best,
+        best_sharpe: best.and_then(sharpe),
         expected_best_sharpe: expected,
         deflated_sharpe_ratio: best
             .zip(expected)
-            .and_then(|(best, expected)| deflated_sharpe_ratio(kept[best], expected)),
-        probability_of_overfitting: probability_of_overfitting(&kept, blocks, goes_on)?,
+            .and_then(|(best, expected)| deflated_sharpe_ratio(series[best], expected)),
+        probability_of_overfitting: probability_of_overfitting(&whole, blocks, goes_on)?,
     })
+}
+
+/// The series in whole numbers that can be squared and added up exactly: lamports as they are, where
+/// a series is of less than four billion SOL; else all times one power of two.
+fn whole_numbers(series: &[&[f64]]) -> Vec<Vec<i64>> {
+    /// Beyond it f64 does not hold every whole number; their sums stay below 2^62.
+    const SUM_BITS: f64 = 62.0;
+    let all = || series.iter().flat_map(|days| days.iter());
+    let largest = all().fold(0.0_f64, |largest, day| largest.max(day.abs()));
+    let days = series.iter().map(|days| days.len()).max().unwrap_or(0);
+    let room = SUM_BITS - largest.max(1e-300).log2() - (days.max(1) as f64).log2();
+    let is_whole = all().all(|day| day.fract() == 0.0);
+    let factor = match is_whole && room >= 1.0 {
+        true => 1.0,
+        false => (room - 1.0).floor().exp2(),
+    };
+    let whole = |days: &&[f64]| {
+        days.iter()
+            .map(|day| (day * factor).round() as i64)
+            .collect()
+    };
+    series.par_iter().map(whole).collect()
 }
 
 /// The share of all ways to choose half of the blocks in which the best there ranks in the lower
 /// half of the others. Inner `None` for fewer than two series or two days a block; outer once
 /// `goes_on` says no.
-pub fn probability_of_overfitting(
-    series: &[&[f64]],
+fn probability_of_overfitting(
+    series: &[Vec<i64>],
     blocks: usize,
     goes_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Option<f64>> {
-    let days = series.first().map_or(0, |days| days.len());
+    let days = series.first().map_or(0, Vec::len);
     if series.len() < 2 || blocks < 2 || days < 2 * blocks {
         return Some(None);
     }
     let kept = Blocks::new(series, blocks);
-    let choices = halves(blocks);
-    let parts = choices.par_chunks(AT_ONCE).map(|choices| {
+    let pairs = pairs(blocks);
+    let parts = pairs.par_chunks(AT_ONCE).map(|pairs| {
         if !goes_on() {
             return None;
         }
-        let (mut work, mut inside, mut outside) = (Sums::default(), Vec::new(), Vec::new());
-        let (mut chosen, mut rest) = (Vec::new(), Vec::new());
+        let mut halves = Halves::default();
         let mut below = 0_usize;
-        for choice in choices {
-            chosen.clear();
-            rest.clear();
-            for block in 0..blocks {
-                match choice >> block & 1 {
-                    1 => chosen.push(block),
-                    _ => rest.push(block),
-                }
+        for choice in pairs {
+            kept.halve(*choice, &mut halves);
+            let (one, other) = (&halves.inside, &halves.outside);
+            for (chosen, rest) in [(one, other), (other, one)] {
+                let best = first_highest(chosen).unwrap_or(0);
+                below += usize::from(twice_rank(rest, best) <= series.len() + 1);
             }
-            kept.sharpes(&chosen, &mut work, &mut inside);
-            kept.sharpes(&rest, &mut work, &mut outside);
-            let best = first_highest(&inside).unwrap_or(0);
-            below += usize::from(twice_rank(&outside, best) <= series.len() + 1);
         }
         Some(below)
     });
     let below: Option<Vec<usize>> = parts.collect();
     let below: usize = below?.iter().sum();
-    Some(Some(below as f64 / choices.len() as f64))
+    Some(Some(below as f64 / (2 * pairs.len()) as f64))
 }
 
-/// The place of the highest value, the first of equals.
-fn first_highest(values: &[f64]) -> Option<usize> {
-    let mut best = None;
-    let mut highest = f64::NEG_INFINITY;
-    for (place, value) in values.iter().enumerate() {
-        if best.is_none() || *value > highest {
-            (best, highest) = (Some(place), *value);
-        }
-    }
-    best
-}
-
-/// Twice the average rank of a value among all, 1 being that of the lowest.
-fn twice_rank(values: &[f64], place: usize) -> usize {
-    let of = values[place];
-    let (mut lower, mut equal) = (0, 0);
-    for value in values {
-        lower += usize::from(*value < of);
-        equal += usize::from(*value == of);
-    }
-    2 * lower + equal + 1
-}
-
-/// Every choice of half of the blocks, as bits.
-fn halves(blocks: usize) -> Vec<u32> {
+/// Every way to halve the blocks, as the bits of the half that has the last of them.
+fn pairs(blocks: usize) -> Vec<u32> {
     let half = (blocks / 2) as u32;
-    let all = 0..1_u32 << blocks.min(BLOCKS_MAX);
+    let last = 1_u32 << (blocks.min(BLOCKS_MAX) - 1);
+    let all = last..last << 1;
     all.filter(|choice| choice.count_ones() == half).collect()
 }
 
@@ -136,9 +132,10 @@ mod tests {
 
     #[test]
     fn sixteen_blocks_have_12870_halves() {
-        assert_eq!(halves(2), [0b01, 0b10]);
-        assert_eq!(halves(16).len(), 12_870);
-        assert_eq!(halves(20).len(), 184_756);
+        assert_eq!(pairs(2), [0b10]);
+        assert_eq!(pairs(4), [0b1001, 0b1010, 0b1100]);
+        assert_eq!(pairs(16).len() * 2, 12_870);
+        assert_eq!(pairs(20).len() * 2, 184_756);
     }
 
     #[test]
@@ -212,29 +209,73 @@ mod tests {
 
     #[test]
     fn a_half_that_stands_still_ranks_last_whatever_its_value() {
-        // In days 1–2 the first stands still at 0.1 a day, which rounding must not make a ratio of.
-        let first = vec![0.1, 0.1, 0.3, 0.2, 0.1, 0.1];
-        let second = vec![-0.1, -0.2, -0.1, -0.3, -0.1, -0.2];
-        let blocks = Blocks::new(&[&first, &second], 3);
-        let mut sharpes = Vec::new();
-        blocks.sharpes(&[0, 2], &mut Sums::default(), &mut sharpes);
-        assert_eq!(sharpes[0], f64::NEG_INFINITY);
-        assert!(sharpes[1] > f64::NEG_INFINITY);
-        blocks.sharpes(&[0, 1], &mut Sums::default(), &mut sharpes);
-        assert!(sharpes[0] > 0.0);
+        // In days 1–2 and 5–6 the first stands still at 0.1 a day, which rounding must not make a ratio of.
+        let first: &[f64] = &[0.1, 0.1, 0.3, 0.2, 0.1, 0.1, 0.1, 0.2];
+        let second: &[f64] = &[-0.1, -0.2, -0.1, -0.3, -0.1, -0.2, 0.1, -0.3];
+        let blocks = Blocks::new(&whole_numbers(&[first, second]), 4);
+        let mut halves = Halves::default();
+        blocks.halve(0b0101, &mut halves);
+        assert_eq!(halves.inside[0].sharpe(4), None);
+        assert_eq!(first_highest(&halves.inside), Some(1));
+        assert_eq!(first_highest(&halves.outside), Some(0));
     }
 
     #[test]
     fn series_that_are_alike_in_the_chosen_blocks_are_equals_there() {
         // As of two combinations whose rules differ in what happens on a few days alone.
-        let first = vec![0.1, 0.7, -0.3, 0.2, 0.9, 0.3, 5.1, -2.3];
-        let second = vec![0.1, 0.7, -0.3, 0.2, -7.7, 0.1, 0.2, 11.3];
-        let blocks = Blocks::new(&[&first, &second], 4);
-        let mut sharpes = Vec::new();
-        blocks.sharpes(&[0, 1], &mut Sums::default(), &mut sharpes);
-        assert_eq!(sharpes[0], sharpes[1]);
-        blocks.sharpes(&[0, 2], &mut Sums::default(), &mut sharpes);
-        assert_ne!(sharpes[0], sharpes[1]);
+        let first: &[f64] = &[0.1, 0.7, -0.3, 0.2, 0.9, 0.3, 5.1, -2.3];
+        let second: &[f64] = &[0.1, 0.7, -0.3, 0.2, -7.7, 0.1, 0.2, 11.3];
+        let blocks = Blocks::new(&whole_numbers(&[first, second]), 4);
+        let mut halves = Halves::default();
+        blocks.halve(0b0011, &mut halves);
+        assert_eq!(twice_rank(&halves.inside, 0), 3);
+        assert_ne!(twice_rank(&halves.outside, 0), 3);
+    }
+
+    #[test]
+    fn equals_are_equals_whatever_they_earn() {
+        // One trade with and without a cost: the ratio of one day alone is 1/√N.
+        let with_cost = vec![0.0, 0.0, 42_000_000.0, 0.0, 0.0, 0.0];
+        let without = vec![0.0, 0.0, 52_000_000.0, 0.0, 0.0, 0.0];
+        for series in [[without.clone(), with_cost.clone()], [with_cost, without]] {
+            let found = of(&series, 2);
+            assert_eq!(found.best, Some(0));
+            // Where the trade is, both share the middle rank; elsewhere both stand still.
+            assert_eq!(found.probability_of_overfitting, Some(1.0));
+        }
+        // 2, 3 and 7 times the same.
+        let series: Vec<f64> = [5, -3, 8, 1, -2, 4, 4, 9].map(f64::from).to_vec();
+        let times = |by: f64| {
+            series
+                .iter()
+                .map(|day| day * by * 1e7)
+                .collect::<Vec<f64>>()
+        };
+        let found = of(&[times(3.0), times(7.0), times(2.0)], 4);
+        assert_eq!(
+            (found.best, found.probability_of_overfitting),
+            (Some(0), Some(1.0))
+        );
+    }
+
+    #[test]
+    fn amounts_beyond_all_money_are_judged_alike() {
+        let series = [
+            [3.0, -1.0, 4.0, 1.0],
+            [2.0, 2.0, -1.0, 5.0],
+            [1.0, 0.0, 3.0, 3.0],
+        ];
+        let plain = of(&series.map(|days| days.to_vec()), 2);
+        for by in [1e-12, 2.0, 1e9, 1e18, 1e30] {
+            let found = of(&series.map(|days| days.map(|day| day * by).to_vec()), 2);
+            assert_eq!(found.best, plain.best, "{by}");
+            assert_eq!(
+                found.probability_of_overfitting, plain.probability_of_overfitting,
+                "{by}"
+            );
+            let apart = found.best_sharpe.unwrap() - plain.best_sharpe.unwrap();
+            assert!(apart.abs() < 1e-9, "{by}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 """A plain reading of the definitions in numpy and scipy: one JSON case a line in, one answer a line out.
 
-Nothing here is taken from the Rust beside it; ChaCha8 and how a seed becomes its key are written from
+Which of two Sharpe ratios is higher is decided by fractions, since equals are common among combinations and
+floats miss them. Nothing here is taken from the Rust beside it; ChaCha8 and how a seed becomes its key are written from
 their descriptions (Bernstein 2008; rand_core's documentation of seed_from_u64).
 """
 
@@ -8,6 +9,7 @@ import itertools
 import json
 import math
 import sys
+from fractions import Fraction
 
 import numpy as np
 from scipy import stats
@@ -28,6 +30,14 @@ def sharpe(days):
     if len(days) < 2 or np.all(days == days[0]):
         return None
     return float(days.mean() / days.std(ddof=1))
+
+
+def order(days):
+    """What orders the ratios of series of one length: the square of the ratio with its sign; days are lamports."""
+    whole = [int(day) for day in days]
+    total = sum(whole)
+    spread = len(whole) * sum(day**2 for day in whole) - total**2
+    return -math.inf if spread == 0 else Fraction(total * abs(total), spread)
 
 
 def expected_best(ratios):
@@ -51,25 +61,25 @@ def deflated(days, benchmark):
     return float(stats.norm.cdf((ratio - benchmark) * math.sqrt(len(days) - 1) / math.sqrt(inner)))
 
 
-def probability_of_overfitting(series, blocks):
-    series = np.asarray(series)
-    count, days = series.shape
+def probability_of_overfitting(series, blocks, ratio):
+    count, days = len(series), len(series[0])
     if count < 2 or days < 2 * blocks:
         return None
     each = days // blocks
-    parts = [series[:, block * each : (block + 1) * each] for block in range(blocks)]
 
     def ratios(chosen):
-        joined = np.concatenate([parts[block] for block in chosen], axis=1)
-        found = [sharpe(days) for days in joined]
-        return np.array([-np.inf if ratio is None else ratio for ratio in found])
+        places = [day for block in chosen for day in range(block * each, (block + 1) * each)]
+        return [ratio([days[place] for place in places]) for days in series]
 
     below = splits = 0
     for chosen in itertools.combinations(range(blocks), blocks // 2):
         rest = [block for block in range(blocks) if block not in chosen]
-        best = int(np.argmax(ratios(chosen)))
-        rank = stats.rankdata(ratios(rest))[best]
-        below += rank / (count + 1) <= 0.5
+        inside, outside = ratios(chosen), ratios(rest)
+        best = inside.index(max(inside))
+        lower = sum(other < outside[best] for other in outside)
+        equal = sum(other == outside[best] for other in outside)
+        rank = Fraction(2 * lower + equal + 1, 2)
+        below += rank / (count + 1) <= Fraction(1, 2)
         splits += 1
     return below / splits
 
@@ -80,17 +90,30 @@ def overfitting(case):
     defined = [ratio for ratio in ratios if ratio is not None]
     if not defined:
         return {"undefined": len(ratios)}
-    best = int(np.argmax(defined))
+    exact = [order(days) for days in kept]
+    best = exact.index(max(exact))
     benchmark = expected_best(defined)
     return {
         "undefined": len(ratios) - len(defined),
-        "best": ratios.index(defined[best]),
+        "best": [place for place, ratio in enumerate(ratios) if ratio is not None][best],
         "best_sharpe": defined[best],
         "expected_best_sharpe": benchmark,
         "deflated_sharpe_ratio": deflated(kept[best], benchmark),
-        "probability_of_overfitting": probability_of_overfitting(kept, case["blocks"]),
-        "ffn": of_ffn(kept, defined, best, case["blocks"]),
+        "probability_of_overfitting": probability_of_overfitting(kept, case["blocks"], order),
+        "floats_differ": floats_differ(kept, defined, best, case["blocks"]),
+        "ffn": None if "tied" in case else of_ffn(kept, defined, best, case["blocks"]),
     }
+
+
+def floats_differ(kept, ratios, best, blocks):
+    """Whether ratios in floats would give another best or another probability."""
+
+    def in_floats(days):
+        ratio = sharpe(days)
+        return -math.inf if ratio is None else ratio
+
+    exact = probability_of_overfitting(kept, blocks, order)
+    return int(np.argmax(ratios)) != best or probability_of_overfitting(kept, blocks, in_floats) != exact
 
 
 def of_ffn(kept, ratios, best, blocks):
