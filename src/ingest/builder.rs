@@ -14,6 +14,7 @@ use super::columns::{Column, Kind, Presence, Table};
 use super::decimal::{Decimal, Rounding};
 use super::explain::{explain, is_null, is_word_for_nothing};
 use super::json;
+use super::mantissas::marked_scale;
 use super::names::Unused;
 use super::timestamp::{self, Form, Instant};
 use crate::schema::FACTORS;
@@ -287,10 +288,10 @@ impl ColumnBuilder {
             }
             Building::Price { mantissas, scales } => {
                 let number = number_of(cell, &mut self.scratch)?;
-                let (mantissa, scale, rounded) = number.price(self.rounding).ok()?;
+                let (mantissa, scale, of_exact) = number.price(self.rounding).ok()?;
                 mantissas.push(mantissa);
-                scales.push(scale);
-                Some(rounded)
+                scales.push(marked_scale(mantissa, scale, of_exact));
+                Some(of_exact.is_ne())
             }
             Building::Decimal {
                 values,

@@ -35,6 +35,7 @@ pub(super) enum Values {
     Timestamp(Int64Array),
     Price {
         mantissas: ScalarBuffer<i64>,
+        /// As [`super::mantissas::marked_scale`] has them.
         scales: Vec<u8>,
     },
     Decimal(Decimal128Array),

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{Decimal128Type, DecimalType};
 use super::chunk::Chunk;
 use super::columns::TOKEN_PRICES;
 use super::input::Input;
+use super::mantissas::plain_scale;
 use super::prices::PriceRows;
 use super::read::{self, Failure, Place, Sink};
 use super::{Finding, Progress, Severity, timestamp};
@@ -209,7 +210,9 @@ impl Sink for Finder {
                 continue;
             }
             let value = match (self.conflict.value, rows.volumes) {
-                (Value::Price(..), _) => Value::Price(rows.mantissas[row], rows.scales[row]),
+                (Value::Price(..), _) => {
+                    Value::Price(rows.mantissas[row], plain_scale(rows.scales[row]))
+                }
                 (Value::Volume(_), Some(volumes)) if volumes.is_valid(row) => {
                     Value::Volume(volumes.value(row))
                 }

@@ -18,6 +18,7 @@ use super::decimal::{
     Decimal, Rounding, divide_exactly, power_of_ten, price_mantissa, short_float,
 };
 use super::explain::explain;
+use super::mantissas::marked_scale;
 use super::timestamp::{self, Form, Instant};
 
 /// Values, and what was odd about them.
@@ -83,12 +84,12 @@ fn decimal_prices(
             Some(price) => price,
             None => {
                 let number = Decimal::from_integer(value, scale).price(rounding);
-                let Ok((mantissa, scale, _)) = number else {
+                let Ok((mantissa, scale, of_exact)) = number else {
                     let cell = Cell::Number(Cow::Owned(found()));
                     return Err(explain(column, row as u64, &cell));
                 };
                 note(&mut rounded, Check::Rounded, column.name, row as u64, found);
-                (mantissa, scale)
+                (mantissa, marked_scale(mantissa, scale, of_exact))
             }
         };
         mantissas.push(mantissa);
@@ -117,10 +118,10 @@ fn float_prices(column: &'static Column, prices: &Float64Array, rounding: Roundi
         }
         let price = Decimal::from_float(value, &mut scratch)
             .and_then(|decimal| decimal.price(rounding).ok());
-        let Some((mantissa, scale, lost)) = price else {
+        let Some((mantissa, scale, of_exact)) = price else {
             return Err(explain(column, row as u64, &Cell::Float(value)));
         };
-        if lost {
+        if of_exact.is_ne() {
             let found = || value.to_string();
             note(&mut rounded, Check::Rounded, column.name, row as u64, found);
         }
@@ -128,7 +129,7 @@ fn float_prices(column: &'static Column, prices: &Float64Array, rounding: Roundi
             likely_scale = scale;
         }
         mantissas.push(mantissa);
-        scales.push(scale);
+        scales.push(marked_scale(mantissa, scale, of_exact));
     }
     Ok((
         price_values(mantissas, scales),

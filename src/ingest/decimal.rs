@@ -3,6 +3,7 @@
 //! Text is never read through a float. A float stands for its shortest decimal representation, the
 //! one that people see printed. Rounding, where a column holds fewer digits, is half to even.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use hindsight_udfs::price_book::PRICE_DIGITS_MAX;
@@ -115,30 +116,41 @@ impl Decimal {
     /// The value as an integer count of `10^-scale`, and whether it was rounded; `None` where it has
     /// more than `precision` digits.
     pub(super) fn at_scale(&self, precision: u8, scale: u8) -> Option<(i128, bool)> {
-        let shift = self.exponent.checked_add(i32::from(scale))?;
-        let (magnitude, rounded) = if self.digits == 0 {
-            (0, self.inexact)
-        } else if shift >= 0 {
-            let power = power_of_ten(u32::try_from(shift).ok()?)?;
-            (self.digits.checked_mul(power)?, self.inexact)
-        } else {
-            match power_of_ten(shift.unsigned_abs()) {
-                Some(divisor) => {
-                    let (quotient, remainder) = (self.digits / divisor, self.digits % divisor);
-                    let above_half = match remainder.cmp(&(divisor / 2)) {
-                        std::cmp::Ordering::Less => false,
-                        std::cmp::Ordering::Equal => self.inexact || quotient % 2 == 1,
-                        std::cmp::Ordering::Greater => true,
-                    };
-                    let rounded = remainder > 0 || self.inexact;
-                    (quotient + u128::from(above_half), rounded)
-                }
-                None => (0, true),
-            }
-        };
+        let (magnitude, of_exact) = self.magnitude_at(scale)?;
         let value = i128::try_from(magnitude).ok()?;
         (magnitude < power_of_ten(u32::from(precision))?)
-            .then_some((if self.negative { -value } else { value }, rounded))
+            .then_some((if self.negative { -value } else { value }, of_exact.is_ne()))
+    }
+
+    /// The value without its sign, rounded half to even to a count of `10^-scale`, and how that
+    /// compares to what it was.
+    fn magnitude_at(&self, scale: u8) -> Option<(u128, Ordering)> {
+        let below = match self.inexact {
+            true => Ordering::Less,
+            false => Ordering::Equal,
+        };
+        let shift = self.exponent.checked_add(i32::from(scale))?;
+        if self.digits == 0 {
+            return Some((0, below));
+        }
+        if shift >= 0 {
+            let power = power_of_ten(u32::try_from(shift).ok()?)?;
+            return Some((self.digits.checked_mul(power)?, below));
+        }
+        let Some(divisor) = power_of_ten(shift.unsigned_abs()) else {
+            return Some((0, Ordering::Less));
+        };
+        let (quotient, remainder) = (self.digits / divisor, self.digits % divisor);
+        let is_up = match remainder.cmp(&(divisor / 2)) {
+            Ordering::Less => false,
+            Ordering::Equal => self.inexact || quotient % 2 == 1,
+            Ordering::Greater => true,
+        };
+        Some(match (is_up, remainder) {
+            (true, _) => (quotient + 1, Ordering::Greater),
+            (false, 0) => (quotient, below),
+            (false, _) => (quotient, Ordering::Less),
+        })
     }
 
     pub(super) fn is_negative(&self) -> bool {
@@ -195,10 +207,10 @@ impl Decimal {
             .ok_or(NotAPrice::TooLong)
     }
 
-    /// The value as a price: its mantissa and scale, and whether it was rounded.
-    pub(super) fn price(&self, rounding: Rounding) -> Result<(i64, u8, bool), NotAPrice> {
+    /// The value as a price: its mantissa and scale, and how it compares to the value.
+    pub(super) fn price(&self, rounding: Rounding) -> Result<(i64, u8, Ordering), NotAPrice> {
         match self.exact_price() {
-            Ok((mantissa, scale)) => Ok((mantissa, scale, false)),
+            Ok((mantissa, scale)) => Ok((mantissa, scale, Ordering::Equal)),
             Err(NotAPrice::Negative) => Err(NotAPrice::Negative),
             Err(_) => self.rounded_price(rounding),
         }
@@ -206,19 +218,21 @@ impl Decimal {
 
     /// Rounded to as many digits as there is room for.
     #[cold]
-    fn rounded_price(&self, rounding: Rounding) -> Result<(i64, u8, bool), NotAPrice> {
-        let (value, scale) = (0..=PRICE_DIGITS_MAX)
+    fn rounded_price(&self, rounding: Rounding) -> Result<(i64, u8, Ordering), NotAPrice> {
+        let (mantissa, scale, of_exact) = (0..=PRICE_DIGITS_MAX)
             .rev()
             .find_map(|scale| {
-                let (value, _) = self.at_scale(38, scale)?;
-                price_mantissa(u128::try_from(value).ok()?).map(|mantissa| (mantissa, scale))
+                let (value, of_exact) = self.magnitude_at(scale)?;
+                price_mantissa(value).map(|mantissa| (mantissa, scale, of_exact))
             })
             .ok_or(NotAPrice::TooLong)?;
-        if rounding == Rounding::Slight && !self.is_slightly(value.into(), scale) {
+        if rounding == Rounding::Slight && !self.is_slightly(mantissa.into(), scale) {
             return Err(NotAPrice::TooFine);
         }
-        let (mantissa, scale) = Self::from_integer(value.into(), scale as i8).exact_price()?;
-        Ok((mantissa, scale, true))
+        match mantissa {
+            0 => Ok((0, 0, of_exact)),
+            _ => Ok((mantissa, scale, of_exact)),
+        }
     }
 
     /// Whether `value × 10^-scale`, to which this was rounded, is within 1e-9 of it.
@@ -415,10 +429,10 @@ mod tests {
                 .unwrap()
                 .price(Rounding::Slight)
         };
-        assert_eq!(price(0.1, &mut scratch), Ok((1, 1, false)));
+        assert_eq!(price(0.1, &mut scratch), Ok((1, 1, Ordering::Equal)));
         assert_eq!(
             price(1.2345678901234567e-5, &mut scratch),
-            Ok((12_345_678_901_235, 18, true))
+            Ok((12_345_678_901_235, 18, Ordering::Greater))
         );
         assert_eq!(price(1e300, &mut scratch), Err(NotAPrice::TooLong));
         assert_eq!(
@@ -443,38 +457,42 @@ mod tests {
         for (text, slight, any) in [
             (
                 "1.2345678901234568e-05",
-                Ok((12_345_678_901_235, 18, true)),
-                Ok((12_345_678_901_235, 18, true)),
+                Ok((12_345_678_901_235, 18, Ordering::Greater)),
+                Ok((12_345_678_901_235, 18, Ordering::Greater)),
             ),
             // Half to even, up and down.
             (
                 "1.0000000005000000005",
-                Ok((1_000_000_000_500_000_000, 18, true)),
-                Ok((1_000_000_000_500_000_000, 18, true)),
+                Ok((1_000_000_000_500_000_000, 18, Ordering::Less)),
+                Ok((1_000_000_000_500_000_000, 18, Ordering::Less)),
             ),
             (
                 "1.0000000005000000015",
-                Ok((1_000_000_000_500_000_002, 18, true)),
-                Ok((1_000_000_000_500_000_002, 18, true)),
+                Ok((1_000_000_000_500_000_002, 18, Ordering::Greater)),
+                Ok((1_000_000_000_500_000_002, 18, Ordering::Greater)),
             ),
             // 5e-19 of 5e-10 is 1e-9 of it, and of a little less it is more.
             (
                 "0.0000000005000000005",
-                Ok((500_000_000, 18, true)),
-                Ok((500_000_000, 18, true)),
+                Ok((500_000_000, 18, Ordering::Less)),
+                Ok((500_000_000, 18, Ordering::Less)),
             ),
             (
                 "0.0000000004999999995",
                 Err(NotAPrice::TooFine),
-                Ok((500_000_000, 18, true)),
+                Ok((500_000_000, 18, Ordering::Greater)),
             ),
-            ("1e-20", Err(NotAPrice::TooFine), Ok((0, 0, true))),
-            ("1e-400", Err(NotAPrice::TooFine), Ok((0, 0, true))),
+            ("1e-20", Err(NotAPrice::TooFine), Ok((0, 0, Ordering::Less))),
+            (
+                "1e-400",
+                Err(NotAPrice::TooFine),
+                Ok((0, 0, Ordering::Less)),
+            ),
             // More digits than 64 bits hold, but not before the point.
             (
                 "150.12345678901234567",
-                Ok((1_501_234_567_890_123_457, 16, true)),
-                Ok((1_501_234_567_890_123_457, 16, true)),
+                Ok((1_501_234_567_890_123_457, 16, Ordering::Greater)),
+                Ok((1_501_234_567_890_123_457, 16, Ordering::Greater)),
             ),
             (
                 "9223372036854775807",
@@ -486,7 +504,11 @@ mod tests {
                 Err(NotAPrice::Negative),
                 Err(NotAPrice::Negative),
             ),
-            ("12.5", Ok((125, 1, false)), Ok((125, 1, false))),
+            (
+                "12.5",
+                Ok((125, 1, Ordering::Equal)),
+                Ok((125, 1, Ordering::Equal)),
+            ),
         ] {
             assert_eq!(parse(text).price(Rounding::Slight), slight, "{text}");
             assert_eq!(parse(text).price(Rounding::Any), any, "{text}");

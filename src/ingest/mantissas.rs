@@ -1,6 +1,11 @@
 //! The prices of one token while it is loaded: integers over one power of ten, which changes when it
 //! must. Where no one power serves all of them exactly, each keeps its own until all are known, and
 //! then those with more digits than the largest leaves room for are rounded.
+//!
+//! Such a price may have been rounded before, to what 64 bits hold. So that it is as if it had been
+//! rounded once, where it now lies half-way it is remembered on which side of that it was.
+
+use std::cmp::Ordering;
 
 use hindsight_udfs::price_book::PRICE_DIGITS_MAX;
 
@@ -12,10 +17,38 @@ use crate::dataset::Series;
 pub(super) struct Mantissas {
     pub(super) scale: u8,
     pub(super) values: Series<i64>,
-    /// Each price's own scale, where there is no scale for all; else empty.
+    /// Each price's own scale, as [`marked_scale`] has it, where there is no scale for all; else empty.
     pub(super) scales: Vec<u8>,
     /// How many fractional digits the largest price of those leaves room for.
     room: u8,
+}
+
+/// Of a marked scale: the price was rounded down, or up.
+const ROUNDED_DOWN: u8 = 1 << 6;
+const ROUNDED_UP: u8 = 1 << 7;
+const MARKS: u8 = ROUNDED_DOWN | ROUNDED_UP;
+
+/// A price's scale, marked where rounding the price once more may come to lie half-way: `of_exact` says
+/// how the price compares to what it was before it was rounded.
+pub(super) fn marked_scale(value: i64, scale: u8, of_exact: Ordering) -> u8 {
+    // Only what ends with a five and zeros is half-way between two of fewer digits.
+    let ends_with_five = || {
+        let mut value = value;
+        while value > 0 && value % 10 == 0 {
+            value /= 10;
+        }
+        value % 10 == 5
+    };
+    match of_exact {
+        Ordering::Less if ends_with_five() => scale | ROUNDED_DOWN,
+        Ordering::Greater if ends_with_five() => scale | ROUNDED_UP,
+        _ => scale,
+    }
+}
+
+/// The scale without its mark.
+pub(super) fn plain_scale(scale: u8) -> u8 {
+    scale & !MARKS
 }
 
 /// No scale makes all prices exact, or nearly so, and lets them fit.
@@ -23,7 +56,7 @@ pub(super) struct Mantissas {
 pub(super) struct DoesNotFit;
 
 impl Mantissas {
-    /// Prices of one scale.
+    /// Prices of one scale, without a mark.
     pub(super) fn new(scale: u8, values: Series<i64>) -> Self {
         Self {
             scale,
@@ -52,14 +85,17 @@ impl Mantissas {
         }
     }
 
-    /// Appends prices of any scale.
+    /// Appends prices of any scale, marked or not.
     pub(super) fn append(
         &mut self,
         values: &[i64],
         scale: u8,
         rounding: Rounding,
     ) -> Result<(), DoesNotFit> {
-        if self.values.is_empty() {
+        if scale != plain_scale(scale) {
+            return self.append_mixed(values, &vec![scale; values.len()], rounding);
+        }
+        if self.values.is_empty() && self.scales.is_empty() {
             self.scale = scale;
         }
         if self.scale == scale && self.scales.is_empty() {
@@ -125,9 +161,16 @@ impl Mantissas {
     fn room_of(&self, scales: &[u8], from: usize, most: u8) -> u8 {
         let rows = self.values.iter().zip(scales).skip(from);
         rows.fold(most, |room, (value, scale)| {
-            let fits = |room: &u8| room <= scale || multiply(*value, room - scale).is_some();
-            (0..=room).rev().find(fits).unwrap_or(0)
+            room_for(*value, plain_scale(*scale), room)
         })
+    }
+
+    /// Where prices wait to be rounded, leaves room for others of one scale, which they will stand beside.
+    pub(super) fn leave_room(&mut self, others: &[i64], scale: u8) {
+        if !self.scales.is_empty() {
+            let largest = others.iter().copied().max().unwrap_or(0);
+            self.room = room_for(largest, scale, self.room);
+        }
     }
 
     /// Gives all prices one scale, the largest at which all fit, where they do not have one.
@@ -223,9 +266,16 @@ impl Mantissas {
     }
 }
 
+/// The most fractional digits, at most `most`, with which a price of this scale fits.
+fn room_for(value: i64, scale: u8, most: u8) -> u8 {
+    let fits = |room: &u8| *room <= scale || multiply(value, room - scale).is_some();
+    (0..=most).rev().find(fits).unwrap_or(0)
+}
+
 /// A price at the scale `to`, where it fits: whether it is exact there, and whether it is within
 /// 1e-9 of what it was.
-fn round(value: i64, scale: u8, to: u8) -> (i64, bool, bool) {
+fn round(value: i64, marked: u8, to: u8) -> (i64, bool, bool) {
+    let scale = plain_scale(marked);
     let Some(dropped) = scale.checked_sub(to) else {
         let rescaled = multiply(value, to - scale);
         return (rescaled.unwrap_or(value), true, true);
@@ -233,7 +283,12 @@ fn round(value: i64, scale: u8, to: u8) -> (i64, bool, bool) {
     let divisor = 10_i64.pow(dropped.into());
     let (quotient, remainder) = (value / divisor, value % divisor);
     let half = divisor / 2;
-    let up = remainder > half || (remainder == half && remainder > 0 && quotient % 2 == 1);
+    let up = match (remainder.cmp(&half), marked & MARKS) {
+        (Ordering::Equal, ROUNDED_DOWN) => remainder > 0,
+        (Ordering::Equal, ROUNDED_UP) => false,
+        (Ordering::Equal, _) => remainder > 0 && quotient % 2 == 1,
+        (of_half, _) => of_half.is_gt(),
+    };
     let rounded = quotient + i64::from(up);
     let back = u128::from(rounded.unsigned_abs()) * u128::from(divisor.unsigned_abs());
     let slight = is_slight(value.unsigned_abs().into(), back);
@@ -335,5 +390,48 @@ mod tests {
             (all.scale, &*all.values),
             (17, &[1_250_000_000_000_000_000, 12][..])
         );
+    }
+
+    #[test]
+    fn what_was_rounded_before_is_rounded_as_if_once() {
+        // 691.975558860141040531, in 64 bits …0405, beside 2610.72, which leaves 15 digits.
+        let half_way = 6_919_755_588_601_410_405;
+        for (of_exact, expected) in [
+            (Ordering::Less, 691_975_558_860_141_041),
+            (Ordering::Equal, 691_975_558_860_141_040),
+            (Ordering::Greater, 691_975_558_860_141_040),
+        ] {
+            let marked = marked_scale(half_way, 16, of_exact);
+            let pieces = [
+                (half_way, marked),
+                (261_072, 2),
+                (15, marked_scale(15, 16, of_exact)),
+            ];
+            for turn in 0..3 {
+                let mut all = Mantissas::default();
+                for place in 0..3 {
+                    let (value, scale) = pieces[(place + turn) % 3];
+                    all.append(&[value], scale, Rounding::Any).unwrap();
+                }
+                all.settle(Rounding::Any).unwrap();
+                assert_eq!(all.scale, 15);
+                let of = |piece: usize| all.values[(piece + 3 - turn) % 3];
+                assert_eq!((of(0), of(1)), (expected, 2_610_720_000_000_000_000));
+                // 1.5: odd is rounded up unless it was less.
+                assert_eq!(of(2), 2 - i64::from(of_exact.is_gt()));
+            }
+        }
+        // Half-way does not lie what ends with another digit, nor is anything rounded by no digits.
+        assert_eq!(marked_scale(1234, 16, Ordering::Less), 16);
+        assert_ne!(marked_scale(12_500, 16, Ordering::Less), 16);
+        let mut all = Mantissas::default();
+        all.append(
+            &[25],
+            marked_scale(25, 18, Ordering::Less),
+            Rounding::Slight,
+        )
+        .unwrap();
+        assert_eq!(all.settle(Rounding::Slight), Ok(vec![]));
+        assert_eq!((all.scale, &*all.values), (18, &[25][..]));
     }
 }

@@ -286,6 +286,13 @@ fn merge(
     };
     let mut corrections = Corrections::default();
     let mut all = join(pieces, rounding).map_err(does_not_fit)?;
+    // What is rounded is rounded once, to the digits that both leave room for.
+    if let Some(prices) = token
+        .stored
+        .map(|position| stored.price_book.token(position))
+    {
+        all.mantissas.leave_room(&prices.mantissas, prices.scale);
+    }
     let rounded = all.mantissas.settle(rounding).map_err(does_not_fit)?;
     let rounded = rounded
         .first()

@@ -14,7 +14,7 @@ use super::chunk::{Cell, Chunk, Values, mismatch};
 use super::columns::{TOKEN_PRICES, TOO_FINE};
 use super::decimal::Rounding;
 use super::explain::{explain, is_word_for_nothing};
-use super::mantissas::{DoesNotFit, Mantissas};
+use super::mantissas::{DoesNotFit, Mantissas, plain_scale};
 use super::read::{Failure, Place};
 use super::spill::{Segment, Spill};
 use crate::dataset::{NO_VOLUME, Series};
@@ -283,7 +283,7 @@ impl PriceCollector {
             let token = &mut self.tokens[position];
             let piece = &mut token.piece;
             let before = piece.bytes();
-            if before == 0 && end - start >= SHARED_ROWS {
+            if before == 0 && end - start >= SHARED_ROWS && plain_scale(scale) == scale {
                 *piece = Piece::of_run(columns, start, end - start);
                 self.bytes += piece.bytes();
                 start = end;

@@ -14,6 +14,7 @@ mod formats;
 mod merging;
 mod mistaken;
 mod odd;
+mod rounded_once;
 mod row_groups;
 
 use std::path::{Path, PathBuf};
