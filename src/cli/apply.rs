@@ -4,10 +4,11 @@ use clap::Args;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
+use hindsight::records::objections::objections;
+use hindsight::records::runs::texts;
 use hindsight::records::settings::Group;
 use hindsight::{Engine, Error};
 
-use super::belief::{Belief, Choice};
 use super::changes::{self, Change};
 use super::consent::ask;
 use super::failure::Failure;
@@ -81,11 +82,11 @@ pub async fn execute(workspace: &Workspace, arguments: ApplyArgs) -> Result<(), 
     };
     changes::print(changes, "proposed", &arguments.output).await?;
     check_left_out(&id, &unknown, &arguments.without, arguments.dry_run)?;
+    warn_of_chance(&engine, &id).await?;
     if arguments.dry_run {
         remark("Nothing was changed.");
         return Ok(());
     }
-    warn_of_chance(&engine, &id).await?;
     if !ask(&question, arguments.yes).await? {
         return Ok(());
     }
@@ -152,15 +153,10 @@ fn check_left_out(
 /// Says what speaks against the settings, before anybody is asked.
 async fn warn_of_chance(engine: &Engine, id: &str) -> Result<(), Failure> {
     let sql = format!("select * from backtests where id = {}", quoted(id));
-    let run = engine.sql(&sql).await?;
-    if let Some(belief) = Belief::of_row(&run).filter(Belief::holds_zero) {
-        warn(format_args!(
-            "the difference that this run found may be chance: its 95 % interval is {}",
-            belief.range()
-        ));
-    }
-    if let Some(objection) = Choice::of_row(&run).and_then(|choice| choice.objection()) {
-        warn(objection);
+    for run in engine.sql(&sql).await? {
+        for row in 0..run.num_rows() {
+            objections(&texts(&run, row)?).iter().for_each(warn);
+        }
     }
     Ok(())
 }

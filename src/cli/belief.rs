@@ -1,6 +1,7 @@
 //! How far to believe the difference that a backtest found, in a sentence or two.
 
 use datafusion::arrow::array::RecordBatch;
+use hindsight::records::objections::holds_zero;
 use hindsight::{Engine, Result};
 
 use super::apply::text;
@@ -42,18 +43,12 @@ impl Belief {
     }
 
     /// Whether there may be no difference at all.
-    pub fn holds_zero(&self) -> bool {
-        let number = |text: &str| text.parse::<f64>().unwrap_or(0.0);
-        number(&self.lower) <= 0.0 && 0.0 <= number(&self.upper)
-    }
-
-    /// From and to, as people read them.
-    pub fn range(&self) -> String {
-        format!("{} to {} SOL", shown(&self.lower), shown(&self.upper))
+    fn holds_zero(&self) -> bool {
+        holds_zero(&self.lower, &self.upper)
     }
 
     pub fn sentences(&self) -> String {
-        let range = self.range();
+        let range = format!("{} to {} SOL", shown(&self.lower), shown(&self.upper));
         let verdict = match self.holds_zero() {
             true => format!(
                 "{CAUTION}{BOLD}It holds 0: the difference may be chance.{BOLD:#}{CAUTION:#}"
@@ -110,22 +105,6 @@ impl Choice {
         );
         say("walk-forward efficiency", self.efficiency);
         sentence + "."
-    }
-
-    /// What speaks against applying it.
-    pub fn objection(&self) -> Option<String> {
-        let tried = super::numbers::grouped(self.tried);
-        match self.efficiency {
-            None => Some(format!(
-                "these settings are the best of {tried} combinations, which is mostly luck, and no \
-                 walk-forward says what choosing so is worth: hindsight walk-forward, with the same --set"
-            )),
-            Some(efficiency) if efficiency <= 0.0 => Some(format!(
-                "these settings are the best of {tried} combinations, and walked forward, choosing so \
-                 earned nothing"
-            )),
-            Some(_) => None,
-        }
     }
 }
 

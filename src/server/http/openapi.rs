@@ -493,6 +493,7 @@ fn schemas() -> Value {
                 ("backtest_id", text()),
                 ("settings_version", text()),
                 ("changes", list(change)),
+                ("objections", list(text())),
                 ("last_changed", last_changed.clone()),
             ])),
         ),

@@ -8,6 +8,7 @@ use super::call::{Call, rows};
 use super::config::literal;
 use super::json::{Object, objects};
 use super::problem::Problem;
+use crate::records::objections::objections;
 use crate::records::settings::Group;
 
 /// The member of the story's request that says whether a group is applied.
@@ -71,10 +72,12 @@ pub async fn preview(call: Call) -> Result<Response<Body>, Problem> {
         version = change.remove("settings_version").unwrap_or_default();
     }
     let last_changed = last_changed(&call).await?;
+    let run = call.shared.engine.store().run(id).await?;
     Ok(call.json(&json!({
         "backtest_id": id,
         "settings_version": version,
         "changes": changes,
+        "objections": run.map_or_else(Vec::new, |run| objections(&run.results)),
         "last_changed": last_changed,
     })))
 }

@@ -11,8 +11,9 @@ use datafusion::arrow::datatypes::DataType;
 
 use super::cancel_backtest::unknown;
 use super::{Arguments, batch};
-use crate::caller::client::Client;
+use crate::caller::client::{Client, Severity};
 use crate::error::{Error, Result};
+use crate::records::objections::objections;
 use crate::records::roles::Role;
 use crate::records::runs::{Run, Status};
 use crate::records::settings::Group;
@@ -58,6 +59,9 @@ pub async fn apply_settings(client: Arc<Client>, arguments: Arguments) -> Result
     let are_left_out = needed.iter().all(|name| without.contains(name));
     let needed = needed.join(", ");
     if arguments.boolean("confirm")? != Some(true) {
+        for objection in objections(&run.results) {
+            client.notice(Severity::Notice, "00000", objection);
+        }
         let version = client.store.live_settings().await?.version();
         let message = match are_left_out {
             true => "nothing was changed: confirm => true applies these settings".into(),

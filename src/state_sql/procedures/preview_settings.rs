@@ -1,5 +1,5 @@
 //! `preview_settings(backtest_id => '…')`: what applying a run would change, and what it was run
-//! with that the live system does not know, in no group.
+//! with that the live system does not know, in no group. What speaks against it is said in notices.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use datafusion::arrow::datatypes::DataType;
 
 use super::apply_settings::completed;
 use super::{Arguments, batch};
-use crate::caller::client::Client;
+use crate::caller::client::{Client, Severity};
 use crate::error::Result;
+use crate::records::objections::objections;
 use crate::records::settings::beyond::beyond;
 use crate::records::settings::{Group, proposed};
 
@@ -26,6 +27,9 @@ pub fn columns() -> Vec<(&'static str, DataType)> {
 
 pub async fn preview_settings(client: Arc<Client>, arguments: Arguments) -> Result<RecordBatch> {
     let run = completed(&client, &arguments.required("backtest_id")?).await?;
+    for objection in objections(&run.results) {
+        client.notice(Severity::Notice, "00000", objection);
+    }
     let live = client.store.live_settings().await?;
     let version = live.version();
     let (mut groups, mut settings) = (Vec::new(), Vec::new());

@@ -111,6 +111,17 @@ fn cli_a_stored_run_says_how_far_to_believe_it() -> Outcome {
     );
     let said = asked(&workspace, &walked["id"])?;
     assert!(efficiency > 0.0 && !said.contains("walk"), "{said}");
+    // Who only looks hears it as well.
+    for (run_of, objection) in [
+        (&best, "which is mostly luck"),
+        (&chance, "may be chance: its 95 % interval is"),
+    ] {
+        let id = run_of["id"].as_str().unwrap_or_default();
+        let looked = run(&workspace, &["apply", id, "--dry-run"])?;
+        let said = text(&looked.stderr);
+        let (warned, _) = said.split_once("Nothing was changed.").ok_or("it did")?;
+        assert!(warned.contains(objection), "{said}");
+    }
     // It says so, and does not refuse.
     let apply = ["apply", best["id"].as_str().unwrap_or_default(), "--yes"];
     let applied = run(&workspace, &apply)?;

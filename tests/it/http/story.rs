@@ -67,6 +67,13 @@ fn from_defaults_to_applying_and_undoing() {
         .find(|c| c["setting"] == "score_threshold")
         .unwrap();
     assert_eq!(threshold["proposed"], "55");
+    // A day or two of trades: whatever they differ by may be chance.
+    let objections = preview["objections"].as_array().unwrap();
+    let may_be_chance = "may be chance: its 95 % interval is ";
+    assert!(
+        objections[0].as_str().unwrap().contains(may_be_chance),
+        "{objections:?}"
+    );
 
     let mut request = json!({
         "backtest_id": id,

@@ -56,6 +56,7 @@ function Preview({ run, short, preview, again }) {
     ${unable.length > 0 && html`<div class="unable"><h3>What the live system does not know</h3>
       <p>It will not trade as this run did: ${unable.map((each, index) => html`${index ? ', ' : ''}${label(each.setting).toLowerCase()} <b>${show(each.proposed)}</b>`)}.</p>
       <label><input type="checkbox" checked=${without} onChange=${(event) => setWithout(event.target.checked)} /> Apply without ${unable.length === 1 ? 'it' : 'them'}</label></div>`}
+    ${able.length > 0 && (preview.objections ?? []).map((each) => html`<p class="soft">${each[0].toUpperCase() + each.slice(1)}.</p>`)}
     ${able.length > 0 && (mayApply(status)
       ? html`<div class="confirm"><label for="short-id">To apply, type the run's short id <code>${short}</code></label>
           <input id="short-id" class="text" autocomplete="off" autocapitalize="off" spellcheck="false" value=${typed} onInput=${(event) => setTyped(event.target.value)} />
