@@ -1,5 +1,6 @@
 -- trade_metrics: the metrics of the trades of one side, actual or simulated.
 -- Grain: one row for each combination of parameters and side that has trades.
+-- Order: by exit, signal and part; real trades that are alike in these by their PnL, which has no part.
 -- Reads: both_sides_trades, daily_sides.
 
 with

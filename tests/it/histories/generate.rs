@@ -110,25 +110,15 @@ fn push_outcomes(random: &mut Random, signal: &Signal, outcomes: &mut Vec<Outcom
         let lamports = random.between(-40_000_000, 50_000_000);
         // A difference of exactly 0.001 between two of them is no change.
         let lamports = random.one_of(&[lamports, lamports / 100_000 * 100_000, 0]);
-        // Parts exit at different times: their order would be open else.
-        let exit = signal.timestamp + (part + 1) * random.small(1, 600) * MINUTE + part;
+        // Parts often exit at one instant.
+        let minutes = (part + 1) * random.small(1, 600);
+        let exit = signal.timestamp + random.one_of(&[minutes, 90]) * MINUTE;
         outcomes.push(Outcome {
             signal_id: signal.id.clone(),
             entry_timestamp: (!random.chance(1, 6)).then_some(entry),
             exit_timestamp: (!random.chance(1, 8)).then_some(exit),
             realized_pnl_sol: (!random.chance(1, 8)).then(|| decimal(lamports, 9)),
         });
-    }
-    let mut exits: Vec<_> = outcomes
-        .iter()
-        .filter(|outcome| outcome.signal_id == signal.id)
-        .filter_map(|outcome| outcome.exit_timestamp)
-        .collect();
-    let all = exits.len();
-    exits.sort_unstable();
-    exits.dedup();
-    if exits.len() < all {
-        outcomes.retain(|outcome| outcome.signal_id != signal.id);
     }
 }
 

@@ -63,7 +63,7 @@ fn with(settings: &Settings, more: &[(&str, &str)]) -> String {
 fn a_limit_that_is_never_met_changes_nothing() {
     let mut random = Random::of_test("a_limit_that_is_never_met_changes_nothing");
     let mut trades = 0;
-    for number in 0..8 {
+    for number in 0..10 {
         let history = history(&mut random);
         let engine = engine(&history);
         for _ in 0..3 {

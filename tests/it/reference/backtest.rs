@@ -108,8 +108,11 @@ pub fn backtest(history: &History, parameters: &Parameters) -> Backtest {
         }));
     }
 
-    // Both sides are ordered by exit timestamp, then signal id.
-    actual_trades.sort_by_key(|outcome| (outcome.exit_timestamp, outcome.signal_id.clone()));
+    // Both sides are ordered by exit timestamp, then signal id; what is alike in both, by PnL.
+    actual_trades.sort_by_key(|outcome| {
+        let pnl = outcome.realized_pnl_sol.clone();
+        (outcome.exit_timestamp, outcome.signal_id.clone(), pnl)
+    });
     let actual_pnls: Vec<Number> = actual_trades
         .iter()
         .map(|outcome| outcome.realized_pnl_sol.clone().unwrap())

@@ -1,7 +1,8 @@
 //! PnL in the order that `ORDER BY` gives, for the metrics that depend on it.
 //!
 //! Each value is kept with its sort key in comparable bytes, so that parts made on several threads
-//! merge in any order; the metric reads the values once they are sorted. Without `ORDER BY` the
+//! merge in any order; the metric reads the values once they are sorted, those of equal keys by their
+//! PnL, so that the order of the rows decides nothing. Without `ORDER BY` the
 //! values stand in the order in which they arrive, which is what a window's own order is.
 
 use std::fmt;

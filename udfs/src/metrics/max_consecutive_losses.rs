@@ -5,7 +5,8 @@
 //! - Output: a count of trades; all that has no PnL above 0 is a loss.
 //! - Nulls: null PnL is no trade; no trade gives 0.
 //! - Errors: PnL that is no number or has more than 9 fractional digits (22023); `DISTINCT`.
-//! - Order: `ORDER BY` inside the call says it; without it the order of arrival, as in a window.
+//! - Order: `ORDER BY` inside the call says it, and equals in it go by their PnL, the smallest first;
+//!   without it the order of arrival, as in a window.
 
 use std::sync::{Arc, LazyLock};
 
@@ -46,8 +47,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         DOC_SECTION_GENERAL,
         "The longest run of trades that did not win, as bigint; all that has no PnL above 0 is a loss. \
          Unit of the input: SOL. Nulls: null PnL is no trade; no trade gives 0. Errors: PnL with more \
-         than 9 fractional digits (22023). Order: by the ORDER BY inside the call; without it as \
-         rows arrive.",
+         than 9 fractional digits (22023). Order: by the ORDER BY inside the call, equals by \
+         their PnL; without it as rows arrive.",
         "max_consecutive_losses(pnl ORDER BY exit_timestamp)",
     )
     .with_sql_example("select max_consecutive_losses(realized_pnl_sol order by exit_timestamp) from trade_outcomes")

@@ -5,7 +5,8 @@
 //! - Output: SOL, 0 or more, rounded half to even to 4 digits; the peak starts at 0.
 //! - Nulls: null PnL is no trade; no trade gives 0.
 //! - Errors: PnL that is no number or has more than 9 fractional digits (22023); `DISTINCT`.
-//! - Order: `ORDER BY` inside the call says it; without it the order of arrival, as in a window.
+//! - Order: `ORDER BY` inside the call says it, and equals in it go by their PnL, the smallest first;
+//!   without it the order of arrival, as in a window.
 
 use std::sync::{Arc, LazyLock};
 
@@ -55,7 +56,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         "The largest fall of the running PnL below its peak, which starts at 0: SOL as numeric(20,9), \
          rounded half to even to 4 digits. Unit of the input: SOL. Nulls: null PnL is no trade; no \
          trade gives 0. Errors: PnL with more than 9 fractional digits (22023). Order: by the ORDER \
-         BY inside the call; without it as rows arrive.",
+         BY inside the call, equals by their PnL; without it as rows arrive.",
         "max_drawdown(pnl ORDER BY exit_timestamp)",
     )
     .with_sql_example("select max_drawdown(realized_pnl_sol order by exit_timestamp) from trade_outcomes")
