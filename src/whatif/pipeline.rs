@@ -14,8 +14,10 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
+use hindsight_sweep::metrics::Metrics;
 
 use crate::error::Result;
+use crate::metrics::{METRICS, Metric};
 use crate::parameters::PARAMETERS;
 use crate::schema;
 
@@ -182,11 +184,49 @@ fn over_parameters(plan: LogicalPlan, parameters: &LogicalPlan) -> Result<Logica
 /// Plans a query, and makes it a relation that those after it can read.
 fn plan(context: &SessionContext, name: &str, sql: &str) -> Result<LogicalPlan> {
     // Nothing is waited for: the tables are in memory.
-    let plan = context.state().create_logical_plan(sql).now_or_never();
+    let sql = with_metrics(sql);
+    let plan = context.state().create_logical_plan(&sql).now_or_never();
     let waits = || Err(DataFusionError::Internal("planning waits".into()));
     let plan = plan
         .unwrap_or_else(waits)
         .map_err(|error| error.context(format!("queries/{name}.sql")))?;
     context.register_table(name, Arc::new(ViewTable::new(plan.clone(), None)))?;
     Ok(plan)
+}
+
+/// The text of a query with every metric of one side in the places that say so: from `trade_metrics`,
+/// 0 where a side without trades has it, and then by its name.
+fn with_metrics(sql: &str) -> String {
+    let of_all =
+        |of_one: &dyn Fn(&Metric) -> String| -> String { METRICS.iter().map(of_one).collect() };
+    let mut sql = sql.to_owned();
+    for side in ["actual", "simulated"] {
+        let read = |metric: &Metric| {
+            let name = metric.name;
+            let value = match (metric.value)(&Metrics::default()) {
+                Some(_) => format!("coalesce({side}.{name}, 0)"),
+                None => format!("{side}.{name}"),
+            };
+            match metric.data_type() {
+                DataType::Decimal128(precision, scale) => {
+                    format!("cast({value} as numeric({precision}, {scale})) as {side}_{name}, ")
+                }
+                _ => format!("{value} as {side}_{name}, "),
+            }
+        };
+        let places = [
+            (
+                format!("/* every metric: {side}.M as {side}_M, */"),
+                of_all(&read),
+            ),
+            (
+                format!("/* every metric: {side}_M, */"),
+                of_all(&|metric| format!("{side}_{}, ", metric.name)),
+            ),
+        ];
+        for (place, columns) in places {
+            sql = sql.replace(&place, &columns);
+        }
+    }
+    sql
 }
