@@ -1,7 +1,7 @@
 -- calibrate_trades: how far the simulation is from what really happened, trade by trade, and in what.
 -- Grain: one row for each signal in the range that was really traded and is closed, in the order of
 --   time.
--- Reads: admitted_signals, trade_outcomes.
+-- Reads: admitted_signals, over closed_signals in place of signals, and trade_outcomes.
 
 with
 

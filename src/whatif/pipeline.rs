@@ -25,7 +25,11 @@ use crate::schema;
 pub const RUN_PARAMETERS: &str = "run_parameters";
 
 /// Every query, each after those it reads.
-pub const QUERIES: [(&str, &str); 16] = [
+pub const QUERIES: [(&str, &str); 17] = [
+    (
+        "closed_signals",
+        include_str!("../../queries/closed_signals.sql"),
+    ),
     (
         "scored_signals",
         include_str!("../../queries/scored_signals.sql"),
@@ -139,6 +143,28 @@ impl Pipeline {
     /// The plan of a query over these parameters.
     pub fn relation(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
         over_parameters(self.query(name)?.clone(), parameters)
+    }
+
+    /// The plan of a query over these parameters, with what was really traded and is closed for all
+    /// signals.
+    pub fn relation_of_closed(&self, name: &str, parameters: &LogicalPlan) -> Result<LogicalPlan> {
+        let closed = self.query("closed_signals")?;
+        let replaced =
+            self.query(name)?
+                .clone()
+                .transform_down_with_subqueries(|node| match node {
+                    LogicalPlan::TableScan(scan) if scan.table_name.table() == "signals" => {
+                        let closed =
+                            LogicalPlanBuilder::from(closed.clone()).alias(scan.table_name)?;
+                        Ok(Transformed::new(
+                            closed.build()?,
+                            true,
+                            TreeNodeRecursion::Jump,
+                        ))
+                    }
+                    node => Ok(Transformed::no(node)),
+                })?;
+        over_parameters(replaced.data, parameters)
     }
 
     /// The plan of a query that reads `made`, over rows of that relation that are made already, and the

@@ -233,6 +233,60 @@ fn each_disturbance_is_found_in_its_own_part_and_nowhere_else() {
 }
 
 #[test]
+fn limits_refuse_no_real_trade_for_the_sake_of_one_that_was_not_made() {
+    let mut random = Random::of_test("calibrated_limits");
+    let (mut refused, mut trades) = (0, 0);
+    for _ in 0..5 {
+        let history = history(&mut random);
+        // Of the simulator's trades every other one was really made, so that limits would refuse others.
+        let every_other = format!(
+            "select *, net_pnl_sol as realized_pnl_sol from \
+             (select *, row_number() over (order by signal_id) as place from simulate_trades({SETTINGS})) \
+             where place % 2 = 0"
+        );
+        let engine = with_outcomes(&history, &every_other);
+        let limited = format!("{SETTINGS}, max_open_positions => 1");
+        let rows = batch(
+            &engine,
+            &format!("select * from calibrate_trades({limited})"),
+        );
+        let found = from_batches(&[rows]);
+        // The same of a history in which nothing else was signalled.
+        let mut alone = history.clone();
+        let made: Vec<String> = found.iter().map(|row| text(row, "signal_id")).collect();
+        alone.signals.retain(|signal| made.contains(&signal.id));
+        let alone = with_outcomes(
+            &alone,
+            &format!("select *, net_pnl_sol as realized_pnl_sol from simulate_trades({SETTINGS})"),
+        );
+        let simulated = batch(&alone, &format!("select * from compare_trades({limited})"));
+        let simulated: BTreeMap<String, Cell> = from_batches(&[simulated])
+            .iter()
+            .map(|row| {
+                let pnl = row.get("simulated_pnl_sol").cloned();
+                (text(row, "signal_id"), pnl.unwrap())
+            })
+            .collect();
+        for row in &found {
+            trades += 1;
+            let expected = match &simulated[&text(row, "signal_id")] {
+                Cell::Null => {
+                    refused += 1;
+                    whole(0)
+                }
+                Cell::Number(pnl) => pnl.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(number(row, "simulated_pnl_sol"), expected, "{row:?}");
+        }
+    }
+    assert!(
+        refused > 10 && trades > refused + 10,
+        "{refused} of {trades}"
+    );
+}
+
+#[test]
 fn a_trade_that_is_not_wholly_closed_is_not_compared() {
     let mut random = Random::of_test("not_closed");
     let history = history(&mut random);

@@ -81,7 +81,8 @@ pub const STATISTICS: [Statistic; 6] = [
         own: &[],
         of_live: true,
         plan: |planner, _, parameters| {
-            Ok(planner.pipeline.relation("calibrate_trades", &parameters)?)
+            let pipeline = &planner.pipeline;
+            Ok(pipeline.relation_of_closed("calibrate_trades", &parameters)?)
         },
     },
     Statistic {
@@ -89,7 +90,8 @@ pub const STATISTICS: [Statistic; 6] = [
         own: &interval::ARGUMENTS,
         of_live: true,
         plan: |planner, own, parameters| {
-            let trades = planner.pipeline.relation("calibrate_trades", &parameters)?;
+            let pipeline = &planner.pipeline;
+            let trades = pipeline.relation_of_closed("calibrate_trades", &parameters)?;
             calibration::plan(own, trades)
         },
     },
