@@ -39,5 +39,7 @@ pub struct Place(pub Arc<dyn Elsewhere>);
 pub fn of(session: &SessionConfig) -> Option<Arc<dyn Elsewhere>> {
     let client = session.get_extension::<Client>()?;
     let place = session.get_extension::<Place>()?;
-    client.distributes().then(|| Arc::clone(&place.0))
+    // Sales are kept where they are made.
+    let is_used = client.distributes() && !client.wants_sales();
+    is_used.then(|| Arc::clone(&place.0))
 }
