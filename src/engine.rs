@@ -21,6 +21,7 @@ use crate::configuration;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
+use crate::dialect::queries::recursion::InRounds;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
 use crate::growing;
@@ -237,7 +238,9 @@ fn context(
         .with_query_planner(Arc::new(HindsightQueryPlanner))
         .with_analyzer_rules(analyzer_rules())
         .with_analyzer_rule(Arc::new(ZonedCasts))
+        .with_analyzer_rule(Arc::new(growing::Bounds::new(&runtime.memory_pool)))
         .with_type_planner(Arc::new(Types))
+        .with_physical_optimizer_rule(Arc::new(InRounds))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);

@@ -1,5 +1,5 @@
-//! `string_agg`, which joins a whole batch before anybody counts what came of it: the bytes that a batch
-//! adds, and those of the text that is made at last, are in the pool before they are made.
+//! `string_agg` and `array_agg`, which join a whole batch before anybody counts what came of it: the bytes
+//! that a batch adds, and those of the value that is made at last, are in the pool before they are made.
 
 use std::sync::Arc;
 
@@ -17,23 +17,25 @@ use datafusion::logical_expr::{
 
 use super::{Pool, SLICE_BYTES};
 
-/// Puts the aggregate of a session behind this door.
+/// Puts the aggregates of a session behind this door.
 pub(super) fn register(state: &mut SessionState, pool: &Pool) -> Result<()> {
-    let Some(inner) = state.aggregate_functions().get("string_agg") else {
-        return Ok(());
-    };
-    let joining = Joining {
-        inner: Arc::clone(inner),
-        pool: pool.clone(),
-    };
-    datafusion::execution::FunctionRegistry::register_udaf(
-        state,
-        Arc::new(AggregateUDF::new_from_impl(joining)),
-    )?;
+    for name in ["string_agg", "array_agg"] {
+        let Some(inner) = state.aggregate_functions().get(name) else {
+            continue;
+        };
+        let joining = Joining {
+            inner: Arc::clone(inner),
+            pool: pool.clone(),
+        };
+        datafusion::execution::FunctionRegistry::register_udaf(
+            state,
+            Arc::new(AggregateUDF::new_from_impl(joining)),
+        )?;
+    }
     Ok(())
 }
 
-/// The aggregate.
+/// An aggregate.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Joining {
     inner: Arc<AggregateUDF>,
@@ -69,6 +71,26 @@ impl AggregateUDFImpl for Joining {
         self.inner.return_type(given)
     }
 
+    fn return_field(&self, given: &[FieldRef]) -> Result<FieldRef> {
+        self.inner.return_field(given)
+    }
+
+    fn is_nullable(&self) -> bool {
+        self.inner.is_nullable()
+    }
+
+    fn default_value(&self, of: &DataType) -> Result<ScalarValue> {
+        self.inner.default_value(of)
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(given)
+    }
+
+    fn supports_null_handling_clause(&self) -> bool {
+        self.inner.supports_null_handling_clause()
+    }
+
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(self.counted(self.inner.accumulator(args)?)))
     }
@@ -87,6 +109,17 @@ impl AggregateUDFImpl for Joining {
     ) -> Result<Box<dyn GroupsAccumulator>> {
         let inner = self.inner.create_groups_accumulator(args)?;
         Ok(Box::new(self.counted(inner)))
+    }
+
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        is_ordered: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        let inner = AggregateUDF::clone(&self.inner).with_beneficial_ordering(is_ordered)?;
+        Ok(inner.map(|inner| {
+            let (inner, pool) = (Arc::new(inner), self.pool.clone());
+            Arc::new(Self { inner, pool }) as Arc<dyn AggregateUDFImpl>
+        }))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

@@ -7,6 +7,7 @@
 //! afterwards does not multiply the texts.
 
 mod aggregates;
+mod bounds;
 mod concatenation;
 mod sizes;
 
@@ -21,16 +22,21 @@ use datafusion::common::{DataFusionError, ExprSchema, Result, ScalarValue};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ColumnarValue, Documentation, Expr, ExpressionPlacement, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature,
 };
 
 use crate::caller::guard::is_stopped;
+use crate::dialect::functions::routine::Routine;
 use crate::error::Error;
 use crate::memory::counted_array;
+pub use bounds::Bounds;
 use concatenation::{Concatenation, Concatenations};
-use sizes::{Input, series};
+use sizes::{Input, at_most, series};
 
 /// How many bytes a slice may come to, and from which on results are counted.
 const SLICE_BYTES: usize = 4 << 20;
@@ -59,6 +65,8 @@ enum Growth {
     Joined,
     /// The first, in which each mark stands for one of the others, as wide as it says.
     Formatted,
+    /// In so many times the bytes of its arguments, each of which is bounded.
+    Whole(usize),
 }
 
 /// The functions that are told their rows in slices.
@@ -81,13 +89,13 @@ const GROWING: &[(&str, Growth)] = &[
     ("quote_literal", Growth::Sum(3)),
     ("quote_ident", Growth::Sum(3)),
     ("to_json", Growth::Sum(6)),
-    ("json_of_items", Growth::Sum(2)),
-    ("jsonb_of_items", Growth::Sum(2)),
-    ("json_of_members", Growth::Sum(2)),
-    ("jsonb_of_members", Growth::Sum(2)),
+    ("json_of_items", Growth::Sum(4)),
+    ("jsonb_of_items", Growth::Sum(50)),
+    ("json_of_members", Growth::Sum(4)),
+    ("jsonb_of_members", Growth::Sum(50)),
     ("to_char", Growth::Sum(10)),
-    ("string_to_array", Growth::Sum(20)),
-    ("regexp_split_to_array", Growth::Sum(20)),
+    ("string_to_array", Growth::Whole(100)),
+    ("regexp_split_to_array", Growth::Whole(100)),
     ("array_to_string", Growth::Joined),
     ("array_concat", Growth::Sum(1)),
     ("array_append", Growth::Sum(1)),
@@ -105,6 +113,9 @@ const GROWING: &[(&str, Growth)] = &[
     ("simulate_exits", Growth::Slow(1_024)),
 ];
 
+/// The longest value that is read as a whole, in bytes.
+const WHOLE_BYTES: usize = 8 << 20;
+
 /// The longest text that `levenshtein` compares, in bytes: as in PostgreSQL.
 const DISTANCE_BYTES: usize = 255;
 
@@ -121,6 +132,7 @@ pub fn register(state: &mut SessionState, pool: &Arc<dyn MemoryPool>) -> Result<
         let growing = Growing {
             inner,
             growth,
+            keeps_type: false,
             pool: Pool(Arc::clone(pool)),
         };
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(growing)))?;
@@ -129,6 +141,7 @@ pub fn register(state: &mut SessionState, pool: &Arc<dyn MemoryPool>) -> Result<
     let concatenation = Growing {
         inner: Arc::new(ScalarUDF::new_from_impl(Concatenation::default())),
         growth: Growth::Sum(1),
+        keeps_type: true,
         pool: Pool(Arc::clone(pool)),
     };
     let concatenation = Arc::new(ScalarUDF::new_from_impl(concatenation));
@@ -140,6 +153,8 @@ pub fn register(state: &mut SessionState, pool: &Arc<dyn MemoryPool>) -> Result<
 struct Growing {
     inner: Arc<ScalarUDF>,
     growth: Growth,
+    /// Whether types are settled, so that texts do not become views.
+    keeps_type: bool,
     pool: Pool,
 }
 
@@ -194,6 +209,7 @@ impl ScalarUDFImpl for Growing {
         Some(ScalarUDF::new_from_impl(Self {
             inner: Arc::new(inner),
             growth: self.growth,
+            keeps_type: self.keeps_type,
             pool: self.pool.clone(),
         }))
     }
@@ -205,6 +221,43 @@ impl ScalarUDFImpl for Growing {
 
     fn short_circuits(&self) -> bool {
         self.inner.short_circuits()
+    }
+
+    fn is_strict(&self) -> bool {
+        self.inner.is_strict()
+    }
+
+    /// A registered one is simplified to what nobody counts.
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        match self.growth {
+            Growth::Whole(_) | Growth::Sum(_) if self.keeps_type => self.inner.simplify(args, info),
+            _ => Ok(ExprSimplifyResult::Original(args)),
+        }
+    }
+
+    fn preimage(
+        &self,
+        args: &[Expr],
+        literal: &Expr,
+        info: &SimplifyContext,
+    ) -> Result<PreimageResult> {
+        self.inner.preimage(args, literal, info)
+    }
+
+    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
+        self.inner.output_ordering(inputs)
+    }
+
+    fn preserves_lex_ordering(&self, inputs: &[ExprProperties]) -> Result<bool> {
+        self.inner.preserves_lex_ordering(inputs)
+    }
+
+    fn strictly_order_preserving(&self, inputs: &[ExprProperties]) -> Result<bool> {
+        self.inner.strictly_order_preserving(inputs)
+    }
+
+    fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
+        self.inner.placement(args)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -221,6 +274,12 @@ impl ScalarUDFImpl for Growing {
             .iter()
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { args.number_rows };
+        if let Growth::Sum(times) | Growth::Whole(times) = self.growth
+            && at_most(&args.args, rows).saturating_mul(times.max(self.copies())) <= SLICE_BYTES
+        {
+            let asked = args.return_field.data_type().clone();
+            return viewed(self.invoke(args, 0, rows)?, &asked);
+        }
         let sizes = self.sizes(&args.args, rows)?;
         let total = sizes
             .iter()
@@ -241,9 +300,7 @@ impl Growing {
     /// Texts are returned as views, which many rows may share; an operator's keep their type.
     fn returned(&self, data_type: DataType) -> DataType {
         match data_type {
-            DataType::Utf8 | DataType::LargeUtf8 if !self.inner.inner().is::<Concatenation>() => {
-                DataType::Utf8View
-            }
+            DataType::Utf8 | DataType::LargeUtf8 if !self.keeps_type => DataType::Utf8View,
             other => other,
         }
     }
@@ -307,8 +364,12 @@ impl Growing {
                 to += 1;
             }
             // What may be made is there before it is made; what was made stays.
-            memory.try_grow(expected)?;
-            let before = memory.size() - expected;
+            let needed = match self.growth {
+                Growth::Sum(_) | Growth::Whole(_) => expected,
+                _ => expected.saturating_mul(self.copies()),
+            };
+            memory.try_grow(needed)?;
+            let before = memory.size() - needed;
             let rows = to - from;
             let part = viewed(self.invoke(args.clone(), from, to)?, asked)?.into_array(rows)?;
             memory.try_resize(before + part.get_array_memory_size())?;
@@ -341,7 +402,7 @@ impl Growing {
         let sizes = (0..rows).map(|row| {
             let sum = || inputs.iter().map(|input| input.length(row)).sum::<usize>();
             Ok(match self.growth {
-                Growth::Sum(times) => sum().saturating_mul(times),
+                Growth::Sum(times) => sum().saturating_mul(times.max(self.copies())),
                 Growth::Repeated => {
                     let (first, second) = match self.inner.name() {
                         "repeat" => (length(0, row), number(1, row)),
@@ -378,6 +439,14 @@ impl Growing {
                     let pattern = inputs.first();
                     pattern.map_or(0, |pattern| pattern.formatted(row, longest, widest))
                 }
+                Growth::Whole(times) => {
+                    let longest = inputs.iter().map(|input| input.length(row)).max();
+                    let longest = longest.unwrap_or(0);
+                    if longest > WHOLE_BYTES {
+                        return Err(self.too_long(longest).into());
+                    }
+                    sum().saturating_mul(times.max(self.copies()))
+                }
                 Growth::Distance => {
                     if length(0, row).max(length(1, row)) > DISTANCE_BYTES {
                         let message = format!(
@@ -391,6 +460,30 @@ impl Growing {
             })
         });
         sizes.collect()
+    }
+}
+
+impl Growing {
+    /// How many times a value is there while a function is at work: one that is computed row by row has it
+    /// as a value of its own, letter by letter.
+    fn copies(&self) -> usize {
+        match (self.inner.inner().is::<Routine>(), self.growth) {
+            (false, _) => 1,
+            (true, Growth::Sum(_) | Growth::Whole(_)) => 12,
+            (true, _) => 3,
+        }
+    }
+
+    fn too_long(&self, bytes: usize) -> Error {
+        let (most, found) = (WHOLE_BYTES >> 20, bytes.div_ceil(1 << 20));
+        Error::session_hint(
+            "54000",
+            format!(
+                "{} takes values of up to {most} MiB, and one has {found} MiB",
+                self.name()
+            ),
+            "take the value apart first, such as with substr or a slice",
+        )
     }
 }
 

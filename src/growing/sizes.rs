@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 
@@ -146,6 +146,33 @@ pub fn series(args: &[ColumnarValue], row: usize) -> usize {
     usize::try_from((to - from).unsigned_abs() / step + 1).unwrap_or(usize::MAX)
 }
 
+/// The most that the arguments of all rows have together, at a glance.
+pub fn at_most(args: &[ColumnarValue], rows: usize) -> usize {
+    let bytes = args.iter().map(|arg| match arg {
+        ColumnarValue::Scalar(value) => scalar_length(value).saturating_mul(rows),
+        ColumnarValue::Array(array) => total_length(array),
+    });
+    bytes.fold(0, usize::saturating_add)
+}
+
+fn total_length(array: &ArrayRef) -> usize {
+    match array.data_type() {
+        DataType::Utf8View => {
+            let lengths = array.as_string_view().lengths();
+            lengths.fold(0, |sum: usize, length| sum.saturating_add(length as usize))
+        }
+        DataType::Utf8 => {
+            let offsets = array.as_string::<i32>().value_offsets();
+            let at = |offset: Option<&i32>| offset.map_or(0, |offset| *offset as usize);
+            at(offsets.last()) - at(offsets.first())
+        }
+        of if of.is_primitive() || *of == DataType::Boolean => array.len() * 16,
+        _ => (0..array.len())
+            .map(|row| array_length(array, row))
+            .fold(0, usize::saturating_add),
+    }
+}
+
 fn scalar_length(value: &ScalarValue) -> usize {
     match value {
         ScalarValue::Utf8(Some(text))
@@ -155,6 +182,8 @@ fn scalar_length(value: &ScalarValue) -> usize {
         | ScalarValue::BinaryView(Some(bytes))
         | ScalarValue::LargeBinary(Some(bytes)) => bytes.len(),
         ScalarValue::List(list) => list_length(&(Arc::clone(list) as ArrayRef), 0),
+        ScalarValue::Struct(of) => array_length(&(Arc::clone(of) as ArrayRef), 0),
+        ScalarValue::Dictionary(_, value) => scalar_length(value),
         _ => 16,
     }
 }
@@ -172,6 +201,20 @@ fn array_length(array: &ArrayRef, row: usize) -> usize {
             view.map_or(0, |view| *view as u32 as usize)
         }
         DataType::List(_) => list_length(array, row),
+        DataType::LargeBinary => bytes(array.as_binary::<i64>().value_length(row)),
+        DataType::BinaryView => {
+            let view = array.as_binary_view().views().get(row);
+            view.map_or(0, |view| *view as u32 as usize)
+        }
+        DataType::Struct(_) => {
+            let fields = array.as_struct().columns().iter();
+            let lengths = fields.map(|field| array_length(field, row));
+            lengths.fold(0, usize::saturating_add)
+        }
+        DataType::Dictionary(_, _) => match array.as_dictionary_opt::<Int32Type>() {
+            Some(of) => of.key(row).map_or(0, |key| array_length(of.values(), key)),
+            None => 16,
+        },
         _ => 16,
     }
 }
@@ -181,7 +224,10 @@ fn list_length(array: &ArrayRef, row: usize) -> usize {
         return 16;
     };
     let values = list.values();
-    if matches!(values.data_type(), DataType::Utf8View | DataType::List(_)) {
+    if matches!(
+        values.data_type(),
+        DataType::Utf8View | DataType::List(_) | DataType::Struct(_)
+    ) {
         // Views may share what they show, so each is asked for its length.
         let values = list.value(row);
         let lengths = (0..values.len()).map(|row| array_length(&values, row) + 1);

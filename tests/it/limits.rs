@@ -1,5 +1,7 @@
 //! What asks for too much costs its own statement only, over the wire and on the command line.
 
+mod functions;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

@@ -477,6 +477,11 @@ fn whole(exacts: &Exacts, row: usize) -> Option<i64> {
 /// A number as PostgreSQL reads it, with its exponent.
 pub fn parse(text: &str) -> Option<Exact> {
     const MOST_EXPONENT: i64 = 1_000;
+    // More than a numeric has; reading takes as long as the square of their number.
+    const MOST_DIGITS: usize = 10_000;
+    if text.len() > MOST_DIGITS {
+        return None;
+    }
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (text, 0),

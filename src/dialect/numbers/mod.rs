@@ -1,6 +1,7 @@
 //! Numbers as PostgreSQL computes them: exact, never cut, never wrapping.
 
 mod aggregates;
+mod any_places;
 mod arithmetic;
 mod chain;
 mod columns;
@@ -18,17 +19,27 @@ pub mod types;
 use std::sync::Arc;
 
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::ScalarUDF;
 
 use crate::error::Result;
 
+pub use any_places::AnyPlaces;
 pub use chain::type_of;
 pub use conversions::{parse, texts, truth};
 pub use exact::Exact;
 pub use functions::SUMMAND;
 
+/// The cast to a type of numbers, by PostgreSQL's name for it.
+pub fn conversion(name: &str) -> Option<ScalarUDF> {
+    let mut all = conversions::all().into_iter();
+    all.find(|function| function.name() == name)
+}
+
 /// Registers functions, aggregates and operators for statements.
 pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    for function in conversions::all().into_iter().chain(functions::all()) {
+    let any_places = [AnyPlaces::function()];
+    let functions = conversions::all().into_iter().chain(functions::all());
+    for function in functions.chain(any_places) {
         registry.register_udf(Arc::new(function))?;
     }
     for aggregate in aggregates::all().into_iter().chain(regression::all()) {

@@ -149,6 +149,7 @@ impl Context<'_> {
             }
             Expr::Cast { expr, from, to } => {
                 let value = self.evaluate(expr, frame)?;
+                self.readable(std::slice::from_ref(&value))?;
                 cast::cast(self.catalog, &value, from, to)?
             }
             Expr::Json { expr, from } => {

@@ -163,6 +163,7 @@ impl Context<'_> {
         let arguments = call.arguments.iter();
         let arguments = arguments.map(|argument| self.evaluate(argument, frame));
         let arguments = arguments.collect::<Result<Vec<Value>>>()?;
+        self.readable(&arguments)?;
         let rows = (call.run)(self, &arguments)?;
         self.keep(rows.len() * call.columns.len())?;
         Ok(rows)

@@ -18,6 +18,8 @@ const MOST_ROWS_SEEN: u64 = 10_000_000;
 const MOST_VALUES_KEPT: u64 = 10_000_000;
 /// Bytes of texts that the functions of a statement make.
 const MOST_BYTES_MADE: u64 = 64 << 20;
+/// The longest value that a function or cast reads.
+const MOST_BYTES_READ: usize = 8 << 20;
 
 /// What a running statement has around it.
 pub struct Context<'a> {
@@ -94,6 +96,27 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// Refuses values that are too long to be read as a whole, where nobody is heard before their end.
+    pub fn readable(&self, values: &[Value]) -> Result<()> {
+        let bytes = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Array(array) => array.items.len() * std::mem::size_of::<Value>(),
+            _ => 0,
+        };
+        match values.iter().map(bytes).max() {
+            Some(longest) if longest > MOST_BYTES_READ => {
+                let message = format!(
+                    "a function of the catalog takes values of up to {} MiB, and one has {} MiB",
+                    MOST_BYTES_READ >> 20,
+                    longest.div_ceil(1 << 20)
+                );
+                Err(failure("54000", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What a function makes of these values, unless it may be too long, or all together is.
     pub fn made(
         &self,
@@ -104,6 +127,7 @@ impl<'a> Context<'a> {
             Value::Text(text) => text.len() as u64,
             _ => 0,
         };
+        self.readable(values)?;
         // A part may be put in place of each letter.
         let (mut longest, mut all) = (0, 0);
         for length in values.iter().map(length) {

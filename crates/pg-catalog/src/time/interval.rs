@@ -192,9 +192,15 @@ fn clock(text: &str) -> Option<i128> {
     Some(sign * ((hours * 60 + minutes) * 60 * second + seconds))
 }
 
+/// The longest text that is read as an interval.
+const MOST_BYTES: usize = 1_000;
+
 /// An interval in any of the forms that PostgreSQL reads; a number without a unit is of `unit`.
 pub fn read_interval(text: &str, unit: Option<&str>) -> Result<Interval, Problem> {
     let text = text.trim();
+    if text.len() > MOST_BYTES {
+        return Err(Problem::Syntax);
+    }
     if text.starts_with(['P', 'p']) || text.starts_with("-P") {
         return iso(text).unwrap_or(Err(Problem::Syntax));
     }

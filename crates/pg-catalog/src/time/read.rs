@@ -97,7 +97,11 @@ pub fn read_date(text: &str, clock: &Clock) -> Result<i32> {
         return Ok(if infinite > 0 { i32::MAX } else { i32::MIN });
     }
     if let Some(instant) = parts.instant {
-        let local = clock.zone.local(instant);
+        let local = match instant {
+            // The epoch is that of clocks everywhere.
+            0 => 0,
+            instant => clock.zone.local(instant),
+        };
         return i32::try_from(local.div_euclid(DAY)).map_err(|_| Problem::OutOfRange);
     }
     parts.date()
@@ -120,7 +124,8 @@ pub fn read_timestamp(text: &str, has_zone: bool, clock: &Clock) -> Result<i64> 
         return Ok(infinite);
     }
     if let Some(instant) = parts.instant {
-        return Ok(if has_zone {
+        // The epoch is that of clocks everywhere.
+        return Ok(if has_zone || instant == 0 {
             instant
         } else {
             clock.zone.local(instant)
