@@ -24,6 +24,7 @@ mod syntax;
 mod tables;
 mod temporary;
 mod words;
+mod writes;
 mod zone;
 
 use std::collections::HashMap;
@@ -57,6 +58,7 @@ use crate::records::roles::Role;
 use command::Command;
 use cursors::Cursor;
 use tables::SessionTables;
+use writes::Rewrite;
 
 pub use crate::dialect::output::types::PG_TYPE;
 pub use copy::{CopyFormat, CopyOptions, ForceQuote};
@@ -120,6 +122,8 @@ enum Work {
     Plan(Box<LogicalPlan>),
     /// A write to a temporary table, and the query of what it returns.
     Returning(Box<LogicalPlan>, Box<LogicalPlan>),
+    /// A write to a temporary table that reads others, as the query of all its rows.
+    Rewrite(Rewrite, Box<LogicalPlan>),
     /// A query of the PostgreSQL catalog.
     Catalog(Box<datafusion::sql::sqlparser::ast::Statement>),
     Command(Box<Command>),

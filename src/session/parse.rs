@@ -11,7 +11,9 @@ use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, Statement as DfStatement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Token, TokenWithSpan, Tokenizer, Whitespace,
+};
 
 use super::command::{self, Command, Direction};
 use super::length;
@@ -73,6 +75,7 @@ pub fn parse_within(sql: &str, pool: &Arc<dyn MemoryPool>) -> Result<Vec<Stateme
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
     let tokens =
         tokens.map_err(|error| syntax(sql, ParserError::TokenizerError(error.to_string())))?;
+    let tokens = joined(tokens);
     let mut statements = Vec::new();
     let mut place = Place::start(sql);
     for tokens in tokens.split(|token| token.token == Token::SemiColon) {
@@ -97,6 +100,47 @@ pub fn parse_within(sql: &str, pool: &Arc<dyn MemoryPool>) -> Result<Vec<Stateme
         });
     }
     Ok(statements)
+}
+
+/// Makes one literal of those that stand on lines of their own, one behind the other.
+fn joined(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // The last literal, and whether nothing but the end of its line has followed.
+    let (mut literal, mut is_line_over) = (None, false);
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(Whitespace::Newline | Whitespace::SingleLineComment { .. }) => {
+                is_line_over = true;
+            }
+            Token::Whitespace(_) => {}
+            Token::SingleQuotedString(more) if is_line_over && literal.is_some() => {
+                joined.truncate(literal.map_or(0, |place: usize| place + 1));
+                if let Some(TokenWithSpan {
+                    token:
+                        Token::SingleQuotedString(text)
+                        | Token::EscapedStringLiteral(text)
+                        | Token::UnicodeStringLiteral(text)
+                        | Token::NationalStringLiteral(text),
+                    span,
+                }) = joined.last_mut()
+                {
+                    text.push_str(more);
+                    span.end = token.span.end;
+                }
+                is_line_over = false;
+                continue;
+            }
+            Token::SingleQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::NationalStringLiteral(_) => {
+                (literal, is_line_over) = (Some(joined.len()), false);
+            }
+            _ => literal = None,
+        }
+        joined.push(token);
+    }
+    joined
 }
 
 /// Reads one statement, of which every token is given and none of them blank.

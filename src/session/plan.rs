@@ -17,9 +17,10 @@ use futures::TryStreamExt;
 use super::command::{Command, Transaction};
 use super::parse::{Request, Statement};
 use super::tables::SessionTables;
+use super::writes::Rewrite;
 use super::{
     ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, explain, origins,
-    placeholders, returning as written, tables,
+    placeholders, returning as written, tables, writes,
 };
 use crate::caller::bounds;
 use crate::caller::give_way;
@@ -98,6 +99,19 @@ impl Session {
         let is_truncate = matches!(&sql, DfStatement::Statement(statement)
             if matches!(**statement, datafusion::sql::sqlparser::ast::Statement::Truncate(_)));
         let returned = allowed::prepare(&mut sql)?;
+        writes::declare(&mut sql);
+        let rewrite = Rewrite::of(&sql, &self.tables)?;
+        let rewrite = rewrite.map(|(rewrite, query)| {
+            sql = query;
+            rewrite
+        });
+        if rewrite.is_some() && returned.is_some() {
+            return Err(Error::session_hint(
+                "0A000",
+                "RETURNING of a write that reads other tables is not supported",
+                "select the rows afterwards",
+            ));
+        }
         let writes_scenarios = allowed::is_scenario_write(&sql);
         names::rewrite(&mut sql);
         queries::rewrite(&mut sql)?;
@@ -116,6 +130,25 @@ impl Session {
             (true, _) => "CALL",
             (_, true) => "TRUNCATE TABLE",
             _ => verb(&plan),
+        };
+        if let Some(rewrite) = rewrite {
+            let schema = self.tables.own_schema(&rewrite.table);
+            let plan = rewrite.typed(plan, &schema.unwrap_or_else(|| Arc::new(Schema::empty())))?;
+            return Ok(Prepared {
+                verb: if rewrite.is_delete {
+                    "DELETE"
+                } else {
+                    "UPDATE"
+                },
+                work: Work::Rewrite(rewrite, Box::new(plan)),
+                schema: None,
+                parameters,
+                ..prepared
+            });
+        }
+        let plan = match writes_scenarios {
+            true => plan,
+            false => writes::checked(plan)?,
         };
         if let (Some(items), false) = (&returned, writes_scenarios) {
             let rows = written::plan(&state, items, &plan).await?;
@@ -222,6 +255,13 @@ impl Session {
             Work::Returning(write, rows) => {
                 self.write_returning(prepared, (write, rows), values).await
             }
+            Work::Rewrite(rewrite, plan) => {
+                let plan = bound(LogicalPlan::clone(plan), values)?;
+                Ok(Outcome::Done {
+                    rows: Some(self.rewrite_table(rewrite, plan).await?),
+                    verb: prepared.verb,
+                })
+            }
             Work::Catalog(statement) => self.ask_catalog(statement, values).await,
             Work::Command(command) => self.obey(prepared, command).await,
             Work::Inner(inner, None) => Box::pin(self.perform(inner, values)).await,
@@ -244,13 +284,24 @@ impl Session {
             schema: None,
             ..prepared.clone()
         };
-        let returned = self.execute_plan(prepared, rows.clone(), values.clone());
+        let (write, rows, values) = match write {
+            LogicalPlan::Dml(insert) if matches!(insert.op, WriteOp::Insert(_)) => {
+                let made = bound(LogicalPlan::clone(&insert.input), values)?;
+                let made = self.context.execute_logical_plan(made).await?;
+                let made = give_way::start(made, &self.under_way).await?;
+                let made: Vec<RecordBatch> = made.try_collect().await?;
+                let (write, rows) = written::over_rows(write, rows, made)?;
+                (write, rows, Vec::new())
+            }
+            write => (write.clone(), rows.clone(), values),
+        };
+        let returned = self.execute_plan(prepared, rows, values.clone());
         let Outcome::Rows(returned) = Box::pin(returned).await? else {
             return Err(Error::session("XX000", "RETURNING has no rows"));
         };
         let schema = returned.schema();
         let returned: Vec<RecordBatch> = returned.try_collect().await?;
-        Box::pin(self.execute_plan(&unnamed, write.clone(), values)).await?;
+        Box::pin(self.execute_plan(&unnamed, write, values)).await?;
         let rows = futures::stream::iter(returned.into_iter().map(Ok));
         let rows = RecordBatchStreamAdapter::new(schema, rows);
         Ok(Outcome::Rows(Box::pin(rows)))
@@ -262,13 +313,7 @@ impl Session {
         plan: LogicalPlan,
         values: Vec<ScalarValue>,
     ) -> Result<Outcome> {
-        let plan = match values.is_empty() {
-            true => plan,
-            false => {
-                let values = as_planned(&plan, values)?;
-                plan.with_param_values(ParamValues::from(values))?
-            }
-        };
+        let plan = bound(plan, values)?;
         let plan = match plan {
             LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) => {
                 let rows = self.create_table(table).await?;
@@ -308,6 +353,15 @@ impl Session {
             verb: prepared.verb,
         })
     }
+}
+
+/// A plan with values in the place of its parameters.
+fn bound(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if values.is_empty() {
+        return Ok(plan);
+    }
+    let values = as_planned(&plan, values)?;
+    Ok(plan.with_param_values(ParamValues::from(values))?)
 }
 
 /// Values in the types that the plan has for them, where a client's only differ in how they are kept.

@@ -2,11 +2,39 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, WriteOp};
 
 use crate::error::{Error, Result};
+
+/// Both plans of an insert that returns its rows, over the rows that were made for it.
+pub fn over_rows(
+    write: &LogicalPlan,
+    returned: &LogicalPlan,
+    rows: Vec<RecordBatch>,
+) -> Result<(LogicalPlan, LogicalPlan)> {
+    let LogicalPlan::Dml(insert) = write else {
+        return Ok((write.clone(), returned.clone()));
+    };
+    let schema = Arc::new(insert.input.schema().as_arrow().clone());
+    let made = provider_as_source(Arc::new(MemTable::try_new(schema, vec![rows])?));
+    let made = LogicalPlanBuilder::scan("made", made, None)?.build()?;
+    let over = |plan: LogicalPlan| {
+        let plan = plan.transform_down(|node| match node == *insert.input {
+            true => Ok(Transformed::new(
+                made.clone(),
+                true,
+                TreeNodeRecursion::Jump,
+            )),
+            false => Ok(Transformed::no(node)),
+        })?;
+        Ok::<_, crate::Error>(plan.data)
+    };
+    Ok((over(write.clone())?, over(returned.clone())?))
+}
 
 /// The plan of what a write returns: a select list over its rows.
 pub async fn plan(state: &SessionState, items: &str, write: &LogicalPlan) -> Result<LogicalPlan> {
@@ -20,7 +48,8 @@ pub async fn plan(state: &SessionState, items: &str, write: &LogicalPlan) -> Res
             Ok(TreeNodeRecursion::Continue)
         })
     })?;
-    if is_volatile && !matches!(write.op, WriteOp::Delete) {
+    // What is inserted is made once.
+    if is_volatile && matches!(write.op, WriteOp::Update) {
         return Err(Error::session_hint(
             "0A000",
             "RETURNING of random values is not supported, since they would be drawn twice",

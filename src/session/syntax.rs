@@ -87,6 +87,27 @@ impl Dialect for Syntax {
         (left == 0).then_some(Err(ParserError::RecursionLimitExceeded))
     }
 
+    /// `IS [NOT] DISTINCT FROM` binds as `IS` does; the parser would take all that follows.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        _: u8,
+    ) -> Option<std::result::Result<Expr, ParserError>> {
+        let distinct = [Keyword::IS, Keyword::DISTINCT, Keyword::FROM];
+        let same = [Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM];
+        let is_distinct = parser.parse_keywords(&distinct);
+        if !is_distinct && !parser.parse_keywords(&same) {
+            return None;
+        }
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        let left = Box::new(left.clone());
+        Some(right.map(|right| match is_distinct {
+            true => Expr::IsDistinctFrom(left, Box::new(right)),
+            false => Expr::IsNotDistinctFrom(left, Box::new(right)),
+        }))
+    }
+
     fn supports_named_fn_args_with_expr_name(&self) -> bool {
         false
     }

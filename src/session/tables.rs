@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::TableType;
@@ -97,6 +98,21 @@ impl SessionTables {
     /// Whether the session has made it.
     pub fn is_own(&self, name: &str) -> bool {
         self.own(name).is_some()
+    }
+
+    /// The columns of a temporary table of the session.
+    pub fn own_schema(&self, name: &str) -> Option<SchemaRef> {
+        let table = self.own(name)?;
+        (table.table_type() != TableType::View).then(|| table.schema())
+    }
+
+    /// Puts rows in the place of those that a temporary table has.
+    pub async fn replace_rows(&self, name: &str, mut rows: Vec<RecordBatch>) {
+        if let Some(table) = self.own(name) {
+            for partition in partitions(&table) {
+                *partition.write().await = std::mem::take(&mut rows);
+            }
+        }
     }
 
     /// Drops everything that the session has made.

@@ -3,16 +3,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::{filter_record_batch, not};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
+use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::memory::MemTable;
 use datafusion::logical_expr::{CreateMemoryTable, LogicalPlan};
 use futures::TryStreamExt;
 
 use super::Session;
+use super::writes::{self, Rewrite};
 use crate::caller::give_way;
 use crate::caller::passing::TEMPORARY_TABLE;
+use crate::dialect::functions::next_value::NextValue;
 use crate::error::{Error, Result};
 use crate::memory::counted;
 
@@ -57,12 +62,44 @@ impl Session {
             .try_collect()
             .await?;
         let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let schema = writes::schema(&schema, &table.constraints, is_of_query);
+        let defaults = table.column_defaults.into_iter();
+        let defaults =
+            defaults.map(|(column, default)| Ok((column, NextValue::of_table(default)?)));
         let made = MemTable::try_new(schema, vec![batches])?
             .with_constraints(table.constraints)
-            .with_column_defaults(table.column_defaults.into_iter().collect());
+            .with_column_defaults(defaults.collect::<Result<_>>()?);
         self.tables.deregister_table(name)?;
         self.tables
             .register_table(name.to_owned(), Arc::new(made))?;
         Ok(is_of_query.then_some(count as u64))
+    }
+
+    /// Puts the rows of a query in the place of a temporary table's, and says how many of them are meant.
+    pub(super) async fn rewrite_table(&self, rewrite: &Rewrite, query: LogicalPlan) -> Result<u64> {
+        let Some(schema) = self.tables.own_schema(&rewrite.table) else {
+            let message = format!("table '{}' not found", rewrite.table);
+            return Err(Error::session("42P01", message));
+        };
+        let pool = Arc::clone(&self.context.runtime_env().memory_pool);
+        let frame = self.context.execute_logical_plan(query).await?;
+        let mut rows = give_way::start(frame, &self.under_way).await?;
+        let (mut kept, mut count) = (Vec::new(), 0);
+        while let Some(batch) = rows.try_next().await? {
+            let Some((mark, columns)) = batch.columns().split_last() else {
+                continue;
+            };
+            let meant = mark.as_boolean();
+            count += meant.true_count() as u64;
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns.to_vec());
+            let batch = batch.and_then(|batch| match rewrite.is_delete {
+                true => filter_record_batch(&batch, &not(meant)?),
+                false => Ok(batch),
+            });
+            let batch = batch.map_err(DataFusionError::from)?;
+            kept.push(counted(&batch, TEMPORARY_TABLE, &pool)?);
+        }
+        self.tables.replace_rows(&rewrite.table, kept).await;
+        Ok(count)
     }
 }

@@ -68,6 +68,9 @@ use types::{Type, oid};
 /// The key of a field's metadata with the name of its PostgreSQL type.
 pub const PG_TYPE: &str = "pg_type";
 
+/// The key of a field's metadata of a column that may not be null, though to Arrow it may.
+pub const NOT_NULL: &str = "not_null";
+
 /// What `version()` says: clients read the number behind `PostgreSQL` to know what they may ask.
 pub const VERSION: &str = concat!(
     "PostgreSQL 15.0 (hindsight ",

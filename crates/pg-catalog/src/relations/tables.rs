@@ -5,13 +5,13 @@ mod user_table;
 use std::collections::HashSet;
 
 use super::{OWNER, Shape, hash, namespace_oid};
-use crate::Catalog;
 use crate::arrow::type_of;
 use crate::functions::text::quote_ident;
 use crate::input::{COMMENT, TableInfo, TableKind};
 use crate::interpret::Row;
 use crate::types::{self, Type, oid};
 use crate::value::Value;
+use crate::{Catalog, NOT_NULL};
 use user_table::OIDS_OF_A_TABLE;
 pub use user_table::{Relation, UserTable, oid_of, with_oids};
 
@@ -253,7 +253,9 @@ impl Catalog {
         }
         for table in &self.tables {
             for (field, number) in table.info.columns.fields().iter().zip(1..) {
-                let is_not_null = !field.is_nullable() || table.info.key.contains(field.name());
+                let is_said = !field.is_nullable() || field.metadata().contains_key(NOT_NULL);
+                let is_key = table.info.key.contains(field.name());
+                let is_not_null = (is_said || is_key) && table.kind() != 'v';
                 let of = type_of(field.data_type());
                 attributes.push(row(table.oid, number, field.name(), &of, is_not_null));
             }
