@@ -1,6 +1,7 @@
 //! The one error of the engine: what was found, what was expected, and the way out.
 
 mod names;
+mod refused;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -472,6 +473,9 @@ fn statement_message(error: &DataFusionError) -> String {
     if let Some(told) = names::table(first) {
         return told;
     }
+    if let Some((_, told)) = refused::in_postgresql(first) {
+        return told;
+    }
     let first = first.replace("'hindsight.public.", "'");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -486,7 +490,13 @@ fn exhausted(text: &str) -> String {
 }
 
 fn statement_state(error: &DataFusionError) -> &'static str {
-    match error.find_root() {
+    let root = error.find_root();
+    if let DataFusionError::Plan(text) | DataFusionError::Internal(text) = root
+        && let Some((state, _)) = refused::in_postgresql(text)
+    {
+        return state;
+    }
+    match root {
         DataFusionError::SQL(error, _) => match **error {
             ParserError::RecursionLimitExceeded => "54001",
             _ => "42601",
