@@ -177,7 +177,10 @@ fn typed(expr: &mut Expr) {
         Expr::CompoundFieldAccess { access_chain, .. } => {
             for access in access_chain {
                 match access {
-                    AccessExpr::Subscript(Subscript::Index { index }) => plain(index),
+                    AccessExpr::Subscript(Subscript::Index { index }) => {
+                        plain(index);
+                        from_start(index, "0");
+                    }
                     AccessExpr::Subscript(Subscript::Slice {
                         lower_bound,
                         upper_bound,
@@ -185,6 +188,12 @@ fn typed(expr: &mut Expr) {
                     }) => {
                         lower_bound.get_or_insert_with(|| literal("1".into()));
                         upper_bound.get_or_insert_with(|| literal(i32::MAX.to_string()));
+                        if let Some(lower) = lower_bound {
+                            from_start(lower, "1");
+                        }
+                        if let Some(upper) = upper_bound {
+                            from_start(upper, "0");
+                        }
                         let bounds = [lower_bound, upper_bound, stride];
                         bounds.into_iter().flatten().for_each(plain);
                     }
@@ -408,6 +417,15 @@ fn plain_window(spec: &mut WindowSpec) {
 }
 
 /// A call of a function of ours.
+/// Has no place in an array counted from its end, where DataFusion counts those below 0.
+fn from_start(place: &mut Expr, least: &str) {
+    let is_known = matches!(place, Expr::Value(_));
+    if !is_known {
+        let least = literal(least.into());
+        *place = call("greatest", vec![place.clone(), least]);
+    }
+}
+
 fn call(name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter();
     Expr::Function(Function {

@@ -12,10 +12,12 @@ pub mod queries;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+
+use crate::catalog::PG_TYPE;
 
 /// The types of declared columns that DataFusion would take for others.
 #[derive(Debug)]
@@ -33,6 +35,24 @@ impl TypePlanner for Types {
                 functions::values::TIME,
                 true,
             ))));
+        }
+        // To the microsecond, as PostgreSQL's: in nanoseconds they would end in 2262.
+        if let SqlType::Timestamp(None, zone) = declared {
+            let of = match zone {
+                TimezoneInfo::None | TimezoneInfo::WithoutTimeZone => functions::values::TIMESTAMP,
+                TimezoneInfo::Tz | TimezoneInfo::WithTimeZone => functions::values::timestamptz(),
+            };
+            return Ok(Some(Arc::new(Field::new("", of, true))));
+        }
+        let json = match declared {
+            SqlType::JSON => Some("json"),
+            SqlType::JSONB => Some("jsonb"),
+            _ => None,
+        };
+        if let Some(json) = json {
+            let metadata = [(PG_TYPE.to_owned(), json.to_owned())].into();
+            let field = Field::new("", DataType::Utf8, true).with_metadata(metadata);
+            return Ok(Some(Arc::new(field)));
         }
         let is_open = matches!(
             declared,

@@ -1,13 +1,13 @@
 //! Which statements are the catalog's.
 //!
 //! A query is, when every relation in it is one of the catalog's and it calls only what the
-//! catalog knows; a query without relations is, when it needs the catalog: a function of it, a
-//! name as an oid, or rows in the select list.
+//! catalog knows; a query without relations is, when it needs the catalog: a function of it, or
+//! a name as an oid.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, ObjectName, Query, Select, SelectItem, Statement, TableFactor, Visit, Visitor,
+    DataType, Expr, ObjectName, Query, Statement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -140,23 +140,6 @@ impl Visitor for Found<'_> {
             }
             _ => ControlFlow::Continue(()),
         }
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        // Rows in the select list: DataFusion has none but of unnest.
-        let makes_rows = select.projection.iter().any(|item| match item {
-            SelectItem::UnnamedExpr(Expr::Function(call))
-            | SelectItem::ExprWithAlias {
-                expr: Expr::Function(call),
-                ..
-            } => {
-                let (_, name) = names::schema_and_name(&call.name);
-                name != "unnest" && functions::is_set(&name)
-            }
-            _ => false,
-        });
-        self.needs_catalog |= makes_rows;
-        ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {

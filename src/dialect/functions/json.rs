@@ -61,6 +61,7 @@ enum Op {
     Without,
     WithoutPath,
     With,
+    Into,
     WithoutNulls,
     InLines,
     /// An array of a list's items.
@@ -124,6 +125,7 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("jsonb_delete", Op::Without, true),
         of("jsonb_delete_path", Op::WithoutPath, true),
         of("jsonb_set", Op::With, true),
+        of("jsonb_insert", Op::Into, true),
         of("json_strip_nulls", Op::WithoutNulls, false),
         of("jsonb_strip_nulls", Op::WithoutNulls, true),
         of("jsonb_pretty", Op::InLines, true),
@@ -189,6 +191,7 @@ impl ScalarUDFImpl for JsonFunction {
             | Op::Without
             | Op::WithoutPath
             | Op::With
+            | Op::Into
             | Op::WithoutNulls
             | Op::OfItems
             | Op::OfMembers => {
@@ -479,16 +482,20 @@ impl JsonFunction {
                     let made = made.map(|(json, path)| json_edit::without_path(&json, &path));
                     out.push(made.map(|text| self.finished(text)).transpose()?);
                 }
-                Op::With => {
+                Op::With | Op::Into => {
                     let path = path(columns.get(1), row)?;
                     let value = columns.get(2).map(texts).transpose()?;
                     let value = value.as_ref().filter(|value| value.is_valid(row));
-                    let creates = columns.get(3).and_then(|flag| flag.as_boolean_opt());
-                    let creates = creates.is_none_or(|flag| flag.value(row));
+                    // Whether it is made where it is not, or comes behind what is there.
+                    let flag = columns.get(3).and_then(|flag| flag.as_boolean_opt());
+                    let flag = flag.map_or(self.op == Op::With, |flag| flag.value(row));
                     let made = match (json, path, value) {
                         (Some(json), Some(path), Some(value)) => {
                             let value = parsed(value.value(row))?;
-                            Some(json_edit::with(&json, &path, value.text, creates))
+                            Some(match self.op {
+                                Op::Into => json_edit::inserted(&json, &path, value.text, flag)?,
+                                _ => json_edit::with(&json, &path, value.text, flag),
+                            })
                         }
                         _ => None,
                     };

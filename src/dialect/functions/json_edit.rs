@@ -146,6 +146,61 @@ pub fn with(json: &Json<'_>, path: &[String], value: &str, creates: bool) -> Str
     }
 }
 
+/// `jsonb_insert`: with a value before or behind the item at a path, or as a member that is not there yet.
+pub fn inserted(json: &Json<'_>, path: &[String], value: &str, is_behind: bool) -> Result<String> {
+    let [step, rest @ ..] = path else {
+        return Ok(json.text.to_owned());
+    };
+    let deeper = |part: &Json<'_>| inserted(part, rest, value, is_behind);
+    match &json.kind {
+        Kind::Object(members) => {
+            let is_there = members.iter().any(|(key, _)| key == step);
+            if is_there && rest.is_empty() {
+                return Err(failed("22023", "cannot replace existing key"));
+            }
+            let mut all = Vec::with_capacity(members.len() + 1);
+            for (key, part) in members {
+                all.push((
+                    key,
+                    match key == step {
+                        true => deeper(part)?,
+                        false => part.text.to_owned(),
+                    },
+                ));
+            }
+            if !is_there && rest.is_empty() {
+                all.push((step, value.to_owned()));
+            }
+            Ok(object(all.into_iter()))
+        }
+        Kind::Array(items) => {
+            let Ok(place) = step.parse::<i64>() else {
+                return Err(failed(
+                    "22P02",
+                    format!("path element is not an integer: \"{step}\""),
+                ));
+            };
+            let at = position(place, items.len());
+            let mut all: Vec<String> = items.iter().map(|item| item.text.to_owned()).collect();
+            match (rest, at) {
+                ([], Some(at)) => all.insert(at + usize::from(is_behind), value.to_owned()),
+                ([], None) => {
+                    let end = if place < 0 { 0 } else { all.len() };
+                    all.insert(end, value.to_owned());
+                }
+                (_, at) => {
+                    let part = at.and_then(|at| items.get(at));
+                    if let (Some(at), Some(part)) = (at, part) {
+                        all[at] = deeper(part)?;
+                    }
+                }
+            }
+            Ok(array(all))
+        }
+        _ => Ok(json.text.to_owned()),
+    }
+}
+
 /// `jsonb_strip_nulls`: without members that are null, at every depth.
 pub fn without_nulls(json: &Json<'_>) -> String {
     match &json.kind {

@@ -13,9 +13,12 @@ pub mod hypothetical;
 pub mod interval_sums;
 pub mod json;
 pub mod json_edit;
+mod json_path;
+pub mod json_paths;
 pub mod json_text;
 pub mod length;
 pub mod matches;
+pub mod next_value;
 pub mod nulls;
 pub mod ordered;
 pub mod own_places;
@@ -23,6 +26,7 @@ pub mod pg_typeof;
 pub mod planner;
 pub mod routine;
 pub mod series;
+pub mod sleep;
 pub mod span;
 pub mod syntax;
 pub mod values;
@@ -41,11 +45,13 @@ use extract::Extract;
 use interval_sums::WithIntervals;
 use length::Length;
 use matches::Matches;
+use next_value::NextValue;
 use nulls::Nulls;
 use pg_typeof::PgTypeof;
 use planner::Operators;
 use routine::{Places, Routine};
 use series::Series;
+use sleep::Sleep;
 use span::BySpan;
 
 /// Registers them where the functions of all statements are.
@@ -58,19 +64,28 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Extract::date_part(),
         Length::function(),
         Matches::function(),
+        NextValue::function(),
         Nulls::nulls(),
         Nulls::values(),
         PgTypeof::function(),
         Series::function(),
+        Sleep::function(),
         Routine::new("age", Stable),
+        Routine::new("acosd", Immutable),
+        Routine::new("array_dims", Immutable),
         Routine::new("array_lower", Immutable),
         Routine::new("array_upper", Immutable),
+        Routine::new("asind", Immutable),
+        Routine::new("atan2d", Immutable),
+        Routine::new("atand", Immutable),
         Routine::new("bit", Immutable),
         Routine::new("clock_timestamp", Volatile),
         Routine::new("concat", Immutable),
         Routine::new("concat_ws", Immutable),
         Routine::new("convert_from", Immutable),
         Routine::new("convert_to", Immutable),
+        Routine::new("cosd", Immutable),
+        Routine::new("cotd", Immutable),
         Routine::new("current_catalog", Stable),
         Routine::new("current_database", Stable),
         Routine::new("current_date", Stable),
@@ -125,10 +140,12 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("sha256", Immutable),
         Routine::new("sha384", Immutable),
         Routine::new("sha512", Immutable),
+        Routine::new("sind", Immutable),
         Routine::new("split_part", Immutable),
         Routine::new("statement_timestamp", Stable),
         Routine::new("string_to_array", Immutable),
         Routine::new("substring", Immutable),
+        Routine::new("tand", Immutable),
         Routine::new("time_places", Immutable),
         Routine::new("timezone", Immutable),
         Routine::new("to_char", Stable),
@@ -144,7 +161,8 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("version", Stable),
         Routine::new("width_bucket", Immutable),
     ];
-    let all = functions.into_iter().chain(json::functions());
+    let json = json::functions().into_iter().chain(json_paths::functions());
+    let all = functions.into_iter().chain(json);
     for function in all.chain(ordered::functions()) {
         registry.register_udf(Arc::new(function))?;
     }

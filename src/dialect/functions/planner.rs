@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use super::casts::ZonedCast;
 use super::extract::Extract;
-use super::json;
 use super::routine::Routine;
 use super::span::Span;
 use super::values::INTERVAL;
+use super::{json, json_paths};
 use crate::dialect::numbers::type_of;
 use crate::dialect::numbers::types::is_text;
 use crate::error::Error;
@@ -58,8 +58,14 @@ fn of_json(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::AtArrow | BinaryOperator::ArrowAt => "json_contains",
         BinaryOperator::Question => "json_has",
         BinaryOperator::HashMinus => "jsonb_delete_path",
+        BinaryOperator::AtQuestion => "jsonb_path_exists",
+        BinaryOperator::AtAt => "jsonb_path_match",
         _ => return None,
     })
+}
+
+fn json_function(name: &str) -> Option<Arc<ScalarUDF>> {
+    json::function(name).or_else(|| json_paths::function(name))
 }
 
 /// What a side of an operator is.
@@ -115,7 +121,7 @@ impl ExprPlanner for Operators {
                 Ok(DataType::List(_) | DataType::FixedSizeList(_, _))
             )
         };
-        if let (false, Some(function)) = (is_list(&left), of_json(&op).and_then(json::function)) {
+        if let (false, Some(function)) = (is_list(&left), of_json(&op).and_then(json_function)) {
             let arguments = match op {
                 BinaryOperator::ArrowAt => vec![right, left],
                 _ => vec![left, right],

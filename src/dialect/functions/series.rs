@@ -89,10 +89,10 @@ impl ScalarUDFImpl for Series {
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
-        let of = given
-            .first()
-            .cloned()
-            .ok_or_else(|| unknown("generate_series", given))?;
+        let of = match self.coerce_types(given)?.into_iter().next() {
+            Some(of) => of,
+            None => return Err(unknown("generate_series", given)),
+        };
         Ok(DataType::List(Arc::new(Field::new_list_field(of, true))))
     }
 

@@ -215,7 +215,8 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             let name = simple_name(function).unwrap_or_default();
             let written = cast_by_name(function)
                 .or_else(|| windows::sliding(function))
-                .or_else(|| windows::with_default(function, &name));
+                .or_else(|| windows::with_default(function, &name))
+                .or_else(|| filled(function, &name));
             let written = match written {
                 None => aggregates::of_sorted(function)?,
                 written => written,
@@ -227,6 +228,22 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// `array_fill(x, array[2, 3])`, as arrays of arrays of `x` repeated.
+fn filled(function: &Function, name: &str) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments = expressions(&list.args).filter(|_| name == "array_fill")?;
+    let [value, Expr::Array(lengths)] = arguments.as_slice() else {
+        return None;
+    };
+    let mut lengths = lengths.elem.iter().rev().peekable();
+    lengths.peek()?;
+    Some(lengths.fold(value.clone(), |filled, length| {
+        call("array_repeat", vec![filled, length.clone()])
+    }))
 }
 
 /// The type of `localtime` and `localtimestamp`, which are `now()` by the session's clock.

@@ -13,6 +13,7 @@ mod limits;
 pub mod names;
 mod order;
 mod patterns;
+pub mod recursion;
 mod rows;
 mod samples;
 mod sets;
@@ -83,6 +84,7 @@ impl VisitorMut for Forms {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         flow(clauses::check_query(query).and_then(|()| {
+            recursion::rewrite(query);
             bags::rewrite(&mut query.body)?;
             limits::rewrite(query)?;
             order::rewrite_union(query);

@@ -8,9 +8,10 @@ mod tables;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem, SetExpr, TableAlias,
-    TableFactor, TableWithJoins, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    Ident, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem, SetExpr,
+    TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut, visit_expressions,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -143,6 +144,14 @@ fn expression(text: &str) -> Result<Expr> {
 
 /// `ARRAY (SELECT …)`: the rows of a subquery in their order, an empty array where it has none.
 pub fn rewrite_array(expr: &mut Expr) -> Result<()> {
+    if let Some((left, query, negated)) = one_of_rows(expr) {
+        *expr = Expr::InSubquery {
+            expr: left,
+            subquery: query,
+            negated,
+        };
+        return Ok(());
+    }
     let Expr::Function(Function {
         name,
         args: FunctionArguments::Subquery(query),
@@ -162,6 +171,34 @@ pub fn rewrite_array(expr: &mut Expr) -> Result<()> {
     );
     *expr = expression(&text)?;
     Ok(())
+}
+
+/// The sides of `x = any(array(select …))` and `x <> all(array(select …))`, which ask for one of the rows.
+fn one_of_rows(expr: &Expr) -> Option<(Box<Expr>, Box<Query>, bool)> {
+    let (left, right, negated) = match expr {
+        Expr::AnyOp {
+            left,
+            compare_op: BinaryOperator::Eq,
+            right,
+            ..
+        } => (left, right, false),
+        Expr::AllOp {
+            left,
+            compare_op: BinaryOperator::NotEq,
+            right,
+        } => (left, right, true),
+        _ => return None,
+    };
+    match &**right {
+        Expr::Function(Function {
+            name,
+            args: FunctionArguments::Subquery(query),
+            ..
+        }) if name.to_string().eq_ignore_ascii_case("array") => {
+            Some((left.clone(), query.clone(), negated))
+        }
+        _ => None,
+    }
 }
 
 /// Has a query in whose select list functions return rows ordered by what is not in that list: the

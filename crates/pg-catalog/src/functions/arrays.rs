@@ -22,6 +22,7 @@ pub fn register(f: &mut Functions) {
         Ok(count(items(a, 0).len()))
     });
     f.strict("array_ndims", "anyarray", "int4", |_, a| Ok(dimensions(a)));
+    f.strict("array_dims", "anyarray", "text", |_, a| Ok(dims(a)));
     f.strict("array_lower", "anyarray, int4", "int4", |_, a| {
         Ok(bounds(a).map_or(Value::Null, |(lower, _)| Value::Int(lower)))
     });
@@ -94,6 +95,23 @@ fn dimensions(a: &[Value]) -> Value {
     match items(a, 0).is_empty() {
         true => Value::Null,
         false => Value::Int(1),
+    }
+}
+
+/// `[1:3]`, a part for each dimension.
+fn dims(a: &[Value]) -> Value {
+    let mut text = String::new();
+    let mut inner = a.first();
+    while let Some(Value::Array(array)) = inner
+        && !array.items.is_empty()
+    {
+        let last = array.lower + i64::try_from(array.items.len()).unwrap_or(i64::MAX) - 1;
+        text.push_str(&format!("[{}:{last}]", array.lower));
+        inner = array.items.first();
+    }
+    match text.is_empty() {
+        true => Value::Null,
+        false => Value::text(text),
     }
 }
 

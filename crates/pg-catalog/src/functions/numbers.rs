@@ -225,6 +225,33 @@ pub fn register(f: &mut Functions) {
         "int4",
         width_bucket,
     );
+    f.strict(
+        "width_bucket",
+        "numeric, numeric, numeric, int4",
+        "int4",
+        width_bucket_of_numeric,
+    );
+    f.strict("width_bucket", "anyelement, anyarray", "int4", |_, a| {
+        let below = super::arrays::items(a, 1).iter();
+        let below = below.filter(|bound| at_most(bound, a.first()));
+        Ok(super::text::count(below.count()))
+    });
+    f.strict("sind", "float8", "float8", |_, a| Ok(whole(a, sind)));
+    f.strict("cosd", "float8", "float8", |_, a| {
+        Ok(whole(a, |x| sind(90.0 - x)))
+    });
+    f.strict("tand", "float8", "float8", |_, a| Ok(whole(a, tand)));
+    f.strict("cotd", "float8", "float8", |_, a| {
+        Ok(whole(a, |x| 1.0 / tand(x)))
+    });
+    f.strict("asind", "float8", "float8", |_, a| in_degrees(a, f64::asin));
+    f.strict("acosd", "float8", "float8", |_, a| in_degrees(a, f64::acos));
+    f.strict("atand", "float8", "float8", |_, a| {
+        Ok(whole(a, |x| rounded(x.atan().to_degrees())))
+    });
+    f.strict("atan2d", "float8, float8", "float8", |_, a| {
+        Ok(float(a, |y, x| rounded(y.atan2(x).to_degrees())))
+    });
 }
 
 fn pattern(a: &[Value], position: usize) -> Result<Pattern> {
@@ -355,16 +382,126 @@ fn width_bucket(_: &super::Context<'_>, a: &[Value]) -> Result<Value> {
     else {
         return Ok(Value::Null);
     };
-    if *count <= 0 || low == high {
-        return Err(failure(
-            "2201G",
-            "count must be greater than zero and the bounds differ",
-        ));
+    if value.is_nan() || low.is_nan() || high.is_nan() {
+        let message = "operand, lower bound, and upper bound cannot be NaN";
+        return Err(failure("2201G", message));
     }
-    let place = (value - low) / (high - low) * (*count as f64);
-    Ok(Value::Int(match place {
-        place if place < 0.0 => 0,
-        place if place >= *count as f64 => count + 1,
-        place => place as i64 + 1,
+    if low.is_infinite() || high.is_infinite() {
+        return Err(failure("2201G", "lower and upper bounds must be finite"));
+    }
+    check_buckets(*count, low == high)?;
+    // A range that falls is that of the numbers' negatives.
+    let (value, low, high) = match low < high {
+        true => (*value, *low, *high),
+        false => (-value, -low, -high),
+    };
+    let buckets = *count as f64;
+    Ok(Value::Int(match value {
+        value if value < low => 0,
+        value if value >= high => count + 1,
+        value => ((buckets * ((value - low) / (high - low))) as i64).min(count - 1) + 1,
     }))
+}
+
+fn width_bucket_of_numeric(_: &super::Context<'_>, a: &[Value]) -> Result<Value> {
+    let [
+        Value::Numeric(value),
+        Value::Numeric(low),
+        Value::Numeric(high),
+        Value::Int(count),
+    ] = a
+    else {
+        return Ok(Value::Null);
+    };
+    check_buckets(*count, low.compare(high).is_eq())?;
+    let (value, low, high) = match low.compare(high).is_lt() {
+        true => (*value, *low, *high),
+        false => (value.negate(), low.negate(), high.negate()),
+    };
+    if value.compare(&low).is_lt() {
+        return Ok(Value::Int(0));
+    }
+    if value.compare(&high).is_ge() {
+        return Ok(Value::Int(count + 1));
+    }
+    let place = || {
+        let part = value.minus(low)?.times(Numeric::integer(*count))?;
+        let width = high.minus(low)?;
+        let rest = part.remainder(width)?;
+        part.minus(rest)?.divide(width)?.to_integer()
+    };
+    let place = place().ok_or_else(too_large)?;
+    Ok(Value::Int(place + 1))
+}
+
+fn check_buckets(count: i64, are_bounds_equal: bool) -> Result<()> {
+    let message = match (count, are_bounds_equal) {
+        (..=0, _) => "count must be greater than zero",
+        (_, true) => "lower bound cannot equal upper bound",
+        _ => return Ok(()),
+    };
+    Err(failure("2201G", message))
+}
+
+/// Whether a bound of buckets is no more than a value; both may be numbers of different types.
+fn at_most(bound: &Value, value: Option<&Value>) -> bool {
+    let number = |value: &Value| match value {
+        Value::Int(number) => Some(Numeric::integer(*number)),
+        Value::Numeric(number) => Some(*number),
+        _ => None,
+    };
+    let Some(value) = value else { return false };
+    match (number(bound), number(value)) {
+        (Some(bound), Some(value)) => bound.compare(&value).is_le(),
+        _ => bound.order(value).is_le(),
+    }
+}
+
+/// A sine of degrees, exact where it is a half or whole.
+fn sind(degrees: f64) -> f64 {
+    let turned = degrees % 360.0;
+    let (sign, turned) = match turned < 0.0 {
+        true => (-1.0, -turned),
+        false => (1.0, turned),
+    };
+    let (sign, turned) = match turned > 180.0 {
+        true => (-sign, turned - 180.0),
+        false => (sign, turned),
+    };
+    let turned = match turned > 90.0 {
+        true => 180.0 - turned,
+        false => turned,
+    };
+    let sine = match turned {
+        30.0 => 0.5,
+        90.0 => 1.0,
+        turned => turned.to_radians().sin(),
+    };
+    sign * sine
+}
+
+fn tand(degrees: f64) -> f64 {
+    let turned = degrees % 180.0;
+    match turned {
+        45.0 | -135.0 => 1.0,
+        -45.0 | 135.0 => -1.0,
+        _ => sind(degrees) / sind(90.0 - degrees),
+    }
+}
+
+/// An angle whose last digits are those of a conversion, without them.
+fn rounded(degrees: f64) -> f64 {
+    let whole = degrees.round();
+    match (degrees - whole).abs() < 1e-13 {
+        true => whole,
+        false => degrees,
+    }
+}
+
+fn in_degrees(a: &[Value], angle: fn(f64) -> f64) -> Result<Value> {
+    match a.first() {
+        Some(Value::Float(x)) if x.abs() > 1.0 => Err(failure("22003", "input is out of range")),
+        Some(Value::Float(x)) => Ok(Value::Float(rounded(angle(*x).to_degrees()))),
+        _ => Ok(Value::Null),
+    }
 }

@@ -26,17 +26,18 @@ pub fn register(f: &mut Functions) {
     );
     let moments: super::SetRun = |context, a| series_of_times(context, a, false);
     let zoned: super::SetRun = |context, a| series_of_times(context, a, true);
-    f.set(
-        "generate_series",
-        "timestamp, timestamp, interval",
-        &[("", "timestamp")],
-        moments,
-    );
+    // Dates are timestamps with a zone.
     f.set(
         "generate_series",
         "timestamptz, timestamptz, interval",
         &[("", "timestamptz")],
         zoned,
+    );
+    f.set(
+        "generate_series",
+        "timestamp, timestamp, interval",
+        &[("", "timestamp")],
+        moments,
     );
     f.set(
         "generate_subscripts",

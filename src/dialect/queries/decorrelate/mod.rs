@@ -335,19 +335,15 @@ fn is_found(plan: &LogicalPlan, columns: &[Column], by_equality: bool) -> Result
     if !outer_columns(plan)?.iter().any(|c| columns.contains(c)) {
         return Ok(true);
     }
-    let is_side = |expr: &Expr| {
-        let is_outer = reads(expr, columns);
-        (is_outer, is_outer && expr.column_refs().is_empty())
-    };
+    // DataFusion takes a column of the subquery itself, nothing that is computed of it.
+    let is_inner = |expr: &Expr| matches!(expr, Expr::Column(_));
+    let is_outer = |expr: &Expr| reads(expr, columns) && expr.column_refs().is_empty();
     let is_equality = |expr: &Expr| match expr {
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: Operator::Eq,
             right,
-        }) => matches!(
-            (is_side(left), is_side(right)),
-            ((false, _), (_, true)) | ((_, true), (false, _))
-        ),
+        }) => is_inner(left) && is_outer(right) || is_outer(left) && is_inner(right),
         _ => false,
     };
     Ok(match plan {

@@ -23,15 +23,11 @@ fn as_interval(step: &str) -> Option<String> {
     })
 }
 
-/// A bound of a series of times, with a zone unless it says that it has none.
+/// A bound of a series of times, with a zone where it is a text in quotes.
 fn as_time(bound: &str) -> String {
-    let said = bound.to_lowercase();
-    let has_no_zone = said.starts_with("timestamp '")
-        || said.ends_with("::timestamp")
-        || said.ends_with("as timestamp)");
-    match has_no_zone {
-        true => bound.to_owned(),
-        false => format!("({bound})::timestamptz"),
+    match bound.starts_with('\'') && bound.ends_with('\'') {
+        true => format!("{bound}::timestamptz"),
+        false => bound.to_owned(),
     }
 }
 
@@ -128,6 +124,10 @@ pub fn rows_of_call(name: &ObjectName, arguments: &[String]) -> Option<Rows> {
         ("jsonb_array_elements_text", [_]) => {
             of_json("jsonb_array_elements_text", "json_text_items", None)
         }
+        ("jsonb_path_query", [_, _]) => Rows {
+            column: None,
+            ..of_json("jsonb_path_query", "jsonb_path_items", Some("jsonb"))
+        },
         ("json_object_keys", [_]) => Rows::plain("json_object_keys", format!("json_keys({all})")),
         ("jsonb_object_keys", [_]) => Rows::plain("jsonb_object_keys", format!("json_keys({all})")),
         _ => return None,
