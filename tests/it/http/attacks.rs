@@ -279,6 +279,43 @@ fn those_who_are_slow_hold_up_nobody() {
 }
 
 #[test]
+fn a_caller_has_so_many_streams_at_once() {
+    let workspace = crate::server::workspace();
+    let server = HttpServer::start(workspace.path(), &operating());
+    let client = server.client();
+    // More rows than fit between the server and a client that reads nothing.
+    let steps = |to: usize| -> Vec<String> { (10..to).map(|n| n.to_string()).collect() };
+    let body = json!({
+        "config": defaults(&client),
+        "grid": { "stop_loss_percent": steps(45), "take_profit_percent": steps(45), "max_hold_minutes": steps(25) },
+    });
+    let body = body.to_string();
+    let request = client.request("POST", "/api/v1/sweep", &[], body.as_bytes());
+    let mut held = Vec::new();
+    let refused = loop {
+        let mut stream = client.send(&request).unwrap();
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).unwrap();
+        if &begun != b"HTTP/1.1 200" {
+            break String::from_utf8_lossy(&begun).into_owned();
+        }
+        held.push(stream);
+        assert!(held.len() < 100, "there is no end of streams");
+    };
+    assert_eq!((held.len(), refused.as_str()), (16, "HTTP/1.1 429"));
+    assert_eq!(client.get("status").status, 200);
+    drop(held);
+    let patience = Instant::now();
+    while client
+        .with("POST", "/api/v1/sweep", &[], body.as_bytes())
+        .status
+        != 200
+    {
+        assert!(patience.elapsed() < Duration::from_secs(60));
+    }
+}
+
+#[test]
 fn several_requests_go_over_one_connection() {
     let client = SHARED.client();
     let request = client.request("GET", "/api/v1/status", &[], b"");
