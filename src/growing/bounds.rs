@@ -16,11 +16,12 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::sizes::{PATTERN, PATTERN_BYTES, scalar_length};
 use super::{GROWING, Growing, Growth, Pool};
 
 /// Functions that hand on what they are given, or look at its type alone.
@@ -98,6 +99,9 @@ impl Bounds {
         let mut call = match expr {
             Expr::ScalarFunction(call) => call,
             Expr::Cast(cast) => return self.bounded_cast(cast, schema),
+            Expr::BinaryExpr(operation) if is_match(operation.op) => {
+                return self.bounded_pattern(operation);
+            }
             expr => return Transformed::no(expr),
         };
         let types = call.args.iter().map(|arg| arg.get_type(schema));
@@ -131,30 +135,59 @@ impl Bounds {
         {
             return Transformed::no(Expr::Cast(cast));
         }
+        *cast.expr = self.guarded("cast", *cast.expr);
+        Transformed::yes(Expr::Cast(cast))
+    }
+
+    /// What is matched has been read; a pattern is read and made into far more.
+    fn bounded_pattern(&self, mut operation: BinaryExpr) -> Transformed<Expr> {
+        let is_known = match &*operation.right {
+            Expr::Literal(pattern, _) => scalar_length(pattern) <= PATTERN_BYTES,
+            Expr::ScalarFunction(call) => call.func.name() == PATTERN,
+            _ => false,
+        };
+        if is_known {
+            return Transformed::no(Expr::BinaryExpr(operation));
+        }
+        *operation.right = self.guarded(PATTERN, *operation.right);
+        Transformed::yes(Expr::BinaryExpr(operation))
+    }
+
+    fn guarded(&self, name: &'static str, value: Expr) -> Expr {
+        let same = Same {
+            name,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
         let guarded = ScalarUDF::new_from_impl(Growing {
-            inner: Arc::new(ScalarUDF::new_from_impl(Same::default())),
+            inner: Arc::new(ScalarUDF::new_from_impl(same)),
             growth: Growth::Whole(1),
             keeps_type: true,
             pool: self.0.clone(),
         });
-        *cast.expr = guarded.call(vec![*cast.expr]);
-        Transformed::yes(Expr::Cast(cast))
+        guarded.call(vec![value])
     }
+}
+
+fn is_match(operator: Operator) -> bool {
+    matches!(
+        operator,
+        Operator::RegexMatch
+            | Operator::RegexIMatch
+            | Operator::RegexNotMatch
+            | Operator::RegexNotIMatch
+    )
 }
 
 /// The value that it is given.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Same(Signature);
-
-impl Default for Same {
-    fn default() -> Self {
-        Self(Signature::any(1, Volatility::Immutable))
-    }
+struct Same {
+    name: &'static str,
+    signature: Signature,
 }
 
 impl ScalarUDFImpl for Same {
     fn name(&self) -> &str {
-        "cast"
+        self.name
     }
 
     /// The column that is cast keeps its name.
@@ -164,7 +197,7 @@ impl ScalarUDFImpl for Same {
     }
 
     fn signature(&self) -> &Signature {
-        &self.0
+        &self.signature
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
@@ -187,8 +220,12 @@ impl AnalyzerRule for Bounds {
         let plan = plan.transform_up_with_subqueries(|plan| {
             let mut calls = false;
             plan.apply_expressions(|expr| {
-                let is_call =
-                    |expr: &Expr| Ok(matches!(expr, Expr::ScalarFunction(_) | Expr::Cast(_)));
+                let is_call = |expr: &Expr| {
+                    Ok(matches!(
+                        expr,
+                        Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::BinaryExpr(_)
+                    ))
+                };
                 calls = calls || expr.exists(is_call)?;
                 Ok(TreeNodeRecursion::Continue)
             })?;

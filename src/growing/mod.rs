@@ -36,7 +36,7 @@ use crate::error::Error;
 use crate::memory::counted_array;
 pub use bounds::Bounds;
 use concatenation::{Concatenation, Concatenations};
-use sizes::{Input, at_most, series};
+use sizes::{Input, at_most, check_pattern, series};
 
 /// How many bytes a slice may come to, and from which on results are counted.
 const SLICE_BYTES: usize = 4 << 20;
@@ -107,8 +107,8 @@ const GROWING: &[(&str, Growth)] = &[
     ("regexp_match", Growth::Slow(64)),
     ("regexp_matches", Growth::Slow(64)),
     ("regexp_like", Growth::Slow(512)),
-    ("regexp_count", Growth::Slow(512)),
-    ("regexp_instr", Growth::Slow(512)),
+    ("regexp_count", Growth::Whole(80)),
+    ("regexp_instr", Growth::Whole(80)),
     ("simulate_exit", Growth::Slow(1_024)),
     ("simulate_exits", Growth::Slow(1_024)),
 ];
@@ -274,6 +274,7 @@ impl ScalarUDFImpl for Growing {
             .iter()
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { args.number_rows };
+        check_pattern(self.name(), &args.args)?;
         if let Growth::Sum(times) | Growth::Whole(times) = self.growth
             && at_most(&args.args, rows).saturating_mul(times.max(self.copies())) <= SLICE_BYTES
         {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit};
-use datafusion::common::ScalarValue;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 
 use super::SLICE_BYTES;
+use crate::error::Error;
 
 /// An argument, of which lengths and numbers are read.
 pub enum Input<'a> {
@@ -146,6 +147,40 @@ pub fn series(args: &[ColumnarValue], row: usize) -> usize {
     usize::try_from((to - from).unsigned_abs() / step + 1).unwrap_or(usize::MAX)
 }
 
+/// What stands before the pattern of an operator, and is that pattern.
+pub const PATTERN: &str = "pattern";
+/// The most bytes of a pattern: it takes hundreds of times as many to be read.
+pub const PATTERN_BYTES: usize = 64 << 10;
+
+/// Refuses a pattern that is too long.
+pub fn check_pattern(name: &str, args: &[ColumnarValue]) -> Result<()> {
+    let place = match name {
+        PATTERN => 0,
+        name if name.starts_with("regexp_") => 1,
+        _ => return Ok(()),
+    };
+    match args.get(place).map(longest) {
+        Some(length) if length > PATTERN_BYTES => Err(Error::session_hint(
+            "54000",
+            format!("a pattern has {length} bytes, and at most {PATTERN_BYTES} are read"),
+            "look for parts of it one by one, or with position() or like",
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What the longest value of an argument has.
+fn longest(arg: &ColumnarValue) -> usize {
+    match arg {
+        ColumnarValue::Scalar(value) => scalar_length(value),
+        ColumnarValue::Array(array) => {
+            let lengths = (0..array.len()).map(|row| array_length(array, row));
+            lengths.max().unwrap_or(0)
+        }
+    }
+}
+
 /// The most that the arguments of all rows have together, at a glance.
 pub fn at_most(args: &[ColumnarValue], rows: usize) -> usize {
     let bytes = args.iter().map(|arg| match arg {
@@ -173,7 +208,7 @@ fn total_length(array: &ArrayRef) -> usize {
     }
 }
 
-fn scalar_length(value: &ScalarValue) -> usize {
+pub fn scalar_length(value: &ScalarValue) -> usize {
     match value {
         ScalarValue::Utf8(Some(text))
         | ScalarValue::Utf8View(Some(text))
