@@ -84,6 +84,21 @@ impl TestEngine {
             trades: file("trade_outcomes.parquet"),
             ..LoadRequest::default()
         };
+        Self::loaded(request, how).await
+    }
+
+    /// Over `signals.csv` and `prices.csv` of a folder.
+    pub async fn of_texts(folder: &Path, how: Execution) -> Self {
+        let file = |name: &str| vec![folder.join(name).to_str().unwrap().to_owned()];
+        let request = LoadRequest {
+            signals: file("signals.csv"),
+            prices: file("prices.csv"),
+            ..LoadRequest::default()
+        };
+        Self::loaded(request, how).await
+    }
+
+    async fn loaded(request: LoadRequest, how: Execution) -> Self {
         let workspace = TempDir::new().unwrap();
         ingest::load(workspace.path(), &request, &NoProgress).unwrap();
         let place = Place::Workspace(workspace.path().to_owned());

@@ -2,7 +2,7 @@
 //! `cargo test max_drawdown` runs all that is known about it.
 //!
 //! A file may begin with `# dataset: NAME`, where `empty` has no rows and `steps` has the prices of
-//! `steps.rs`; without it, it runs on `tiny`. Each file runs on an engine
+//! `steps.rs`, and `record/…` are small ones of their own in `tests/data`; without it, it runs on `tiny`. Each file runs on an engine
 //! of its own, again with its rows scattered over threads and batches, and over the wire. In a result, null is `NULL`, an empty text `(empty)`, a decimal has all the digits
 //! of its type, a timestamp is RFC 3339 in UTC, and a struct or list is as Arrow shows it.
 
@@ -43,6 +43,7 @@ sql_files! {
         sharpe_ratio sortino_ratio sqn win_rate
     }
     portfolio { skip_reason }
+    record { drawdown exits limits walk_forward }
     scoring { position_size rescore }
     state { runs scenarios settings transactions }
     statements { allowed escapes prepared queries }
@@ -109,6 +110,9 @@ async fn engine(script: &str, how: Execution) -> TestEngine {
         "tiny" => TestEngine::of_files(&files::test_data().join("tiny"), how).await,
         "empty" => TestEngine::of_history(&History::default(), how).await,
         "steps" => TestEngine::of_history(&steps(), how).await,
+        name if name.starts_with("record/") => {
+            TestEngine::of_texts(&files::test_data().join(name), how).await
+        }
         other => panic!("no dataset {other}"),
     }
 }
