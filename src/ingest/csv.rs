@@ -11,7 +11,7 @@ use super::columns::Table;
 use super::decimal::{Decimal, Rounding};
 use super::files::Shape;
 use super::names::{self, BadHeader, Unused};
-use super::timestamp;
+use super::{text, timestamp};
 
 /// Where the columns of a file go.
 #[derive(Debug, Clone)]
@@ -58,7 +58,8 @@ impl Header {
         let constants = folders.into_iter().zip(&slots[fields..]);
         let constants = constants.filter_map(|((_, value), slot)| Some(((*slot)?, value)));
         let unused = names::unused(table, &all[..fields], &slots);
-        let line = String::from_utf8_lossy(block[..length].trim_ascii_end());
+        let said = separator(first_line(block)).map_or(0, |_| first_line(block).len());
+        let line = String::from_utf8_lossy(block[said..length].trim_ascii_end());
         let header = Self {
             constants: constants.collect(),
             line: line.trim_start_matches('\n').to_owned(),
@@ -120,16 +121,28 @@ impl Header {
         line.first().is_none_or(is_blank) && line.iter().all(is_blank)
     }
 
-    fn fields_expected(&self, row: usize, found: usize) -> Mismatch {
+    fn fields_expected(&self, row: usize, found: usize, record: &[u8]) -> Mismatch {
+        let record = record.trim_ascii_end();
+        let shown = Cell::Other(String::from_utf8_lossy(record)).found();
+        let shown = shown.replace('\n', " ");
+        let noun = if found == 1 { "field" } else { "fields" };
         let expected = format!("{}, as in the header", self.names.len());
-        let mismatch = Mismatch::of_row(row as u64, format!("{found} fields"), expected);
-        match found > self.names.len() {
-            true => mismatch.with_hint(
-                "a field that contains the delimiter stands in double quotes, and so does a \
-                 number with a decimal comma",
-            ),
-            false => mismatch,
-        }
+        let found_text = format!("{found} {noun} in {shown}");
+        let mismatch = Mismatch::of_row(row as u64, found_text, expected);
+        let is_drawn = record.iter().all(|byte| b"-+|: ".contains(byte));
+        let is_count = record.first() == Some(&b'(') && record.ends_with(b")");
+        let hint = if is_drawn || is_count {
+            "this is a table for people to read: psql --csv, or \\copy … with csv header, writes one \
+             for programs"
+        } else if found == self.names.len() + 1 && record.last() == Some(&self.delimiter) {
+            "the rows end in a delimiter and the header does not: one more there makes them fit"
+        } else if found > self.names.len() {
+            "a field that contains the delimiter stands in double quotes, and so does a number with a \
+             decimal comma"
+        } else {
+            return mismatch;
+        };
+        mismatch.with_hint(hint)
     }
 
     /// Adds to what was found which row it is of.
@@ -161,8 +174,10 @@ fn read_names(block: &[u8], delimiter: u8) -> Option<(Vec<String>, usize)> {
     let (mut fields, mut scratch) = (Vec::new(), Vec::new());
     let mut length = 0;
     loop {
+        let from = length;
         length += read_record(&block[length..], delimiter, &mut fields, &mut scratch)?;
-        if !scratch.is_empty() || length == block.len() {
+        let is_passed = scratch.is_empty() || separator(&block[from..length]).is_some();
+        if !is_passed || length == block.len() {
             break;
         }
     }
@@ -173,8 +188,22 @@ fn read_names(block: &[u8], delimiter: u8) -> Option<(Vec<String>, usize)> {
     Some((names.collect(), length))
 }
 
+/// The delimiter that a line before the header says, as Excel reads and writes it: `sep=;`.
+fn separator(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match line.strip_suffix(b"\r").unwrap_or(line) {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
+        _ => None,
+    }
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'\n', text);
+    end.map_or(text, |end| &text[..=end])
+}
+
 /// The delimiter of a file that begins so: the one that is given for all files, unless only the one
-/// that its name tells makes a header of it.
+/// that its name tells makes a header of it; where none is given, the one that it says itself.
 pub(super) fn delimiter_of(head: &[u8], table: &'static Table, shape: &Shape) -> u8 {
     let fits = |delimiter: u8| {
         read_names(head, delimiter).is_some_and(|(mut names, _)| {
@@ -184,6 +213,9 @@ pub(super) fn delimiter_of(head: &[u8], table: &'static Table, shape: &Shape) ->
         })
     };
     let given = shape.delimiter;
+    if shape.options.delimiter.is_none() {
+        return separator(first_line(head)).unwrap_or(given);
+    }
     match given != shape.by_name && !fits(given) && fits(shape.by_name) {
         true => shape.by_name,
         false => given,
@@ -232,6 +264,12 @@ fn explain(
         return BadHeader::new("lines that end in a carriage return alone", "line feeds")
             .with_hint("tr '\\r' '\\n' < FILE > NEW converts it");
     }
+    if matches!(block.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return BadHeader::new("what seems to be JSON", "CSV").with_hint(
+            "the name of a JSON file ends in .json or .ndjson; of standard input --input-format \
+             ndjson says it",
+        );
+    }
     if block.trim_ascii_start().starts_with(b"#") {
         return bad.with_hint("the names of the columns come first, without lines before them");
     }
@@ -252,17 +290,39 @@ pub(super) fn append_records(
     table: &'static Table,
     chunk: &mut ChunkBuilder,
 ) -> Result<(), Mismatch> {
-    let text = match std::str::from_utf8(block) {
-        Ok(text) => text,
-        Err(error) => {
-            let lines = memchr::memchr_iter(b'\n', &block[..error.valid_up_to()]).count();
-            let mismatch =
-                Mismatch::of_row(lines as u64, "bytes that are not UTF-8", "text in UTF-8");
-            return Err(mismatch.with_hint("iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW converts it"));
-        }
+    let (text, wrong) = text::readable(block);
+    let Some((found, hint)) = wrong else {
+        return append_text(text, false, header, table, chunk).map(drop);
     };
+    // The rows before it come first, and may be wrong themselves.
+    let lines = text.rfind('\n').map_or(0, |at| at + 1);
+    let taken = append_text(&text[..lines], true, header, table, chunk)?;
+    let (mut fields, mut scratch) = (Vec::new(), Vec::new());
+    let _ = read_record(
+        &text.as_bytes()[taken..],
+        header.delimiter,
+        &mut fields,
+        &mut scratch,
+    );
+    let mut mismatch = Mismatch::of_row(chunk.rows() as u64, found, text::EXPECTED);
+    if let Some(name) = header.names.get(fields.len().saturating_sub(1)) {
+        mismatch.column = Cow::Owned(name.clone());
+    }
+    Err(mismatch.with_hint(hint))
+}
+
+/// Appends the records of a text, but the last one of a text that is cut where a quote is open;
+/// returns how much of it they are.
+fn append_text(
+    text: &str,
+    is_cut: bool,
+    header: &Header,
+    table: &'static Table,
+    chunk: &mut ChunkBuilder,
+) -> Result<usize, Mismatch> {
+    let block = text.as_bytes();
     if memchr::memchr(b'"', block).is_some() {
-        return append_quoted(text, header, table, chunk);
+        return append_quoted(text, is_cut, header, table, chunk);
     }
     let mut cells = header.cells(table);
     let mut start = 0;
@@ -289,29 +349,33 @@ pub(super) fn append_records(
             count += 1;
         }
         if count != header.slots.len() {
-            return Err(header.fields_expected(chunk.rows(), count));
+            return Err(header.fields_expected(chunk.rows(), count, line.as_bytes()));
         }
         let appended = chunk.append(&cells);
         appended.map_err(|mismatch| header.name_row(mismatch, table, &cells))?;
     }
-    Ok(())
+    Ok(block.len())
 }
 
 fn append_quoted(
     text: &str,
+    is_cut: bool,
     header: &Header,
     table: &'static Table,
     chunk: &mut ChunkBuilder,
-) -> Result<(), Mismatch> {
+) -> Result<usize, Mismatch> {
     let (mut fields, mut scratch) = (Vec::new(), Vec::new());
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        let length =
-            read_record(rest, header.delimiter, &mut fields, &mut scratch).ok_or_else(|| {
+        let length = match read_record(rest, header.delimiter, &mut fields, &mut scratch) {
+            Some(length) => length,
+            None if is_cut => return Ok(text.len() - rest.len()),
+            None => {
                 let row = chunk.rows() as u64;
-                Mismatch::of_row(row, "an unclosed quote", "a closing quote")
-                    .with_hint("a quote within quotes is written twice")
-            })?;
+                let mismatch = Mismatch::of_row(row, "an unclosed quote", "a closing quote");
+                return Err(mismatch.with_hint("a quote within quotes is written twice"));
+            }
+        };
         let record = &rest[..length];
         rest = &rest[length..];
         if scratch.trim_ascii().is_empty() {
@@ -323,7 +387,7 @@ fn append_quoted(
             continue;
         }
         if fields.len() != header.slots.len() {
-            return Err(header.fields_expected(chunk.rows(), fields.len()));
+            return Err(header.fields_expected(chunk.rows(), fields.len(), record));
         }
         let mut cells = header.cells(table);
         for (position, ((start, end), slot)) in fields.iter().zip(&header.slots).enumerate() {
@@ -340,7 +404,7 @@ fn append_quoted(
             chunk.pass_lines(lines - 1);
         }
     }
-    Ok(())
+    Ok(text.len())
 }
 
 fn lines_of(record: &[u8]) -> u64 {

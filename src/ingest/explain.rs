@@ -97,6 +97,14 @@ fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
     if timestamp::from_text(text).is_some() {
         return implausible(refused);
     }
+    // 2009 to 2099.
+    let is_day = |days: f64| (39_814.0..73_050.0).contains(&days);
+    if parsed.is_some() && text.parse().is_ok_and(is_day) {
+        return refused.with_hint(
+            "it seems to be a number of days since 1900, as a spreadsheet counts: give the column the \
+             format yyyy-mm-dd hh:mm:ss before it is saved",
+        );
+    }
     if parsed.is_some() {
         return refused.with_hint(
             "epoch numbers count seconds, milliseconds, microseconds or nanoseconds since 1970; a \
@@ -112,6 +120,9 @@ fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
         && parts.iter().all(|part| {
             (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         });
+    if is_date && text.get(4..5) == Some("-") {
+        return refused.with_hint("there is no such day");
+    }
     if is_date {
         return refused.with_hint(
             "the order of day and month is not guessed: write year, month, day as in \

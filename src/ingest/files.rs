@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use super::decimal::Rounding;
 use super::names::ColumnName;
+use super::others::{SUPPORTED, leads_nowhere, refused};
+use super::text;
 use crate::error::{Error, Result};
 
 /// How files are read where they do not tell themselves.
@@ -199,11 +201,7 @@ impl InputFile {
     pub(super) fn move_to(&mut self, copy: PathBuf, head: &[u8]) {
         self.shown = Some(self.name());
         self.path = copy;
-        self.compression = match head {
-            [0x1F, 0x8B, ..] => Compression::Gzip,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Compression::Zstd,
-            _ => self.compression,
-        };
+        self.compression = text::compression_of(head).unwrap_or(self.compression);
     }
 }
 
@@ -217,7 +215,9 @@ fn folders_of(path: &Path) -> Vec<(String, String)> {
         Component::Normal(name) => name.to_str()?.split_once('='),
         _ => None,
     });
-    let folders = folders.filter(|(name, _)| !name.is_empty());
+    // What Hive, Spark and others call the folder of rows that have no value.
+    const NOTHING: &str = "__HIVE_DEFAULT_PARTITION__";
+    let folders = folders.filter(|(name, value)| !name.is_empty() && *value != NOTHING);
     folders
         .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
         .collect()
@@ -242,46 +242,6 @@ fn percent_decoded(text: &str) -> String {
     }
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
-
-const SUPPORTED: &str = "a file that ends in .parquet, .csv, .tsv, .psv, .ndjson, .jsonl or .json \
-                         (text also with .gz or .zst)";
-
-/// Data in formats that are not read, by the ends of their names, and how to turn them into ones
-/// that are.
-const NOT_READ: [(&[&str], &str, &str); 6] = [
-    (
-        &["zip"],
-        "a zip archive, which is not read",
-        "unzip it into a folder and name that",
-    ),
-    (
-        &["tar", "tgz", "7z", "rar"],
-        "an archive, which is not read",
-        "unpack it into a folder and name that",
-    ),
-    (
-        &["bz2", "xz", "lz4", "br", "snappy", "lzo"],
-        "a file compressed in a way that is not read",
-        "compress it with gzip or zstd instead, or not at all",
-    ),
-    (
-        &["xlsx", "xls", "ods", "numbers"],
-        "a spreadsheet, which is not read",
-        "save the sheet as CSV in UTF-8",
-    ),
-    (
-        &[
-            "feather", "arrow", "ipc", "avro", "orc", "h5", "hdf5", "pkl", "pickle", "rds",
-        ],
-        "data of a format that is not read",
-        "write them as Parquet",
-    ),
-    (
-        &["db", "sqlite", "sqlite3", "duckdb", "dump"],
-        "a database, which is not read",
-        "export its tables as CSV or Parquet",
-    ),
-];
 
 /// What was found under the names that a user gave.
 #[derive(Debug, Default)]
@@ -338,6 +298,9 @@ fn find_one(input: &str, options: &Arc<ReadOptions>, found: &mut Found) -> Resul
         found.files.push(file_of(path, options)?);
         return Ok(());
     }
+    if let Some(error) = leads_nowhere(path) {
+        return Err(error);
+    }
     if !input.contains(['*', '?', '[']) {
         let expected = "a file, a directory or a pattern";
         return Err(refuse("no such file".into(), expected));
@@ -362,7 +325,7 @@ fn find_one(input: &str, options: &Arc<ReadOptions>, found: &mut Found) -> Resul
 
 /// A file that the user named.
 fn file_of(path: &Path, options: &Arc<ReadOptions>) -> Result<InputFile> {
-    if let Some(error) = refused(path) {
+    if let Some(error) = leads_nowhere(path).or_else(|| refused(path)) {
         return Err(error);
     }
     InputFile::of(path, options).ok_or_else(|| {
@@ -373,24 +336,6 @@ fn file_of(path: &Path, options: &Arc<ReadOptions>) -> Result<InputFile> {
         };
         error.hinted("--input-format says the format of a file whose name does not")
     })
-}
-
-/// Why data of another format cannot be read; `None` of what is none.
-fn refused(path: &Path) -> Option<Error> {
-    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // What an archive holds is not a text, however it is compressed.
-    let inner = [".gz", ".zst", ".zstd"];
-    let inner = inner.iter().find_map(|end| name.strip_suffix(end));
-    let ends_in_archive = inner.is_some_and(|name| name.ends_with(".tar"));
-    let name = inner.filter(|_| ends_in_archive).unwrap_or(&name);
-    let (_, end) = name.rsplit_once('.')?;
-    let (_, found, hint) = NOT_READ.iter().find(|(ends, ..)| ends.contains(&end))?;
-    let error = Error::InputFile {
-        file: path.display().to_string(),
-        found: (*found).to_owned(),
-        expected: SUPPORTED.to_owned(),
-    };
-    Some(error.hinted(*hint))
 }
 
 /// The data files in a directory and in the folders in it whose names are values, by name.
@@ -423,7 +368,9 @@ fn files_in(
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        if name.starts_with(['.', '_']) {
+        // Marks of other programs; copies that editors keep, and files that they hold open.
+        let is_mark = name.starts_with(['.', '_']) || name.starts_with("~$") || name.ends_with('~');
+        if is_mark {
             found.not_read.push(path);
         } else if path.is_dir() {
             match name.contains('=') {
@@ -434,9 +381,11 @@ fn files_in(
         } else if let Some(error) = refused(&path) {
             return Err(error);
         } else {
-            match InputFile::of(&path, &by_name) {
-                Some(file) => found.files.push(file),
-                None => found.not_read.push(path),
+            match (InputFile::of(&path, &by_name), leads_nowhere(&path)) {
+                (Some(_), Some(error)) => return Err(error),
+                // A pipe that lies about may never end.
+                (Some(file), None) if path.is_file() => found.files.push(file),
+                _ => found.not_read.push(path),
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Where the rows of a table come from: files, or a table of a database.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::columns::{SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
 use super::decimal::Rounding;
 use super::files::{self, InputFile};
 use super::postgres::Query;
-use super::{LoadRequest, Phase, Progress};
+use super::{LoadRequest, Phase, Progress, stream};
 use crate::error::{Error, Result};
 use crate::store::source::Copy;
 
@@ -88,18 +87,22 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Copies what can be read only once into a directory: a contradiction is looked for in it
-    /// again, and Parquet is read from its end.
+    /// Copies what can be read only once into a directory.
     pub(super) fn copy_streams(&mut self, directory: &Path, progress: &dyn Progress) -> Result<()> {
-        let inputs = [&mut self.signals, &mut self.prices, &mut self.outcomes];
-        for input in inputs.into_iter().flatten() {
-            let Input::File(file) = input else {
-                continue;
-            };
-            if file.is_stream() {
-                let copy = directory.join(format!("input-{}.tmp", self.copies.len()));
-                self.copies.push(copy.clone());
-                copy_stream(file, copy, progress)?;
+        for (table, inputs) in [
+            (&SIGNALS, &mut self.signals),
+            (&TOKEN_PRICES, &mut self.prices),
+            (&TRADE_OUTCOMES, &mut self.outcomes),
+        ] {
+            for input in inputs {
+                let Input::File(file) = input else {
+                    continue;
+                };
+                if file.is_stream() {
+                    let copy = directory.join(format!("input-{}.tmp", self.copies.len()));
+                    self.copies.push(copy.clone());
+                    stream::copy(file, table, copy, progress)?;
+                }
             }
         }
         Ok(())
@@ -137,42 +140,6 @@ impl Inputs {
         });
         rows.sum()
     }
-}
-
-fn copy_stream(file: &mut InputFile, copy: PathBuf, progress: &dyn Progress) -> Result<()> {
-    let unreadable = |error: io::Error| Error::InputFile {
-        file: file.name(),
-        found: error.to_string(),
-        expected: "an input that can be read".into(),
-    };
-    let unwritable = |error: io::Error| Error::Workspace {
-        path: copy.clone(),
-        problem: format!("cannot be written: {error}"),
-    };
-    let mut input: Box<dyn Read> = match file.is_standard_input() {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(File::open(&file.path).map_err(unreadable)?),
-    };
-    let mut output = File::create_new(&copy).map_err(unwritable)?;
-    let mut piece = vec![0; 1 << 20];
-    let mut head = Vec::new();
-    loop {
-        if progress.should_stop() {
-            return Err(Error::Cancelled);
-        }
-        let read = match input.read(&mut piece) {
-            Ok(0) => break,
-            Ok(read) => &piece[..read],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(unreadable(error)),
-        };
-        if head.len() < 4 {
-            head.extend_from_slice(read.get(..4).unwrap_or(read));
-        }
-        output.write_all(read).map_err(unwritable)?;
-    }
-    file.move_to(copy, &head);
-    Ok(())
 }
 
 /// Text that arrives from a database; stops when the load is to stop.

@@ -3,6 +3,7 @@
 //! Numbers keep the digits of the file; nothing passes through a float.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -13,6 +14,7 @@ use super::chunk::{Cell, Mismatch};
 use super::columns::{SCORE_FACTORS, Table};
 use super::files::Shape;
 use super::names::{self, Unused};
+use super::text;
 use super::values::numbered;
 use crate::schema::FACTORS;
 
@@ -59,7 +61,7 @@ pub(super) fn append_lines(
         let name = |slot| names::column_name(table, slot);
         let read = read_object(line, |key| keys.slot(key), name, &mut cells);
         let appended = read
-            .map_err(|error| broken(chunk.rows() as u64, line, is_numbered, &error))
+            .map_err(|error| broken(chunk.rows() as u64, line, is_numbered, table, &error))
             .and_then(|()| {
                 chunk
                     .append(&cells)
@@ -79,11 +81,20 @@ pub(super) fn append_lines(
     appended
 }
 
-fn broken(row: u64, line: &[u8], is_joined: bool, error: &serde_json::Error) -> Mismatch {
+fn broken(
+    row: u64,
+    line: &[u8],
+    is_joined: bool,
+    table: &Table,
+    error: &serde_json::Error,
+) -> Mismatch {
     const EXPECTED: &str = "a JSON object for each row";
     let said = error.to_string();
     // Where it is in this line of ours, not of the file.
     let said = said.split(" at line ").next().unwrap_or_default();
+    if let (_, Some((found, hint))) = text::readable(line) {
+        return Mismatch::of_row(row, found, text::EXPECTED).with_hint(hint);
+    }
     let found = match line.first() {
         Some(b'{') if error.is_data() => return Mismatch::of_row(row, said, "every key once"),
         Some(b'{') if is_joined => format!("broken JSON: {said}"),
@@ -106,12 +117,22 @@ fn broken(row: u64, line: &[u8], is_joined: bool, error: &serde_json::Error) -> 
         Some(word) => mismatch.with_hint(format!(
             "JSON knows no {word}: null says that there is no number"
         )),
+        None if is_header(&text, table) => {
+            mismatch.with_hint("it seems to be CSV: the name of a CSV file ends in .csv")
+        }
         None => mismatch,
     }
 }
 
+/// Whether a line that is no JSON has the names of columns.
+fn is_header(line: &str, table: &Table) -> bool {
+    let mut names = line.split([',', ';', '\t', '|']);
+    !line.starts_with('{') && names.any(|name| names::is_column(table, name))
+}
+
 /// Says which keys a row has that lacks a value.
 fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch {
+    const KEYS_SHOWN: usize = 20;
     let mut found = Vec::new();
     let note = |key: &str| {
         found.push(key.to_owned());
@@ -141,6 +162,17 @@ fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch
             "; --column {near}={key} if that is what it is called"
         ))
     });
+    if found.is_empty() {
+        return mismatch.with_hint("the row has no keys");
+    }
+    let rows: Result<HashMap<String, &RawValue>, _> = serde_json::from_slice(line);
+    if rows.is_ok_and(|rows| rows.values().all(|row| row.get().starts_with('{'))) {
+        return mismatch.with_hint(
+            "its values seem to be the rows: jq -c '.[]' takes them out, and pandas writes rows with \
+             to_json(orient='records')",
+        );
+    }
+    found.truncate(KEYS_SHOWN);
     let hint = format!("the keys of the row are {}", found.join(", "));
     mismatch.with_hint(hint + meant.as_deref().unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ use super::convert::{Converted, convert, decimals_of_bytes, short_decimals};
 use super::decimal::Rounding;
 use super::files::InputFile;
 use super::names::{self, BadHeader, Unused};
+use super::read::Failure;
+use super::text;
 
 /// Rows of a record batch: as many as most row groups have, so that few tokens are cut in two and
 /// copied to be one again.
@@ -56,7 +59,8 @@ impl ParquetFile {
         // The Arrow schema that writers embed says how they held the values in memory; what counts
         // here is what the file holds.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(unusable)?;
+        let metadata = ArrowReaderMetadata::load(&file, options.clone())
+            .map_err(|error| other(&file).unwrap_or_else(|| unusable(error)))?;
         let mut fields: Vec<Arc<Field>> = metadata.schema().fields().to_vec();
         let in_file: Vec<_> = fields.iter().map(|field| field.name().clone()).collect();
         let folders = input.shape.folders_beside(&in_file);
@@ -358,6 +362,57 @@ fn check_type(column: &Column, field: &Field, parquet: &Type) -> Result<(), BadH
 
 fn token_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// Refuses a stream that does not begin as a Parquet file does.
+pub(super) fn look(head: &[u8]) -> Result<(), Failure> {
+    other_by(head, None).map_or(Ok(()), |bad| Err(Failure::of_header(bad)))
+}
+
+/// What a file seems to be that has no footer of Parquet.
+fn other(mut file: &File) -> Option<BadHeader> {
+    let (mut head, mut tail) = ([0; 64], [0; 4]);
+    file.rewind().ok()?;
+    let read = file.read(&mut head).ok()?;
+    let is_long = read == head.len();
+    let at_end = is_long && file.seek(SeekFrom::End(-4)).is_ok();
+    let tail = (at_end && file.read_exact(&mut tail).is_ok()).then_some(&tail);
+    other_by(&head[..read], tail)
+}
+
+fn other_by(head: &[u8], tail: Option<&[u8; 4]>) -> Option<BadHeader> {
+    const MARK: &[u8; 4] = b"PAR1";
+    let bad =
+        |found: &str, hint: &str| Some(BadHeader::new(found, "a Parquet file").with_hint(hint));
+    if head.is_empty() {
+        return bad("an empty file", "download or write it again");
+    }
+    if head.starts_with(b"PARE") {
+        return bad("an encrypted Parquet file", "write it without encryption");
+    }
+    if !head.starts_with(MARK) {
+        let first = &head[..head.len().min(16)];
+        let is_text = !first.contains(&0) && first.is_ascii();
+        return match is_text || text::compression_of(head).is_some() {
+            true => bad(
+                "what seems to be text",
+                "the name of a file of text ends in .csv or .ndjson, also with .gz or .zst; of \
+                 standard input --input-format says what it is",
+            ),
+            false => bad(
+                "bytes that no Parquet file begins with",
+                "download or write it again",
+            ),
+        };
+    }
+    match tail {
+        Some(MARK) => None,
+        None if head.len() >= 64 => None,
+        _ => bad(
+            "a Parquet file without its end",
+            "it is cut short: download or write it again",
+        ),
+    }
 }
 
 fn unusable(error: ParquetError) -> BadHeader {

@@ -143,18 +143,7 @@ pub(super) fn read<S: Sink>(
                     None => error,
                 }
             }
-            Failure::File(found, expected, hint) => {
-                let error = Error::InputFile {
-                    file: units.file(&names, place),
-                    found,
-                    expected,
-                };
-                match hint {
-                    Some(hint) => error.hinted(hint),
-                    None => error,
-                }
-            }
-            Failure::Other(error) => error,
+            failure => failure.into_error(units.file(&names, place)),
         });
     }
     let mut notes = Notes::new(table);
@@ -211,6 +200,24 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn file(found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self::File(found.into(), expected.into(), None)
+    }
+
+    /// The error of a file as a whole.
+    pub(super) fn into_error(self, file: String) -> Error {
+        let (found, expected, hint) = match self {
+            Self::File(found, expected, hint) => (found, expected, hint),
+            Self::Mismatch(mismatch) => (mismatch.found, mismatch.expected, mismatch.hint),
+            Self::Other(error) => return error,
+        };
+        let error = Error::InputFile {
+            file,
+            found,
+            expected,
+        };
+        match hint {
+            Some(hint) => error.hinted(hint),
+            None => error,
+        }
     }
 
     /// A file that turned out not to have what it must have.

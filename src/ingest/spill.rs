@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use datafusion::arrow::datatypes::ToByteSlice;
 
 use super::mantissas::Mantissas;
 use super::prices::{CollectedToken, Piece};
+use super::room::{self, unwritable};
 use crate::error::{Error, Result};
 
 /// A temporary file of pieces; it is there only once something was written.
@@ -42,21 +43,30 @@ impl Spill {
 
     pub(super) fn write(&mut self, tokens: &mut [CollectedToken]) -> Result<()> {
         let path = self.path.clone();
+        let file = self.open().map_err(|error| unwritable(&path, &error))?;
+        let bytes = tokens.iter().map(|token| token.piece.bytes() as u64).sum();
+        room::ask(file.get_ref(), &path, bytes)?;
         self.try_write(tokens)
             .map_err(|error| unwritable(&path, &error))
     }
 
+    fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
+        if self.file.is_none() {
+            let file = File::options()
+                .create_new(true)
+                .read(true)
+                .write(true)
+                .open(&self.path)?;
+            self.file = Some(BufWriter::with_capacity(1 << 20, file));
+        }
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     fn try_write(&mut self, tokens: &mut [CollectedToken]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file = File::options()
-                    .create_new(true)
-                    .read(true)
-                    .write(true)
-                    .open(&self.path)?;
-                self.file.insert(BufWriter::with_capacity(1 << 20, file))
-            }
+        let Some(file) = &mut self.file else {
+            return Err(io::ErrorKind::NotFound.into());
         };
         for token in tokens
             .iter_mut()
@@ -149,12 +159,5 @@ impl Drop for Spill {
             // If it stays, it is in a directory that the next load clears.
             let _ = std::fs::remove_file(&self.path);
         }
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::Workspace {
-        path: path.to_owned(),
-        problem: format!("cannot be written: {error}"),
     }
 }

@@ -189,9 +189,12 @@ pub(super) fn refuse_wrapped(
 ) -> Result<(), BadHeader> {
     let outline = Outline::of(head);
     let is_ours = |key: &String| names::slot_of_key(table, renamed, key).is_some();
-    let Some(path) = outline.rows else {
+    let ours = |rows: &Rows| rows.keys.iter().filter(|key| is_ours(key)).count();
+    // Of several arrays the one with columns of ours, or else the first.
+    let Some(rows) = outline.rows.iter().rev().max_by_key(|rows| ours(rows)) else {
         return Ok(());
     };
+    let path = &rows.path;
     if outline.keys.is_empty() || outline.keys.iter().any(is_ours) {
         return Ok(());
     }
@@ -204,6 +207,11 @@ pub(super) fn refuse_wrapped(
         format!("one JSON object with the keys {}", outline.keys.join(", ")),
         "an object for each row, or an array of them",
     );
+    if outline.keys.iter().any(|key| key == "columns") && rows.keys.is_empty() {
+        return Err(bad.with_hint(
+            "each row is an object of its own, as pandas writes them with to_json(orient='records')",
+        ));
+    }
     Err(bad.with_hint(format!(
         "jq -c '{path}[]' {file} | hindsight load --{flag} - --input-format ndjson takes the rows \
          out of it"
@@ -215,13 +223,24 @@ pub(super) fn refuse_wrapped(
 struct Outline {
     /// The keys of the first value, if it is an object.
     keys: Vec<String>,
-    /// The way to the first array within it that holds objects or arrays, as `jq` writes it.
-    rows: Option<String>,
+    rows: Vec<Rows>,
+}
+
+/// An array within it that holds objects or arrays.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rows {
+    /// The way to it, as `jq` writes it.
+    path: String,
+    /// The keys of its objects.
+    keys: Vec<String>,
+    /// How many values are open within one.
+    depth: usize,
 }
 
 impl Outline {
     fn of(head: &[u8]) -> Self {
         const DEPTH_MAX: usize = 32;
+        const KEYS_MAX: usize = 100;
         let mut outline = Self::default();
         // For each open value the key it is at, `None` for arrays.
         let mut open: Vec<Option<String>> = Vec::new();
@@ -237,8 +256,13 @@ impl Outline {
                         let text = &head[at + 1..at + length - 1];
                         *key = String::from_utf8_lossy(text).into_owned();
                         let key = key.clone();
+                        let rows = outline.rows.last_mut();
                         if open.len() == 1 {
                             outline.keys.push(key);
+                        } else if let Some(rows) = rows.filter(|rows| rows.depth == open.len())
+                            && rows.keys.len() < KEYS_MAX
+                        {
+                            rows.keys.push(key);
                         }
                         key_comes = false;
                     }
@@ -247,10 +271,18 @@ impl Outline {
                 }
                 b',' => key_comes = matches!(open.last(), Some(Some(_))),
                 b'{' | b'[' => {
-                    if open.last() == Some(&None) && outline.rows.is_none() {
-                        let keys: Vec<_> = open.iter().flatten().collect();
-                        let path = keys.iter().map(|key| jq_step(key)).collect();
-                        outline.rows = Some(path).filter(|path: &String| !path.is_empty());
+                    // An array is told by its first row, and one within rows by theirs.
+                    let arrays = open.iter().filter(|key| key.is_none()).count();
+                    if open.last() == Some(&None) && arrays == 1 && outline.rows.len() < KEYS_MAX {
+                        let path: String = open.iter().flatten().map(|key| jq_step(key)).collect();
+                        let is_known = outline.rows.iter().any(|rows| rows.path == path);
+                        if !path.is_empty() && !is_known {
+                            outline.rows.push(Rows {
+                                path,
+                                keys: Vec::new(),
+                                depth: open.len() + 1,
+                            });
+                        }
                     }
                     if open.len() == DEPTH_MAX {
                         return outline;
@@ -345,6 +377,12 @@ mod tests {
                 .unwrap()
                 .starts_with("jq -c '.data.items[]' a.json | hindsight load --prices -")
         );
+        let head = b"{\"meta\":[{\"name\":1,\"x\":[{\"price\":1}]}],\"rows\":[{\"price\":1,\"a\":{\"b\":[{}]}},{}]}";
+        let bad = refuse_wrapped(head, &TOKEN_PRICES, &[], "a.json").unwrap_err();
+        assert!(bad.hint.unwrap().starts_with("jq -c '.rows[]' a.json"));
+        let head = b"{\"columns\":[\"a\"],\"data\":[[1]]}";
+        let bad = refuse_wrapped(head, &TOKEN_PRICES, &[], "a.json").unwrap_err();
+        assert!(bad.hint.unwrap().contains("orient='records'"));
         for head in [
             &b"{\"token_address\":\"T\",\"candles\":[{\"price\":1}]}"[..],
             b"[{\"data\":[{}]}]",

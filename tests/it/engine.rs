@@ -84,7 +84,7 @@ impl TestEngine {
             trades: file("trade_outcomes.parquet"),
             ..LoadRequest::default()
         };
-        Self::loaded(request, how).await
+        Self::loaded(request, config).await
     }
 
     /// Over `signals.csv` and `prices.csv` of a folder.
@@ -95,10 +95,10 @@ impl TestEngine {
             prices: file("prices.csv"),
             ..LoadRequest::default()
         };
-        Self::loaded(request, how).await
+        Self::loaded(request, how.config()).await
     }
 
-    async fn loaded(request: LoadRequest, how: Execution) -> Self {
+    async fn loaded(request: LoadRequest, config: SessionConfig) -> Self {
         let workspace = TempDir::new().unwrap();
         ingest::load(workspace.path(), &request, &NoProgress).unwrap();
         let place = Place::Workspace(workspace.path().to_owned());

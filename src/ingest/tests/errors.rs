@@ -113,7 +113,7 @@ fn wrong_values_are_named() {
             "prices",
             PRICE_HEADER,
             "T,2025-01-01,1",
-            ": found 3 fields, expected 4, as in the header",
+            ": found 3 fields in T,2025-01-01,1, expected 4, as in the header",
         ),
         (
             "outcomes",
@@ -188,7 +188,7 @@ fn wrong_files_are_named() {
     let file = bench.file("j.csv", bytes);
     assert_eq!(
         bench.refusal_of("prices", &file),
-        "j.csv: row 2 (line 3): found bytes that are not UTF-8, expected text in UTF-8"
+        "j.csv: row 2 (line 3), column token_address: found bytes that are not UTF-8, expected text in UTF-8"
     );
     let missing = bench.directory.path().join("no.csv");
     assert_eq!(

@@ -14,6 +14,7 @@ mod formats;
 mod merging;
 mod mistaken;
 mod odd;
+mod others;
 mod rounded_once;
 mod row_groups;
 

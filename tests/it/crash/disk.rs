@@ -128,6 +128,68 @@ fn disk_is_left_clean_by_a_refused_load_of_standard_input() {
     assert_eq!(dataset_files(workspace.path()), files);
 }
 
+/// A load of prices from what a line of shell writes.
+fn load_of(workspace: &Path, writer: &str, format: &str) -> Command {
+    let script = format!("{writer} | \"$0\" \"$@\"");
+    let load = hindsight(workspace);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(load.get_program());
+    command.args(load.get_args()).env_remove("HINDSIGHT_DATA");
+    command.args(["load", "--input-format", format, "--prices", "-"]);
+    command
+}
+
+#[test]
+fn disk_is_not_filled_by_what_never_ends() {
+    let workspace = tempfile::tempdir().unwrap();
+    load_tiny(workspace.path());
+    let files = dataset_files(workspace.path());
+    for (writer, format, expected) in [
+        (
+            "yes",
+            "csv",
+            "found no column token_address, timestamp, price among y",
+        ),
+        (
+            "yes | gzip",
+            "csv",
+            "found no column token_address, timestamp, price among y",
+        ),
+        (
+            "yes | tr -d '\\n'",
+            "csv",
+            "found a first line longer than 64 KiB",
+        ),
+        (
+            "yes",
+            "ndjson",
+            "found y, expected a JSON object for each row",
+        ),
+        (
+            "yes",
+            "parquet",
+            "found what seems to be text, expected a Parquet file",
+        ),
+    ] {
+        let output = load_of(workspace.path(), writer, format).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(&format!("error: standard input: {expected}")),
+            "{said}"
+        );
+        assert_eq!(dataset_files(workspace.path()), files);
+    }
+    if let Some(mounted) = Mounted::new("disk_is_not_filled_by_what_never_ends", 32) {
+        let workspace = mounted.path().join("data");
+        load_tiny(&workspace);
+        let rows = "{ echo token_address,timestamp,price; yes T,1735689600,1; }";
+        let expected = "what the load puts aside would fill the disk";
+        refuses(&workspace, &mut load_of(&workspace, rows, "csv"), expected);
+        load_tiny(&workspace);
+    }
+}
+
 fn insert(name: &str) -> String {
     // Long enough for a page of its own.
     let description = "x".repeat(20_000);
