@@ -1,6 +1,6 @@
 //! `jsonb_path_query`, `jsonb_path_exists` and the others that follow a path through JSON.
 //!
-//! Input: JSON and an SQL/JSON path ([`super::json_path`]). Output: what is found, as a list whose elements
+//! Input: JSON and an SQL/JSON path (`json_path`). Output: what is found, as a list whose elements
 //! are rows, as a JSON array, or its first; or whether something is found, or holds. Unit: none. Nulls:
 //! null of null. Errors: 22P02 what is no JSON, 42601 what is no path. Source: PostgreSQL's functions.
 

@@ -35,7 +35,7 @@ impl FunctionRewrite for Mixed {
         &self,
         expr: Expr,
         schema: &DFSchema,
-        options: &ConfigOptions,
+        _: &ConfigOptions,
     ) -> Result<Transformed<Expr>> {
         let Some(float8) = FLOAT8.as_ref() else {
             return Ok(Transformed::no(expr));
@@ -78,28 +78,28 @@ impl FunctionRewrite for Mixed {
                     negated: list.negated,
                 }))
             }
-            // `case x when y`: what is compared.
-            Expr::Case(mut case) if are_mixed(&compared(&case)) => {
-                case.expr = case.expr.map(|base| Box::new(double(*base)));
-                let branches = case.when_then_expr.into_iter();
-                let branches = branches.map(|(when, then)| (Box::new(double(*when)), then));
-                case.when_then_expr = branches.collect();
-                return self.rewrite(Expr::Case(case), schema, options);
-            }
-            Expr::Case(case) => {
+            Expr::Case(mut case) => {
+                // `case x when y`: what is compared.
+                let compares = are_mixed(&compared(&case));
+                if compares {
+                    case.expr = case.expr.map(|base| Box::new(double(*base)));
+                    let branches = case.when_then_expr.into_iter();
+                    let branches = branches.map(|(when, then)| (Box::new(double(*when)), then));
+                    case.when_then_expr = branches.collect();
+                }
                 let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
                 let results: Vec<&Expr> = results.chain(case.else_expr.as_deref()).collect();
-                if !are_mixed(&results) {
-                    return Ok(Transformed::no(Expr::Case(case)));
+                let chooses = are_mixed(&results);
+                if chooses {
+                    let branches = case.when_then_expr.into_iter();
+                    let branches = branches.map(|(when, then)| (when, Box::new(double(*then))));
+                    case.when_then_expr = branches.collect();
+                    case.else_expr = case.else_expr.map(|other| Box::new(double(*other)));
                 }
-                let branches = case.when_then_expr.into_iter();
-                Transformed::yes(Expr::Case(Case {
-                    expr: case.expr,
-                    when_then_expr: branches
-                        .map(|(when, then)| (when, Box::new(double(*then))))
-                        .collect(),
-                    else_expr: case.else_expr.map(|other| Box::new(double(*other))),
-                }))
+                match compares || chooses {
+                    true => Transformed::yes(Expr::Case(case)),
+                    false => Transformed::no(Expr::Case(case)),
+                }
             }
             Expr::ScalarFunction(ScalarFunction { func, args })
                 if SHARED.contains(&func.name()) && are_mixed(&args.iter().collect::<Vec<_>>()) =>
