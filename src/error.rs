@@ -491,7 +491,9 @@ fn exhausted(text: &str) -> String {
 
 fn statement_state(error: &DataFusionError) -> &'static str {
     let root = error.find_root();
-    if let DataFusionError::Plan(text) | DataFusionError::Internal(text) = root
+    if let DataFusionError::Plan(text)
+    | DataFusionError::Internal(text)
+    | DataFusionError::Execution(text) = root
         && let Some((state, _)) = refused::in_postgresql(text)
     {
         return state;

@@ -11,9 +11,13 @@ pub fn in_postgresql(text: &str) -> Option<(&'static str, String)> {
         .iter()
         .fold(why, |why, prefix| why.trim_start_matches(prefix));
         let why = why.lines().next().unwrap_or(why).trim();
-        return why
-            .ends_with("does not exist")
-            .then(|| ("42883", why.to_owned()));
+        if why.ends_with("does not exist") {
+            return Some(("42883", why.to_owned()));
+        }
+        let (_, named) = text.split_once("Function '")?;
+        let (name, _) = named.split_once('\'')?;
+        let message = format!("function {name} does not exist for arguments of these types");
+        return Some(("42883", message));
     }
     if let Some((_, rest)) =
         text.split_once("No function matches the given name and argument types '")

@@ -251,6 +251,8 @@ fn growth(name: &str, given: &[DataType], function: &ScalarUDF) -> Growth {
     let is_list = |of: &DataType| matches!(of, DataType::List(_));
     let reads_text = given.first().is_some_and(DataType::is_string);
     match name {
+        // By a pattern.
+        "substring" if given.get(1).is_some_and(DataType::is_string) => Growth::Whole(80),
         _ if LINEAR.contains(&name) => Growth::Sum(2),
         "cast" if !reads_text => Growth::Sum(10),
         "cast" if function.return_type(given).is_ok_and(|of| is_list(&of)) => Growth::Whole(JSON),

@@ -93,7 +93,7 @@ const GROWING: &[(&str, Growth)] = &[
     ("jsonb_of_items", Growth::Sum(50)),
     ("json_of_members", Growth::Sum(4)),
     ("jsonb_of_members", Growth::Sum(50)),
-    ("to_char", Growth::Sum(10)),
+    ("to_char", Growth::Whole(60)),
     ("string_to_array", Growth::Whole(100)),
     ("regexp_split_to_array", Growth::Whole(100)),
     ("array_to_string", Growth::Joined),
@@ -416,7 +416,10 @@ impl Growing {
                     .saturating_add(length(0, row)),
                 Growth::Replaced => {
                     let (text, with) = (length(0, row), length(2, row));
-                    text.saturating_add((text + 1).saturating_mul(with))
+                    // All matches of a pattern are known before the first is replaced.
+                    let read = if self.name() == "replace" { 1 } else { 80 };
+                    let made = (text + 1).saturating_mul(with);
+                    text.saturating_mul(read).saturating_add(made)
                 }
                 Growth::Series => series(args, row).saturating_mul(16),
                 Growth::Slow(_) => length(0, row),

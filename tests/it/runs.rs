@@ -208,7 +208,22 @@ fn runs_are_followed_and_found_dead() {
                         progress_percent between 0 and 100 as percent, elapsed_seconds >= 0 as elapsed \
                         from backtest_progress";
         let expected = [["running", "true", "true", "true", "true"]];
-        eventually("in progress", || values(&engine, progress) == expected);
+        // It stands still while it is looked at, lest it be done before it is killed.
+        let pid = process.id().to_string();
+        let signal = |signal: &str| {
+            let mut kill = Command::new("kill");
+            assert!(kill.args([signal, &pid]).status().unwrap().success());
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            signal("-STOP");
+            if values(&engine, progress) == expected {
+                break;
+            }
+            assert!(Instant::now() < deadline, "it is never seen in progress");
+            signal("-CONT");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         process.kill().unwrap();
         process.wait().unwrap();
         assert_eq!(
