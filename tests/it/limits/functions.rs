@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::*;
 
-/// Texts of twice what is read as a whole, each kind with the calls that it is tried in. Bytes take long to be
-/// made, and arrays are
-/// shorter: a join copies each as often as it has rows, before anything is counted.
+/// Texts of twice what is read as a whole, each kind with the calls that it is tried in. Bytes are shorter,
+/// which take long to be made, and so are arrays: a join copies each as often as it has rows, before
+/// anything is counted.
 const KINDS: [(&str, &str, &[&str]); 4] = [
     (
         "text",
