@@ -140,11 +140,16 @@ impl Asked {
         assert!(!answer.is_empty(), "the server is gone after {sql}");
         let state = errors(&answer).concat();
         assert!(!state.starts_with("XX"), "{sql}: {state}");
-        // Beside other tests some statements wait for those.
-        assert!(of_other < 10 * AT_ONCE, "{sql}: another waits {of_other:?}");
-        assert!(started.elapsed() < SOON, "{sql}: {:?}", started.elapsed());
+        // Beside other tests some statements wait for those, whatever the server does.
+        assert!(of_other < SOON, "{sql}: another waits {of_other:?}");
+        assert!(
+            started.elapsed() < 6 * SOON,
+            "{sql}: {:?}",
+            started.elapsed()
+        );
         let peak = self.server.peak();
-        assert!(peak < 1_024, "{sql}: {peak} MiB");
+        // What the allocator has kept of the statements before is in it.
+        assert!(peak < 1_536, "{sql}: {peak} MiB");
         assert_eq!(self.other.rows("select 1").unwrap().len(), 1, "{sql}");
         state
     }
