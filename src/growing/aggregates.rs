@@ -46,6 +46,7 @@ impl Joining {
     fn counted<T>(&self, inner: T) -> Counted<T> {
         Counted {
             inner,
+            name: self.inner.name().to_owned(),
             bytes: 0,
             returned: 0,
             kept: None,
@@ -148,6 +149,8 @@ impl AggregateUDFImpl for Joining {
 #[derive(Debug)]
 struct Counted<T> {
     inner: T,
+    /// Who asks for room.
+    name: String,
     bytes: usize,
     returned: usize,
     kept: Option<MemoryReservation>,
@@ -166,7 +169,7 @@ impl<T> Counted<T> {
     }
 
     fn registered(&self) -> MemoryReservation {
-        MemoryConsumer::new("string_agg").register(&self.pool.0)
+        MemoryConsumer::new(&self.name).register(&self.pool.0)
     }
 
     /// Room for a text that is returned, for as long as others may follow.

@@ -119,9 +119,7 @@ impl Bounds {
         }));
         Transformed::yes(Expr::ScalarFunction(call))
     }
-}
 
-impl Bounds {
     /// What is cast to a number in Arrow is a text that its error repeats.
     fn bounded_cast(&self, mut cast: Cast, schema: &DFSchema) -> Transformed<Expr> {
         let is_text = |of: DataType| of.is_string();

@@ -257,6 +257,9 @@ fn sqlite_url(workspace: &Path, options: &str) -> Result<String> {
     Ok(format!("sqlite://{encoded}?{options}"))
 }
 
+/// The way out where another process keeps the file to itself.
+const BUSY_HINT: &str = "try again when that is done; if it hangs, end it";
+
 /// The way out where the file is not what SQLite has written.
 pub(super) fn damage_hint(problem: &str) -> &'static str {
     match problem.contains("malformed") || problem.contains("not a database") {
@@ -278,11 +281,19 @@ async fn connect(
     let unreachable = |error: sqlx::Error| {
         let problem = match &error {
             sqlx::Error::Database(said) => said.message().to_owned(),
+            sqlx::Error::PoolTimedOut => format!(
+                "another process has held it for {} seconds",
+                PATIENCE.as_secs()
+            ),
             error => error.to_string(),
         };
         Error::Database {
             database: name.clone(),
-            hint: damage_hint(&problem).to_owned(),
+            hint: match error {
+                sqlx::Error::PoolTimedOut => BUSY_HINT,
+                _ => damage_hint(&problem),
+            }
+            .to_owned(),
             problem: format!("cannot be opened: {problem}"),
         }
     };

@@ -48,7 +48,21 @@ impl Served {
         }
     }
 
-    /// The most memory that it ever had, in MiB.
+    /// From now on the peak is that of what comes: what came before has been given back.
+    fn forget_peak(&self) {
+        let mut before = u64::MAX;
+        loop {
+            match self.memory("VmRSS:") {
+                now if now < before => before = now,
+                _ => break,
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let peaks = format!("/proc/{}/clear_refs", self.process.id());
+        std::fs::write(peaks, "5").unwrap();
+    }
+
+    /// The most memory that it ever had, in MiB, or since that was forgotten.
     fn peak(&self) -> u64 {
         self.memory("VmHWM:")
     }

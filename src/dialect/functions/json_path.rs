@@ -6,6 +6,7 @@
 
 use super::json_text::{Json, Kind, quoted};
 use crate::catalog::functions::regexps::matches;
+use crate::catalog::numeric::Numeric;
 
 /// A path, or a question such as `$.a == 1`.
 pub enum Path {
@@ -265,8 +266,11 @@ fn compared(left: Option<&Scalar>, operator: &str, right: Option<&Scalar>) -> Op
     let (left, right) = (left?, right?);
     let order = match (left, right) {
         (Scalar::Number(left), Scalar::Number(right)) => {
-            let (left, right) = (left.parse::<f64>().ok()?, right.parse::<f64>().ok()?);
-            left.partial_cmp(&right)?
+            match Numeric::parse(left).zip(Numeric::parse(right)) {
+                Some((left, right)) => left.compare(&right),
+                // Of more digits than are counted.
+                None => left.parse::<f64>().ok()?.partial_cmp(&right.parse().ok()?)?,
+            }
         }
         (Scalar::Text(left), Scalar::Text(right)) => left.cmp(right),
         (Scalar::Bool(left), Scalar::Bool(right)) => left.cmp(right),
@@ -570,6 +574,8 @@ mod tests {
             ("$.* ? (@.b like_regex \"^[y]\")", "{\"b\": \"y\"}"),
             ("$.a[0] == 1", "true"),
             ("$.a[0] > \"x\"", "null"),
+            ("9007199254740993 > 9007199254740992", "true"),
+            ("$.a[0] == 1.00", "true"),
             ("$.a[*] ? (!(@ < 2) && @ != 3)", "2"),
             ("$.none", ""),
         ] {
