@@ -13,8 +13,8 @@ use super::quantile::quantile;
 
 /// Resamples between two looks at whether to go on.
 const AT_ONCE: usize = 32;
-/// The bytes of a stream that are drawn at a time.
-const WORDS: usize = 1 << 10;
+/// Sums that are added up beside each other.
+const LANES: usize = 4;
 /// Fewer groups than these tell little about how they spread.
 const FEW_GROUPS: usize = 30;
 
@@ -83,11 +83,10 @@ pub fn resampled_sums(
         if !goes_on() {
             return None;
         }
-        let mut words = [0; WORDS];
         for (resample, sum) in (part * AT_ONCE..).zip(sums) {
             let mut stream = generator.clone();
             stream.set_stream(resample as u64);
-            *sum = resampled_sum(groups, count, &mut stream, &mut words);
+            *sum = resampled_sum(groups, count, &mut stream);
         }
         Some(())
     });
@@ -96,29 +95,25 @@ pub fn resampled_sums(
 }
 
 /// The sum of as many groups as there are, each draw as likely to be any of them (Lemire 2019).
-fn resampled_sum(groups: &[f64], count: u32, stream: &mut ChaCha8Rng, words: &mut [u8]) -> f64 {
+fn resampled_sum(groups: &[f64], count: u32, stream: &mut ChaCha8Rng) -> f64 {
     let too_many = count.wrapping_neg() % count;
-    // Apart, so that an addition need not wait for the one before.
-    let mut sums = [0.0; 4];
-    let mut left = count;
-    while left > 0 {
-        stream.fill_bytes(words);
-        for (place, word) in words.chunks_exact(4).enumerate() {
-            let word = word
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u32::from(*byte));
-            let product = u64::from(word) * u64::from(count);
-            if left == 0 {
-                break;
-            }
+    let mut draw = || {
+        loop {
+            let product = u64::from(stream.next_u32()) * u64::from(count);
             if product as u32 >= too_many {
-                sums[place % 4] += groups[(product >> 32) as usize];
-                left -= 1;
+                return groups[(product >> 32) as usize];
             }
         }
+    };
+    // Apart, so that an addition need not wait for the one before.
+    let mut sums = [0.0; LANES];
+    for _ in 0..count as usize / LANES {
+        sums.iter_mut().for_each(|sum| *sum += draw());
     }
-    (sums[0] + sums[1]) + (sums[2] + sums[3])
+    for sum in &mut sums[..count as usize % LANES] {
+        *sum += draw();
+    }
+    sums.iter().sum()
 }
 
 /// What should make the reader of an interval over these groups doubt it.

@@ -269,7 +269,10 @@ fn compared(left: Option<&Scalar>, operator: &str, right: Option<&Scalar>) -> Op
             match Numeric::parse(left).zip(Numeric::parse(right)) {
                 Some((left, right)) => left.compare(&right),
                 // Of more digits than are counted.
-                None => left.parse::<f64>().ok()?.partial_cmp(&right.parse().ok()?)?,
+                None => left
+                    .parse::<f64>()
+                    .ok()?
+                    .partial_cmp(&right.parse().ok()?)?,
             }
         }
         (Scalar::Text(left), Scalar::Text(right)) => left.cmp(right),
