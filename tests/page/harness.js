@@ -67,7 +67,7 @@ async function fromFolder(page) {
 }
 
 let browser = null;
-export async function open({ view = 'what-if', width = 1440, height = width < 500 ? 844 : 900, theme = 'light', at = link(), quiet = true, alone = true } = {}) {
+export async function open({ view = 'what-if', width = 1440, height = width < 500 ? 844 : 900, theme = 'light', at = link(), quiet = true, alone = true, before = null } = {}) {
   browser ??= await puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'], headless: true });
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
@@ -81,6 +81,7 @@ export async function open({ view = 'what-if', width = 1440, height = width < 50
   });
   if (process.env.HINDSIGHT_PAGE_FROM) await fromFolder(page);
   await shownOn(page, { width, height, theme });
+  await before?.(page);
   await page.goto(at);
   if (view && at.startsWith('http')) await page.evaluate((name) => void (location.hash = `#/${name}`), view);
   const close = async () => {

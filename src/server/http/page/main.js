@@ -28,11 +28,15 @@ const place = () => {
   return { name: found[0], rest: rest.map(decodeURIComponent) };
 };
 
+const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
+
 function usePlace() {
   const [at, setAt] = useState(place());
   useEffect(() => {
-    const listener = () => setAt(place());
+    const listener = () => setAt((before) => (same(before, place()) ? before : place()));
     addEventListener('hashchange', listener);
+    // An effect runs after the first frame is drawn: the address may be another by then.
+    listener();
     return () => removeEventListener('hashchange', listener);
   }, []);
   return at;

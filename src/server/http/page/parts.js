@@ -81,6 +81,7 @@ export function useNarrow() {
   useEffect(() => {
     const listener = () => setIs(narrow.matches);
     narrow.addEventListener('change', listener);
+    listener();
     return () => narrow.removeEventListener('change', listener);
   }, []);
   return is;
