@@ -10,6 +10,7 @@
 
 mod backtests;
 mod call;
+mod chunks;
 mod config;
 mod curves;
 mod defaults;

@@ -1,7 +1,7 @@
-//! HTTP/1.1 on one connection: requests one after another, each head within a time and a size, bodies
-//! of a stated length, answers of a known length or in chunks.
+//! HTTP/1.1 on one connection: requests one after another, each head and body within a time and a size,
+//! bodies and answers of a stated length or in chunks.
 //!
-//! What could be read in two ways is refused and ends the connection: a body in chunks, two lengths,
+//! What could be read in two ways is refused and ends the connection: two lengths, a length and chunks,
 //! anything that is no head. While an answer is made and sent the client is listened to, so that one
 //! that leaves ends what is done for it; one that takes nothing any more is given up.
 
@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::chunks::Chunks;
 use super::problem::Problem;
 
 /// How long a connection may have no request, and a client take for the head or the body of one.
@@ -83,10 +84,18 @@ struct Connection<T> {
     buffer: BytesMut,
 }
 
-/// The head of a request, and how long its body is.
+/// The head of a request, and how its body comes.
 struct Head {
     request: Request<()>,
-    length: usize,
+    body: Length,
+}
+
+/// How long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Stated(usize),
+    /// Its chunks say it.
+    InChunks,
 }
 
 impl<T: AsyncRead + AsyncWrite + Send> Connection<T> {
@@ -117,7 +126,7 @@ impl<T: AsyncRead + AsyncWrite + Send> Connection<T> {
             let mut keeps = keeps_alive(head.request.headers(), version);
             let request = match allowed {
                 Err(problem) => {
-                    keeps &= head.length == 0;
+                    keeps &= head.body == Length::Stated(0);
                     Err(problem)
                 }
                 Ok(()) => match self.body(&head).await? {
@@ -174,17 +183,30 @@ impl<T: AsyncRead + AsyncWrite + Send> Connection<T> {
 
     /// The body of a request.
     async fn body(&mut self, head: &Head) -> io::Result<Result<Bytes, Problem>> {
-        if head.length > BODY_LIMIT {
-            let detail = format!("the body is larger than {BODY_LIMIT} bytes");
-            return Ok(Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)));
-        }
-        let waits = head.request.headers().get(EXPECT);
-        if waits.is_some() && self.buffer.len() < head.length {
-            self.put(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-            self.writer.flush().await?;
-        }
+        let mut chunks = Chunks::default();
+        let mut is_told = !head.request.headers().contains_key(EXPECT);
         let until = tokio::time::Instant::now() + BODY_TIME;
-        while self.buffer.len() < head.length {
+        loop {
+            match head.body {
+                Length::Stated(length) if length > BODY_LIMIT => {
+                    let detail = format!("the body is larger than {BODY_LIMIT} bytes");
+                    return Ok(Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)));
+                }
+                Length::Stated(length) if self.buffer.len() >= length => {
+                    return Ok(Ok(self.buffer.split_to(length).freeze()));
+                }
+                Length::Stated(_) => {}
+                Length::InChunks => match chunks.take(&mut self.buffer, BODY_LIMIT) {
+                    Ok(true) => return Ok(Ok(chunks.body().into())),
+                    Ok(false) => {}
+                    Err(problem) => return Ok(Err(problem)),
+                },
+            }
+            if !is_told {
+                is_told = true;
+                self.put(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                self.writer.flush().await?;
+            }
             let read = self.reader.read_buf(&mut self.buffer);
             match tokio::time::timeout_at(until, read).await {
                 Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -195,7 +217,6 @@ impl<T: AsyncRead + AsyncWrite + Send> Connection<T> {
                 }
             };
         }
-        Ok(Ok(self.buffer.split_to(head.length).freeze()))
     }
 
     /// Writes an answer.
@@ -371,33 +392,36 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Problem> {
         let value = HeaderValue::from_bytes(header.value).map_err(|_| wrong("header"))?;
         request.headers_mut().append(name, value);
     }
-    if request.headers().contains_key(TRANSFER_ENCODING) {
-        return Err(Problem::new(
-            StatusCode::LENGTH_REQUIRED,
-            "a body must come in one piece, with its Content-Length",
-        ));
-    }
-    let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
-    let stated = match (lengths.next(), lengths.next()) {
-        (None, _) => 0,
-        (Some(stated), None) => {
-            let stated = stated.to_str().ok();
-            let digits = stated.filter(|text| {
-                !text.is_empty() && text.len() < 19 && text.bytes().all(|b| b.is_ascii_digit())
-            });
-            digits
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| wrong("Content-Length"))?
+    let body = body_length(&request)?;
+    Ok(Some((Head { request, body }, length)))
+}
+
+/// How long a request says that its body is.
+fn body_length(request: &Request<()>) -> Result<Length, Problem> {
+    let wrong = || Problem::request("the Content-Length of the request is wrong");
+    let headers = request.headers();
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let stated = match (lengths.next(), codings.next()) {
+        (None, None) => return Ok(Length::Stated(0)),
+        (Some(stated), None) if lengths.next().is_none() => stated,
+        (None, Some(coding)) if request.version() == Version::HTTP_11 => {
+            let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+            return match is_chunked && codings.next().is_none() {
+                true => Ok(Length::InChunks),
+                false => Err(Problem::new(
+                    StatusCode::NOT_IMPLEMENTED,
+                    "of transfer codings only chunked is known",
+                )),
+            };
         }
-        (Some(_), Some(_)) => return Err(wrong("Content-Length")),
+        _ => return Err(wrong()),
     };
-    Ok(Some((
-        Head {
-            request,
-            length: stated,
-        },
-        length,
-    )))
+    let digits = stated.to_str().ok().filter(|text| {
+        !text.is_empty() && text.len() < 19 && text.bytes().all(|b| b.is_ascii_digit())
+    });
+    let length = digits.and_then(|text| text.parse().ok());
+    length.map(Length::Stated).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -408,15 +432,17 @@ mod tests {
     #[test]
     fn heads_are_read_or_refused() {
         let status = |text: &str| match parse(text.as_bytes()) {
-            Ok(Some((head, length))) => (200, head.length, length),
-            Ok(None) => (100, 0, 0),
-            Err(problem) => (problem.status.as_u16(), 0, 0),
+            Ok(Some((head, length))) => (200, head.body, length),
+            Ok(None) => (100, Length::Stated(0), 0),
+            Err(problem) => (problem.status.as_u16(), Length::Stated(0), 0),
         };
         let get = "GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n";
-        assert_eq!(status(get), (200, 0, get.len()));
+        assert_eq!(status(get), (200, Length::Stated(0), get.len()));
         assert_eq!(status(&get[..get.len() - 1]).0, 100);
         let post = "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\nmore";
-        assert_eq!(status(post), (200, 12, post.len() - 4));
+        assert_eq!(status(post), (200, Length::Stated(12), post.len() - 4));
+        let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n";
+        assert_eq!(status(chunked), (200, Length::InChunks, chunked.len() - 5));
         for (wrong, expected) in [
             ("nonsense\r\n\r\n", 400),
             ("GET / HTTP/3.0\r\n\r\n", 400),
@@ -433,7 +459,20 @@ mod tests {
                 "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
                 400,
             ),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+                400,
+            ),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+            (
+                "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+                501,
+            ),
+            (
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n",
+                501,
+            ),
         ] {
             assert_eq!(status(wrong).0, expected, "{wrong}");
         }
