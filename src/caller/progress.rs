@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What a run does, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// What every signal would have come to; this is nearly all of the work.
     Signals,
@@ -19,7 +19,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Signals, Self::Metrics, Self::Rows, Self::Storing];
+    pub const ALL: [Self; 4] = [Self::Signals, Self::Metrics, Self::Rows, Self::Storing];
 
     /// For people.
     pub fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 // The acceptance criteria of the story's panel, each by its name.
 
-import { assert, backtest, command, equal, figures, open, press, read, same, settings, settled, sql, test, text, type, until } from './harness.js';
+import { address, assert, backtest, command, equal, figures, link, open, press, read, same, settings, settled, sql, test, text, type, until } from './harness.js';
 
 const change = async (page, name, keys) => {
   const slider = await page.waitForSelector(`[data-parameter=${name}] input[type=range]`);
@@ -108,6 +108,8 @@ test('AC 5: Apply Settings: what will change is shown, settings change on confir
   await press(page, 'Undo', 'dialog .main');
   await until(page, 'that it was undone', () => [...document.querySelectorAll('[data-history]')].some((row) => /undone/.test(row.textContent)));
   assert.deepEqual(live(), before, 'undo puts back what was there');
+  await until(page, 'what could be applied again', () => !document.querySelector('.done') && document.querySelector('[data-setting=score_threshold]'));
+  assert.equal(await page.$eval(apply, (button) => button.disabled), true, 'nor again before the id is typed again');
   await close();
 });
 
@@ -128,4 +130,28 @@ test('AC 6: Performance: progress is shown while six months are run', async () =
   assert.equal(sql("select count(*) as n from backtests where label = 'with progress' and status = 'completed'")[0].n, '1');
   await close();
   return `stored in ${took} ms`;
+});
+
+test('progress comes at each phase and at least every quarter of a second, then what came of it', async () => {
+  const token = new URLSearchParams(new URL(link()).hash.slice(1)).get('token');
+  const answer = await fetch(`http://${address()}/api/v1/backtest/run/stream?trades=0`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ start_date: '2025-01-01', end_date: '2025-06-29', label: 'followed' }),
+  });
+  const seen = [];
+  let text = '';
+  for await (const piece of answer.body) {
+    const parts = (text += Buffer.from(piece).toString()).split('\n\n');
+    text = parts.pop();
+    for (const part of parts) seen.push({ at: performance.now(), name: /^event: (\S+)/.exec(part)[1], data: JSON.parse(/\ndata: (.*)$/.exec(part)[1]) });
+  }
+  const phases = seen.filter(({ name }) => name === 'progress').map(({ data }) => data.current_phase);
+  assert.deepEqual([...new Set(phases)], ['signals', 'metrics', 'rows', 'storing']);
+  assert.equal(seen.at(-1).name, 'complete');
+  assert.equal(seen.at(-1).data.label, 'followed');
+  const pauses = seen.slice(1).map(({ at }, index) => at - seen[index].at);
+  // A quarter of a second on a machine that has time; here others work, too.
+  assert.ok(Math.max(...pauses) < 1500, `pauses of ${pauses.map(Math.round)} ms`);
+  return `${seen.length} events, at most ${Math.round(Math.max(...pauses))} ms apart`;
 });

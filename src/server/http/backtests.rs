@@ -64,10 +64,12 @@ pub async fn stream(call: Call) -> Result<Response<Body>, Problem> {
             let session = made.session().await?;
             let statement = statement(&made, &config).await?;
             let run = call::rows(&session, &statement);
+            let mut told = Told::default();
             let rows = tokio::select! {
                 rows = run => rows?,
-                never = follow(&session, &pieces) => match never {},
+                never = told.follow(&session, &pieces) => match never {},
             };
+            told.all(&pieces).await;
             let document = results::document(&made, &id(&rows)?, trades).await?;
             pieces.send("complete", &document).await;
             Ok(())
@@ -75,24 +77,53 @@ pub async fn stream(call: Call) -> Result<Response<Body>, Problem> {
     })
 }
 
-/// Tells how far the session's run is: at each phase, and while one takes long.
-async fn follow(session: &Session, pieces: &Pieces) -> std::convert::Infallible {
-    let mut told: Option<(Phase, tokio::time::Instant)> = None;
-    loop {
-        if let Some(progress) = session.run_under_way() {
-            let phase = progress.phase();
-            let is_due = told.is_none_or(|(of, at)| of != phase || at.elapsed() >= TELL);
-            if is_due {
-                pieces.send("progress", &of_progress(&progress)).await;
-                told = Some((phase, tokio::time::Instant::now()));
+/// What a client was told of a run under way.
+#[derive(Default)]
+struct Told {
+    progress: Option<Arc<Progress>>,
+    last: Option<(Phase, tokio::time::Instant)>,
+}
+
+impl Told {
+    /// Tells how far the session's run is: at each phase, and while one takes long.
+    async fn follow(&mut self, session: &Session, pieces: &Pieces) -> std::convert::Infallible {
+        loop {
+            if let Some(progress) = session.run_under_way() {
+                let phase = progress.phase();
+                self.progress = Some(progress);
+                self.up_to(phase, pieces).await;
+                if self.last.is_some_and(|(_, at)| at.elapsed() >= TELL) {
+                    self.tell(phase, pieces).await;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Tells each phase that was begun since, those as well that were shorter than a look.
+    async fn up_to(&mut self, phase: Phase, pieces: &Pieces) {
+        for each in Phase::ALL {
+            if each <= phase && self.last.is_none_or(|(last, _)| each > last) {
+                self.tell(each, pieces).await;
             }
         }
-        tokio::time::sleep(LOOK).await;
+    }
+
+    /// Tells what is left of a run that is over.
+    async fn all(&mut self, pieces: &Pieces) {
+        self.up_to(Phase::Storing, pieces).await;
+    }
+
+    async fn tell(&mut self, phase: Phase, pieces: &Pieces) {
+        if let Some(progress) = &self.progress {
+            pieces.send("progress", &of_progress(progress, phase)).await;
+            self.last = Some((phase, tokio::time::Instant::now()));
+        }
     }
 }
 
 /// The story's `BacktestProgress`.
-fn of_progress(progress: &Progress) -> Value {
+fn of_progress(progress: &Progress, phase: Phase) -> Value {
     let (processed, total) = (progress.signals_processed(), progress.total_signals);
     let elapsed = progress.elapsed();
     json!({
@@ -100,7 +131,7 @@ fn of_progress(progress: &Progress) -> Value {
         "status": "running",
         "signals_processed": processed,
         "total_signals": total,
-        "current_phase": progress.phase().name(),
+        "current_phase": phase.name(),
         "elapsed_seconds": elapsed.as_secs(),
         "estimated_remaining_seconds": remaining(elapsed, processed, total),
         "progress_percent": decimal::format(tenths_of_percent(processed, total), 1),
