@@ -607,7 +607,21 @@ fn schemas() -> Value {
         ),
         (
             "Status",
-            json!({ "type": "object", "required": ["user", "role", "engine_version", "generation", "dataset", "signals", "prices", "trades"] }),
+            object(members([
+                ("user", text()),
+                ("role", text()),
+                ("engine_version", text()),
+                ("generation", json!({ "type": "integer" })),
+                ("dataset", or_null("string")),
+                ("signals", json!({ "type": "integer" })),
+                ("prices", json!({ "type": "integer" })),
+                ("trades", json!({ "type": "integer" })),
+                ("first_signal", instant()),
+                ("last_signal", instant()),
+                ("first_day", or_null("string")),
+                ("last_day", or_null("string")),
+                ("seconds_per_combination", json!({ "type": "number" })),
+            ])),
         ),
         (
             "Description",

@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::error::Error;
 use crate::parameters::{Parameter, Ranges};
 use crate::session::Session;
+use crate::whatif::estimate;
 use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::TABLE_FUNCTIONS;
 
@@ -26,6 +27,8 @@ const ROWS_MAX: u64 = 50_000;
 /// Rows to leave out before the page.
 const AFTER_MAX: u64 = 1_000_000_000;
 const PRICES_MAX: u64 = 5_000;
+/// Combinations by whose time that of one is told.
+const MANY: usize = 1_000_000;
 /// What the query of a page has beside the columns that it filters by.
 const OF_PAGE: [&str; 3] = ["after", "limit", "order"];
 
@@ -382,6 +385,10 @@ pub async fn status(call: Call) -> Result<Response<Body>, Problem> {
         let day = day.map_or(Value::Null, Value::from);
         document.insert(name.into(), day);
     }
+    let signals = document.get("signals").and_then(Value::as_u64);
+    let signals = usize::try_from(signals.unwrap_or(0)).unwrap_or(usize::MAX);
+    // Of many, since one is too short to be told apart from none.
+    let each = estimate::estimate(MANY, signals).as_secs_f64() / MANY as f64;
     let generation = session.generation().await?;
     let fingerprint = session.fingerprint();
     let own: Map<String, Value> = [
@@ -390,6 +397,7 @@ pub async fn status(call: Call) -> Result<Response<Body>, Problem> {
         ("engine_version", env!("CARGO_PKG_VERSION").into()),
         ("generation", generation.into()),
         ("dataset", fingerprint.into()),
+        ("seconds_per_combination", each.into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into_iter()
