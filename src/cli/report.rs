@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use hindsight::server::http::report::{About, html};
+use hindsight::server::http::report::{About, Swept, html};
 use hindsight::session::Session;
 use hindsight::{Engine, Error, Role};
 
@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::ids::{self, Of};
 use super::output::FileTarget;
 use super::progress::Bar;
-use super::settings::quoted;
+use super::settings::{self, Setting, quoted};
 use super::terminal::{aside, stdout};
 use super::version::version;
 use super::workspace::Workspace;
@@ -29,6 +29,7 @@ use super::workspace::Workspace;
     after_help = "Examples:\n  \
                   hindsight report 0198 -o report.html\n  \
                   hindsight report cautious -o cautious.html\n  \
+                  hindsight report 0198 --sweep score_threshold=60:90:5 --sweep stop_loss_percent=8,12\n  \
                   hindsight report -o - > report.html"
 )]
 pub struct ReportArgs {
@@ -38,6 +39,9 @@ pub struct ReportArgs {
     /// The file to write; - is standard output
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
+    /// A parameter of the sweep that the settings came from, and its values, as sweep --set has them
+    #[arg(long, value_name = "NAME=VALUES", value_parser = settings::parse)]
+    sweep: Vec<Setting>,
 }
 
 pub async fn execute(workspace: &Workspace, arguments: ReportArgs) -> Result<(), Failure> {
@@ -45,6 +49,16 @@ pub async fn execute(workspace: &Workspace, arguments: ReportArgs) -> Result<(),
     let spinner = Bar::spinner("writing the report");
     let session = engine.session("hindsight", Role::Operator).await?;
     let about = find(&engine, &session, arguments.about.as_deref()).await?;
+    let mut grid = Vec::new();
+    for setting in &arguments.sweep {
+        let (argument, count) = setting.array_argument()?;
+        grid.push(Swept {
+            name: setting.name.clone(),
+            argument,
+            count,
+        });
+    }
+    let about = about.with_grid(grid)?;
     let html = html(&session, &about, version()).await?;
     drop(spinner);
     if arguments.output.as_os_str() == "-" {

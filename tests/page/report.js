@@ -2,7 +2,7 @@
 
 import { statSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { assert, backtest, command, equal, figures, open, saved, settings, shots, sql, test, text, until } from './harness.js';
+import { assert, backtest, command, equal, figures, open, press, saved, settings, settled, shots, sql, test, text, until } from './harness.js';
 
 test('a report of a stored run says what the run says, in one file without a network', async () => {
   sql(`call run_backtest(${settings({ score_threshold: 76, stop_loss_percent: 8 })}, label => 'for a <report>')`);
@@ -50,4 +50,35 @@ test('the page saves the same report', async () => {
   const shown = await figures(opened.page);
   equal(shown.total_pnl_sol[1], row.simulated_total_pnl_sol, 'PnL');
   await opened.close();
+});
+
+test('a report has the sweep that its settings came from: its map, its best, and where they are', async () => {
+  const { page, close } = await open({ view: 'sweep' });
+  await until(page, 'the axes', () => document.querySelectorAll('.axis').length === 2);
+  await press(page, 'Sweep');
+  await until(page, 'the map', () => document.querySelector('.heat td.is-best'));
+  const axes = await page.$$eval('.axis input', (inputs) => inputs.map((input) => input.value));
+  const map = () => [...document.querySelectorAll('.heat tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
+  const onPage = await page.evaluate(map);
+  await page.click('.heat td.is-best button');
+  await settled(page);
+  await press(page, 'Store this run');
+  await page.type('#run-label', 'out of a sweep');
+  await page.keyboard.press('Enter');
+  await press(page, 'See it');
+  await until(page, 'the run', () => document.querySelector('.run-head b'));
+  const [{ id }] = sql("select id from backtests where label = 'out of a sweep'");
+  const { text: report } = await saved(page, 'Report');
+  await close();
+  writeFileSync(`${shots}/of-a-sweep.html`, report);
+  const byCommand = `${shots}/of-a-sweep-by-command.html`;
+  command('report', id, '-o', byCommand, '--sweep', `score_threshold=${axes[0].replaceAll(' ', '')}`, '--sweep', `stop_loss_percent=${axes[1].replaceAll(' ', '')}`);
+  for (const file of [`${shots}/of-a-sweep.html`, byCommand]) {
+    const opened = await open({ at: pathToFileURL(file).href });
+    await until(opened.page, 'the report', () => document.body.dataset.drawn);
+    assert.deepEqual(await opened.page.evaluate(map), onPage);
+    assert.ok(await opened.page.$('.heat td.is-best.is-here'), 'the run is the best of it');
+    assert.match(await text(opened.page, '.worth'), /49 combinations were tried.*Probability of overfitting/);
+    await opened.close();
+  }
 });

@@ -169,16 +169,16 @@ impl Config {
         rest.given
             .retain(|(p, _)| !arrays.iter().any(|(array, _)| array.name == p.name));
         let mut arguments = rest.arguments();
-        for (parameter, values) in arrays {
-            let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
-            arguments.push(format!(
-                "{} => array[{}]",
-                parameter.name,
-                values.join(", ")
-            ));
-        }
+        let arrays = arrays.iter();
+        arguments.extend(arrays.map(|(parameter, values)| array(parameter, values)));
         arguments.join(", ")
     }
+}
+
+/// The argument that gives a parameter several values.
+pub fn array(parameter: &Parameter, values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
+    format!("{} => array[{}]", parameter.name, values.join(", "))
 }
 
 /// A text in SQL.

@@ -133,7 +133,8 @@ routes! {
     GET "/backtest/result/{id}/comparisons" Reader results::comparisons: "Trade by trade, what would have changed" => "Table" with PAGE, columns;
     GET "/backtest/result/{id}/equity" Reader results::equity: "How actual and simulated PnL grew" => "Table" with PAGE, columns;
     GET "/backtest/result/{id}/report" Reader report::answer: "A report about a stored run: one HTML file that needs no network, to be kept and sent"
-        => "Report" as "text/html";
+        => "Report" as "text/html"
+        with &[text("grid", "the sweep that its settings came from, as POST sweep takes it")];
     GET "/backtest/history" Reader results::history: "Stored runs, newest first" => "History"
         with &[number("limit", "runs at most"), text("before", "the id of the run that those wanted are older than")];
     GET "/backtest/preview/{id}" Reader settings::preview: "What applying a run would change" => "Preview";

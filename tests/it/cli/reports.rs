@@ -136,3 +136,41 @@ fn cli_the_best_of_a_sweep_is_stored_with_how_many_were_tried() -> Outcome {
     assert_eq!(walked.lines().count(), 1 + 2, "{walked}");
     Ok(())
 }
+
+#[test]
+fn cli_report_has_the_sweep_that_it_is_told_of() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().join("data");
+    stdout(&workspace, &["demo", "--days", "3"])?;
+    let report = |sweep: &[&str]| {
+        let sweep = sweep.iter().flat_map(|values| ["--sweep", values]);
+        let arguments: Vec<&str> = ["report", "-o", "-"].into_iter().chain(sweep).collect();
+        stdout(&workspace, &arguments)
+    };
+    let (plain, with) = (
+        report(&[])?,
+        report(&["score_threshold=60:90:1", "stop_loss_percent=5:25:1"])?,
+    );
+    // Its 651 combinations are in it.
+    assert!(
+        with.len() > plain.len() + 5_000,
+        "{} {}",
+        plain.len(),
+        with.len()
+    );
+    let many = [
+        "--sweep",
+        "stop_loss_percent=1:50:0.1",
+        "--sweep",
+        "score_threshold=1:99:1",
+    ];
+    let (code, errors) = failure(&workspace, &[&["report", "-o", "-"][..], &many].concat())?;
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("at most 10000 combinations"), "{errors}");
+    let (_, errors) = failure(
+        &workspace,
+        &["report", "-o", "-", "--sweep", "stop_los_percent=1,2"],
+    )?;
+    assert!(errors.contains("stop_loss_percent"), "{errors}");
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 import { html, render, useMemo, useState } from './vendor/preact-htm.js';
 import { counted, day, days, moment, ordered, plain, shortened, shown, sign } from './numbers.js';
+import { Combinations, Heat, Worth } from './heat.js';
 import { Overlay } from './overlay.js';
 import { Difference, Empty, csv, download, objects } from './parts.js';
 import { Chosen, Exits, Figures, Verdict, effect } from './results.js';
@@ -78,8 +79,8 @@ function Changes({ rows }) {
     <${Rows} rows=${rows} first=${25} columns=${[
       { title: 'signal', left: true, cell: (row) => moment(row.timestamp) },
       { title: 'token', left: true, cell: (row) => address(row.token_address) },
-      { title: 'actual', cell: (row) => shown(row.actual_pnl_sol, { least: 4 }) },
-      { title: 'simulated', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)}>${shown(row.simulated_pnl_sol, { least: 4 })}</span>` },
+      { title: 'actual', cell: (row) => html`<span title=${shown(row.actual_pnl_sol)}>${shown(row.actual_pnl_sol, { round: 4 })}</span>` },
+      { title: 'simulated', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)} title=${shown(row.simulated_pnl_sol)}>${shown(row.simulated_pnl_sol, { round: 4 })}</span>` },
       { title: 'effect', left: true, cell: (row) => effect(row) },
     ]} />
     ${rows.length > 0 && html`<button class="more" onClick=${save}>All of them as CSV</button>`}
@@ -98,9 +99,24 @@ function Gaps({ data }) {
       { title: 'signal', left: true, cell: (row) => moment(row.signal_timestamp) },
       { title: 'token', left: true, cell: (row) => address(row.token_address) },
       { title: 'ended by', left: true, cell: (row) => words(row.exit_reason) },
-      { title: 'level', cell: (row) => shown(row.level_sol, { least: 4 }) },
-      { title: 'conservative', cell: (row) => shown(row.conservative_sol, { least: 4 }) },
+      { title: 'level', cell: (row) => shown(row.level_sol, { round: 4 }) },
+      { title: 'conservative', cell: (row) => shown(row.conservative_sol, { round: 4 }) },
     ]} /></div></div>
+  <//>`;
+}
+
+// The grid that the settings were chosen from, and where in it they are.
+function CameFrom({ sweep, overfitting, choice, row }) {
+  const rows = useMemo(() => (sweep ? objects(sweep) : []), [sweep]);
+  const chosen = choice && Number(choice.combinations_tried) > 1 && html`<p><${Chosen} run=${choice} /></p>`;
+  if (!rows.length) return html`<${Section} title="The sweep it came from">${chosen || html`<p class="soft">None that is known: nobody has said that other settings were tried before these.</p>`}<//>`;
+  const names = sweep.columns.slice(0, sweep.columns.indexOf('simulated_total_trades'));
+  const axes = names.map((name) => ({ name, values: [...new Set(rows.map((each) => plain(String(each[name]))))] }));
+  return html`<${Section} title="The sweep it came from" note="all else as here">
+    ${Number(choice?.combinations_tried) !== rows.length && chosen}
+    <${Worth} overfitting=${overfitting ? objects(overfitting)[0] : {}} combinations=${rows.length} />
+    <${Heat} rows=${rows} axes=${axes} here=${row} />
+    <${Combinations} rows=${rows} axes=${axes} />
   <//>`;
 }
 
@@ -133,7 +149,7 @@ function Report({ data: packed }) {
       { title: 'of all simulated trades', left: true, cell: ([name]) => label(name) },
       { title: 'SOL', cell: ([, amount]) => shown(amount, { least: 4 }) },
     ]} /><//>
-    <${Section} title="The sweep it came from">${packed.choice && Number(packed.choice.combinations_tried) > 1 ? html`<p><${Chosen} run=${packed.choice} /></p>` : html`<p class="soft">None that is known: nobody has said that other settings were tried before these.</p>`}<//>
+    <${CameFrom} ...${packed} row=${row} />
     <${Section} title="Assumptions"><ul>${data.assumptions.map((text) => html`<li>${text}</li>`)}</ul><//>
     <${Section} title="The data" note="what the last load found">${tables.quality.length ? html`<div class="quality"><${Rows} rows=${tables.quality} columns=${[
       { title: 'table', left: true, cell: (each) => words(each.table_name) },

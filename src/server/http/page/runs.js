@@ -3,19 +3,26 @@
 import { html, useMemo, useState } from './vendor/preact-htm.js';
 import * as api from './api.js';
 import { flat, same } from './config.js';
-import { days, duration, minus, moment, places, plain, shortened, shown } from './numbers.js';
+import { counted, days, minus, moment, places, shown } from './numbers.js';
 import { Difference, Empty, Modal, Trouble, download, useLoaded, useTask } from './parts.js';
 import { mayApply, mayRun, now, useShared } from './store.js';
 import { TradeTable, join } from './trades.js';
 import { Chosen, Exits, Figures, Verdict } from './results.js';
-import { label, metrics, ofPeriod, shortId, titled, unitOf, words } from './words.js';
+import { digitsOf, label, metrics, ofPeriod, shortId, titled, unitOf, words } from './words.js';
 import { Overlay } from './overlay.js';
+import { gridOf } from './sweep.js';
 import { setAll } from './work.js';
 
 // Stored runs, newest first, each with the days that it is over beside its results.
 export async function history(signal) {
-  const { backtests } = await api.get('backtest/history?limit=500', { signal });
-  return backtests.map((run) => ({ ...run, start_date: run.config.start_date, end_date: run.config.end_date }));
+  const all = [];
+  for (let next = null; ; ) {
+    const page = await api.get(`backtest/history?${new URLSearchParams({ limit: 500, ...(next && { before: next }) })}`, { signal });
+    all.push(...page.backtests);
+    next = page.next;
+    if (!next) break;
+  }
+  return all.map((run) => ({ ...run, start_date: run.config.start_date, end_date: run.config.end_date }));
 }
 
 export const valuesOf = (run) => {
@@ -24,9 +31,10 @@ export const valuesOf = (run) => {
 };
 
 function List({ runs, ids, chosen, toggle, remove, may }) {
+  const [many, setMany] = useState(100);
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Runs"><table class="runs-table">
     <thead><tr><td></td><th scope="col">label</th><th scope="col">run</th><th scope="col">started</th><th scope="col">period</th><th scope="col">trades</th><th scope="col">win rate, %</th><th scope="col">PnL, SOL</th><th scope="col">difference</th><td></td></tr></thead>
-    <tbody>${runs.map((run) => html`<tr key=${run.id} data-run=${run.id}>
+    <tbody>${runs.slice(0, many).map((run) => html`<tr key=${run.id} data-run=${run.id}>
       <td><input type="checkbox" aria-label=${`Lay ${titled(run)} over others`} checked=${chosen.includes(run.id)} disabled=${run.status !== 'completed'} onChange=${() => toggle(run.id)} /></td>
       <td class="label"><a href=${`#/runs/${run.id}`}>${run.label || run.scenario || html`<span class="pending">no label</span>`}</a></td>
       <td><code>${shortId(run.id, ids)}</code></td>
@@ -37,7 +45,8 @@ function List({ runs, ids, chosen, toggle, remove, may }) {
         : html`<td colspan="4" class="failed">${run.status}${run.error_message ? `: ${run.error_message}` : ''}</td>`}
       <td>${may && html`<button class="more" aria-label=${`Delete ${titled(run)}`} onClick=${() => remove(run)}>Delete</button>`}</td>
     </tr>`)}</tbody>
-  </table></div>`;
+  </table></div>
+  ${runs.length > many && html`<button class="more" onClick=${() => setMany(many + 500)}>${counted(runs.length - many, 'older run')}</button>`}`;
 }
 
 // Two or more runs side by side: curves, the settings that differ, all metrics.
@@ -59,7 +68,7 @@ function Compared({ runs }) {
         ${differing.length === 0 && html`<tr><th scope="row">Settings</th><td colspan=${runs.length}>all the same</td></tr>`}
         ${names.map((metric) => {
           const each = runs.map((run) => run[`simulated_${metric}`] ?? null);
-          const least = Math.max(...each.map((value) => (value === null ? 0 : places(value))));
+          const least = Math.max(digitsOf(metric), ...each.map((value) => (value === null ? 0 : places(value))));
           const unit = unitOf(metric);
           return html`<tr><th scope="row">${label(metric)}${unit && html`<span>, ${unit}</span>`}</th>${each.map((value) => html`<td>${shown(value, { least })}</td>`)}${runs.length === 2 && html`<td>${shown(minus(each[1], each[0]), { least, signed: true })}</td>`}</tr>`;
         })}
@@ -103,11 +112,13 @@ function One({ id }) {
   if (!loaded.value || loaded.stale) return html`<main class="wide"><${Trouble} problem=${loaded.problem} again=${loaded.again} />${!loaded.problem && html`<${Empty}>The run is on its way…<//>`}</main>`;
   const { run, short, rows, exits } = loaded.value;
   const values = valuesOf(run);
+  const grid = gridOf(values);
+  const file = `backtest/result/${run.id}/report${grid ? `?${new URLSearchParams({ grid: JSON.stringify(grid) })}` : ''}`;
   const changed = now().parameters.filter((parameter) => !ofPeriod(parameter) && !same(values[parameter.name], parameter.default));
   return html`<main class="wide run">
     <div class="run-head"><p><a href="#/runs">Runs</a> / <b>${titled(run)}</b> <code>${short}</code> · ${moment(run.started_at, { year: true })} · ${days(run.start_date, run.end_date)} · ${run.status}</p>
       <div class="actions"><button class="quiet" onClick=${() => (setAll({ ...now().values, ...values }), (location.hash = '#/what-if'))}>Open in the what-if</button>
-      ${run.status === 'completed' && html`<button class="quiet" title="One file to send, which needs no server" disabled=${reporting.busy} onClick=${() => report(async () => download(`hindsight-${short}.html`, await api.file(`backtest/result/${run.id}/report`), 'text/html'))}>${reporting.busy ? 'Writing the report…' : 'Report'}</button>`}
+      ${run.status === 'completed' && html`<button class="quiet" title=${`One file to send, which needs no server${grid ? '; with the sweep that these settings came from' : ''}`} disabled=${reporting.busy} onClick=${() => report(async () => download(`hindsight-${short}.html`, await api.file(file), 'text/html'))}>${reporting.busy ? 'Writing the report…' : 'Report'}</button>`}
       ${run.status === 'completed' && html`<a class="button main" href=${`#/apply/${run.id}`}>${mayApply(status) ? 'Apply these settings…' : 'What applying would change'}</a>`}</div></div>
     <${Trouble} problem=${reporting.problem} />
     ${run.status !== 'completed' ? html`<${Empty}>${run.error_message ?? `This run is ${run.status}.`}<//>` : html`

@@ -1,14 +1,14 @@
 // A grid of settings: how many there are before it starts, the best so far while it runs, and then a map
 // of two parameters, with what such a search is worth.
 
-import { html, useMemo, useRef, useState } from './vendor/preact-htm.js';
+import { html, useRef, useState } from './vendor/preact-htm.js';
 import { Problem, ndjson, objects, table } from './api.js';
 import { kind, same, wrong } from './config.js';
-import { counted, duration, plain, shown, sign } from './numbers.js';
-import { Difference, Empty, Progress, Trouble, useTask } from './parts.js';
-import { share } from './results.js';
+import { Combinations, Heat, Worth } from './heat.js';
+import { counted, duration, plain, shown } from './numbers.js';
+import { Empty, Progress, Trouble, useTask } from './parts.js';
 import { mayRun, now, useShared } from './store.js';
-import { label, ofPeriod, unit, unitOf, words } from './words.js';
+import { label, ofPeriod, unit } from './words.js';
 import { configOf, looked, setAll, steps } from './work.js';
 
 const parse = (text) => text.split(/[,\s]+/).filter(Boolean);
@@ -29,103 +29,19 @@ function Axis({ axis, parameters, update, drop }) {
 
 const first = (parameter) => (kind(parameter) === 'choice' ? parameter.choices.join(', ') : steps(parameter, 7).join(', '));
 
-// The heat map: over two axes, each cell the largest over the others, or a slice of them.
-function Heat({ rows: every, axes, choose }) {
-  const [across, down, ...others] = axes;
-  const [slices, setSlices] = useState({});
-  const rows = useMemo(() => every.filter((row) => others.every(({ name }) => !slices[name] || same(row[name], slices[name]))), [every, slices]);
-  const [which, setWhich] = useState('pnl_difference_sol');
-  const measures = useMemo(() => Object.keys(every[0]).filter((name) => name === 'pnl_difference_sol' || name === 'simulated_pnl_conservative_sol' || /^simulated_(total_pnl_sol|win_rate|profit_factor|max_drawdown_sol|sharpe_ratio)$/.test(name)), [every]);
-  const least = /drawdown/.test(which);
-  const cells = useMemo(() => {
-    const found = new Map();
-    for (const row of rows) {
-      const key = `${plain(String(row[across.name]))}|${down ? plain(String(row[down.name])) : ''}`;
-      const known = found.get(key);
-      const value = row[which] === null ? null : Number(row[which]);
-      if (value !== null && (!known || (least ? value < known.value : value > known.value))) found.set(key, { value, row });
-    }
-    return found;
-  }, [rows, which, across.name, down?.name]);
-  const found = [...cells.values()].map((cell) => cell.value);
-  const reach = Math.max(...found.map(Math.abs), 1e-12);
-  const [low, high] = [Math.min(...found), Math.max(...found)];
-  const best = least ? low : high;
-  const signed = low < 0 || which === 'pnl_difference_sol';
-  const xs = across.values;
-  const ys = down ? down.values : [''];
-  const bestKey = [...cells].find(([, cell]) => cell.value === best)?.[0];
-  const [bx, by] = (bestKey ?? '|').split('|');
-  const edge = [[across, xs, bx], ...(down ? [[down, ys, by]] : [])].filter(([, list, at]) => list.length > 2 && [list[0], list[list.length - 1]].some((end) => same(end, at))).map(([axis]) => label(axis.name).toLowerCase());
-  const near = best === 0 ? 0 : [...cells.values()].filter((cell) => Math.abs(cell.value - best) <= Math.abs(best) * 0.05).length;
-  const tone = (value) => {
-    const share = signed ? Math.abs(value) / reach : (value - low) / (high - low || 1);
-    const color = signed ? (value < 0 ? 'loss' : 'gain') : 'accent';
-    return { background: `color-mix(in srgb, var(--${color}) ${Math.round(share * 42)}%, var(--paper))` };
-  };
-  return html`<section class="heat" aria-label="Map of the grid">
-    <div class="heat-head">
-      <h2>${measure(which)} <span>${others.some(({ name }) => !slices[name]) ? 'the best over the other parameters' : 'of each combination'}</span></h2>
-      ${others.map((axis) => html`<select key=${axis.name} aria-label=${`Slice of ${label(axis.name)}`} onChange=${(event) => setSlices({ ...slices, [axis.name]: event.target.value })}>
-        <option value="" selected=${!slices[axis.name]}>any ${label(axis.name).toLowerCase()}</option>${axis.values.map((value) => html`<option value=${value} selected=${value === slices[axis.name]}>${label(axis.name).toLowerCase()} ${decimalOrWords(value)}</option>`)}
-      </select>`)}
-      <select aria-label="What the map shows" value=${which} onChange=${(event) => setWhich(event.target.value)}>${measures.map((name) => html`<option value=${name} selected=${name === which}>${measure(name)}</option>`)}</select>
-    </div>
-    <div class="scroll" tabindex="0" role="group" aria-label="Map">
-    <table>
-      <thead><tr><td class="corner">${down ? html`${label(down.name)} ↓ ` : ''}${label(across.name)} →</td>${xs.map((x) => html`<th scope="col">${shown(x) === '–' ? words(x) : decimalOrWords(x)}</th>`)}</tr></thead>
-      <tbody>${ys.map((y) => html`<tr><th scope="row">${y === '' ? '' : decimalOrWords(y)}</th>
-        ${xs.map((x) => {
-          const key = `${plain(x)}|${y === '' ? '' : plain(y)}`;
-          const cell = cells.get(key);
-          if (!cell) return html`<td class="void">–</td>`;
-          return html`<td class=${key === bestKey ? 'is-best' : ''} style=${tone(cell.value)}><button title="Take these settings to the what-if" onClick=${() => choose(cell.row)}>${shown(cell.row[which], { round: 2, signed: which === 'pnl_difference_sol' })}</button></td>`;
-        })}
-      </tr>`)}</tbody>
-    </table>
-    </div>
-    <p class="ground">
-      <span key="edge">${edge.length > 0 ? html`<b>The best cell lies on the edge of the grid</b>` : 'The best cell lies inside the grid'}</span>
-      <span key="where">${edge.length > 0 ? ` in ${edge.join(' and ')}: what is beyond is not known. ` : '. '}</span>
-      ${cells.size > 1 && html`<span key="plateau">${near > 1 ? `${near} of ${cells.size} cells are within 5 % of it: a plateau, not a peak.` : 'No other cell is within 5 % of it: a peak, which the next months seldom repeat.'}</span>`}
-    </p>
-  </section>`;
-}
-
-const measure = (name) => (name === 'simulated_pnl_conservative_sol' ? 'PnL at worst fills, SOL' : [label(name.replace(/^simulated_/, '')), unitOf(name.replace(/^simulated_/, ''))].filter(Boolean).join(', '));
-const decimalOrWords = (value) => (/^[-\d.]+$/.test(value) ? shown(value) : words(value));
-
-function Worth({ overfitting, combinations }) {
-  const each = overfitting;
-  const known = (name) => each && each[name] !== null && each[name] !== undefined;
-  return html`<p class="ground worth">
-    <span key="number"><b>${shown(String(combinations))}</b> combinations were tried. </span>
-    ${!each && html`<span key="weighing" class="pending">How much of the best is luck is being weighed… </span>`}
-    ${known('deflated_sharpe_ratio') && html`<span key="deflated">That the gain of the best is more than the luck of so many tries is <b>${share(Number(each.deflated_sharpe_ratio))}</b> likely (deflated Sharpe ratio). </span>`}
-    ${known('probability_of_overfitting') && html`<span key="overfitting">Probability of overfitting: <b>${share(Number(each.probability_of_overfitting))}</b>.</span>`}
-  </p>`;
-}
-
-function Rows({ rows, axes, choose }) {
-  const best = useMemo(() => [...rows].sort((a, b) => Number(b.simulated_total_pnl_sol) - Number(a.simulated_total_pnl_sol)), [rows]);
-  const [many, setMany] = useState(20);
-  return html`<section class="sweep-rows"><h2>Every combination <span>best first</span></h2>
-    <div class="scroll" tabindex="0" role="group" aria-label="Combinations"><table>
-      <thead><tr>${axes.map((axis) => html`<th scope="col">${label(axis.name)}</th>`)}<th scope="col">trades</th><th scope="col">win rate, %</th><th scope="col">PnL, SOL</th><th scope="col">at worst fills</th><th scope="col">difference</th><td></td></tr></thead>
-      <tbody>${best.slice(0, many).map((row) => html`<tr>
-        ${axes.map((axis) => html`<td>${decimalOrWords(plain(String(row[axis.name])))}</td>`)}
-        <td>${shown(String(row.simulated_total_trades))}</td><td>${shown(row.simulated_win_rate, { least: 2 })}</td><td>${shown(row.simulated_total_pnl_sol, { least: 4 })}</td>
-        <td>${shown(row.simulated_pnl_conservative_sol, { least: 4 })}</td><td><${Difference} value=${row.pnl_difference_sol} least=${4} /></td>
-        <td><button class="more" onClick=${() => choose(row)}>To the what-if</button></td>
-      </tr>`)}</tbody>
-    </table></div>
-    ${best.length > many && html`<button class="more" onClick=${() => setMany(many + 100)}>${counted(best.length - many, 'more combination')}</button>`}
-  </section>`;
-}
-
 // What was swept stays when the view is left.
 let keptAxes = null;
 let keptResult = null;
+
+// The grid that these settings were chosen from, where it is the one that was swept last: all that was not
+// swept is the same in them.
+export function gridOf(values) {
+  if (!keptResult?.rows.length) return null;
+  const { axes, others } = keptResult;
+  const swept = (name) => axes.find((axis) => axis.name === name);
+  const is = now().parameters.every(({ name }) => (swept(name) ? swept(name).values.some((each) => same(each, values[name])) : same(others[name], values[name])));
+  return is ? Object.fromEntries(axes.map((axis) => [axis.name, axis.values])) : null;
+}
 
 export function Sweep() {
   const parameters = useShared((state) => state.parameters);
@@ -172,7 +88,7 @@ export function Sweep() {
         if (message.type === 'complete') complete = message;
       }, { signal: stop.current.signal });
       if (!complete) throw new Problem({ detail: 'The server ended before the sweep was complete.' });
-      const result = { axes: shownAxes, rows: found, ...complete };
+      const result = { axes: shownAxes, others, rows: found, ...complete };
       setResult(result);
       setProgress(null);
       // How much of the best is luck takes longer than the sweep, and stands beside it when it comes.
@@ -186,14 +102,16 @@ export function Sweep() {
     setAll(next);
     location.hash = '#/what-if';
   };
-  const per = now().answer ? 0.012 : 0.02;
+  // By the signals that there are; those of fewer days take less.
+  const signals = now().answer?.backtest.total_signals ?? status?.signals;
+  const seconds = number * (status?.seconds_per_combination ?? 0) * (status?.signals ? Number(signals) / status.signals : 1);
   return html`<main class="wide sweep">
     <h1 class="sentence">Which settings would have done best, and is that more than luck?</h1>
     <section class="axes" aria-label="Parameters to sweep">
       ${axes.map((axis, index) => html`<${Axis} key=${axis.name} axis=${axis} parameters=${swept.filter((each) => each.name === axis.name || !axes.some((other) => other.name === each.name))} update=${update(index)} drop=${axes.length > 1 ? () => setAxes(axes.filter((_, at) => at !== index)) : null} />`)}
       <div class="start">
         <button class="quiet" onClick=${add} disabled=${axes.length >= swept.length}>Add a parameter</button>
-        <p>${counted(number, 'combination')} in ${number * per < 1 ? 'less than a second' : `about ${duration(number * per)}`}; all else as in the what-if</p>
+        <p>${counted(number, 'combination')} in ${seconds < 1 ? 'less than a second' : `about ${duration(seconds)}`}; all else as in the what-if</p>
         ${task.busy ? html`<button class="main" onClick=${() => stop.current.abort()}>Stop</button>` : html`<button class="main" disabled=${invalid || !mayRun(status)} onClick=${start}>Sweep</button>`}
       </div>
     </section>
@@ -203,7 +121,7 @@ export function Sweep() {
     ${result && result.rows.length > 0 && html`<div class=${task.busy ? 'stale' : ''}>
       <${Worth} overfitting=${result.overfitting} combinations=${result.combinations ?? result.rows.length} />
       <${Heat} rows=${result.rows} axes=${result.axes} choose=${choose} />
-      <${Rows} rows=${result.rows} axes=${result.axes} choose=${choose} />
+      <${Combinations} rows=${result.rows} axes=${result.axes} choose=${choose} />
     </div>`}
   </main>`;
 }

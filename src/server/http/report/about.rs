@@ -10,6 +10,9 @@ use crate::parameters::{Kind, PARAMETERS, Parameter};
 use crate::session::Session;
 use crate::state_sql::backtests::CHOICE;
 
+/// Combinations that a report can show.
+const COMBINATIONS_MAX: usize = 10_000;
+
 /// The settings that a report is about.
 #[derive(Debug, Default)]
 pub struct About {
@@ -18,6 +21,17 @@ pub struct About {
     fill_model: Option<String>,
     pub(super) scenario: Option<String>,
     pub(super) run: Option<Run>,
+    grid: Vec<Swept>,
+}
+
+/// A parameter of the sweep that the settings came from.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    pub name: String,
+    /// Its values as SQL takes them: `name => array[…]`.
+    pub argument: String,
+    /// How many they are.
+    pub count: usize,
 }
 
 /// The stored run that they are of.
@@ -82,6 +96,35 @@ impl About {
         Ok(Some(about))
     }
 
+    /// With the sweep that the settings came from; all that is not swept is as in them.
+    pub fn with_grid(mut self, grid: Vec<Swept>) -> Result<Self> {
+        let sizes = grid.iter().map(|swept| swept.count);
+        let combinations = sizes.fold(1, usize::saturating_mul);
+        if combinations > COMBINATIONS_MAX {
+            return Err(Error::Parameter {
+                parameter: "the sweep of a report".into(),
+                expected: format!("at most {COMBINATIONS_MAX} combinations"),
+                found: combinations.to_string(),
+            });
+        }
+        self.grid = grid;
+        Ok(self)
+    }
+
+    /// The names of the parameters that are swept, and the arguments that sweep them.
+    pub(super) fn grid(&self) -> Option<(Vec<&str>, String)> {
+        let names: Vec<&str> = self.grid.iter().map(|swept| swept.name.as_str()).collect();
+        let is_swept = |argument: &&String| {
+            let (name, _) = argument.split_once(" => ").unwrap_or((argument, ""));
+            names.contains(&name)
+        };
+        let all = self.arguments_apart();
+        let fixed = all.iter().filter(|argument| !is_swept(argument)).cloned();
+        let swept = self.grid.iter().map(|swept| swept.argument.clone());
+        let arguments: Vec<String> = fixed.chain(swept).collect();
+        (!names.is_empty()).then(|| (names, arguments.join(", ")))
+    }
+
     pub fn title(&self) -> String {
         match (&self.run, &self.scenario) {
             (Some(run), _) if !run.label.is_empty() => run.label.clone(),
@@ -93,12 +136,15 @@ impl About {
 
     /// The arguments of a table function.
     pub fn arguments(&self) -> String {
+        self.arguments_apart().join(", ")
+    }
+
+    fn arguments_apart(&self) -> Vec<String> {
         let own = self
             .fill_model
             .as_ref()
             .map(|value| format!("fill_model => {value}"));
-        let arguments: Vec<String> = self.arguments.iter().cloned().chain(own).collect();
-        arguments.join(", ")
+        self.arguments.iter().cloned().chain(own).collect()
     }
 
     /// The arguments that say over which days.

@@ -20,6 +20,8 @@ const MODULES: &[(&str, &str)] = files![
     "parts.js",
     "overlay.js",
     "results.js",
+    "config.js",
+    "heat.js",
     "report.js",
 ];
 const STYLES: &[(&str, &str)] = files!["page.css", "views.css", "report.css"];

@@ -18,11 +18,12 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::call::Call;
+use super::json::Object;
 use super::problem::Problem;
-use super::results;
+use super::{config, results, tables};
 use crate::error::{Error, Result};
 use crate::session::Session;
-pub use about::About;
+pub use about::{About, Swept};
 
 /// The whole file: styles, data, modules, and a policy that allows these and no more.
 pub async fn html(session: &Session, about: &About, version: &str) -> Result<String> {
@@ -71,9 +72,18 @@ fn escaped(text: &str) -> String {
 pub(super) async fn answer(call: Call) -> Result<Response<Body>, Problem> {
     let id = call.path("id");
     let session = call.session().await?;
-    let Some(about) = About::of_run(&session, id).await? else {
+    let Some(mut about) = About::of_run(&session, id).await? else {
         return Err(results::unknown(id));
     };
+    if let Some(text) = call.query.get("grid") {
+        let grid = tables::grid_of(Object::parse(text.as_bytes())?, call.ranges())?;
+        let grid = grid.into_iter().map(|(parameter, values)| Swept {
+            name: parameter.name.to_owned(),
+            count: values.len(),
+            argument: config::array(parameter, &values),
+        });
+        about = about.with_grid(grid.collect())?;
+    }
     let html = html(&session, &about, env!("CARGO_PKG_VERSION")).await?;
     let mut response = Response::new(Body::from(html));
     let headers = response.headers_mut();

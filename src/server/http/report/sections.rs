@@ -5,7 +5,7 @@ use std::fmt::Write;
 use datafusion::arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 
-use super::super::call::collected;
+use super::super::call::{collected, quoted};
 use super::super::json::Columns;
 use super::about::About;
 use crate::error::Result;
@@ -41,6 +41,19 @@ pub async fn collect(session: &Session, about: &About, version: &str) -> Result<
         let rows = collected(session, &sql).await?;
         // To a string nothing cannot be written.
         let _ = write!(out, "\"{name}\":{},", table(&rows)?);
+    }
+    if let Some((names, arguments)) = about.grid() {
+        let rows = collected(session, &sweep(&names, &arguments)).await?;
+        let _ = write!(out, "\"sweep\":{},", table(&rows)?);
+        let weighed = format!("select * from overfitting({arguments})");
+        match collected(session, &weighed).await {
+            Ok(rows) => {
+                let _ = write!(out, "\"overfitting\":{},", table(&rows)?);
+            }
+            // One combination, or such of different days, cannot be weighed.
+            Err(error) if error.sqlstate() == "22023" => {}
+            Err(error) => return Err(error),
+        }
     }
     let choice = about.run.as_ref().map(|run| run.choice.clone());
     for (name, value) in [
@@ -114,6 +127,16 @@ fn manifest(session: &Session, about: &About, version: &str) -> Map<String, Valu
     let entries = entries.into_iter();
     let known = entries.filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
     known.collect()
+}
+
+/// Every combination of the sweep that the settings came from.
+fn sweep(names: &[&str], arguments: &str) -> String {
+    let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    format!(
+        "select {}, simulated_total_trades, simulated_win_rate, simulated_total_pnl_sol, \
+         simulated_pnl_conservative_sol, pnl_difference_sol from backtest({arguments})",
+        names.join(", ")
+    )
 }
 
 /// A section, and what gives its rows.
