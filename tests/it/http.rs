@@ -3,6 +3,7 @@
 mod attacks;
 mod description;
 mod fuzz;
+mod limits;
 mod live;
 mod story;
 

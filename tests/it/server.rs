@@ -754,7 +754,7 @@ fn a_reader_writes_nothing() {
 }
 
 /// A certificate for this machine that a test made once, and its key.
-fn certificate() -> TlsFiles {
+pub fn certificate() -> TlsFiles {
     let file = |name: &str| {
         PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("tests/data/tls")
