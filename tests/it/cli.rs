@@ -13,6 +13,7 @@ mod serve;
 mod shell;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod unit;
 mod warnings;
 mod wrong_price;
 

@@ -139,7 +139,7 @@ fn check(words: &[&str]) -> Outcome {
     Ok(())
 }
 
-fn deploy(name: &str) -> std::io::Result<String> {
+pub fn deploy(name: &str) -> std::io::Result<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(root.join("src/server/deploy").join(name))
 }
