@@ -59,7 +59,7 @@ test('a drag over 40 positions asks one at a time and ends at the last', async (
   assert.equal(most, 1, 'one request is in flight at most');
   assert.ok(asked <= 45, `asked ${asked} times for 40 positions`);
   assert.ok(drawn <= asked, `drawn ${drawn} times for ${asked} answers`);
-  await until(page, 'the ghost of the curve before', () => document.querySelector('.u-over'));
+  await until(page, 'the curve before the drag', (pnl) => document.querySelector('.plot').getAttribute('aria-label').includes(`before ${pnl} SOL`), read(String(Number(backtest({}).simulated_total_pnl_sol))));
   await close();
   return `${asked} answers, ${drawn} drawn; frames: median ${frames.median.toFixed(0)} ms, longest ${frames.longest.toFixed(0)} ms`;
 });
@@ -303,11 +303,15 @@ test('a server that goes away is said; its return asks for the new link, and not
   await type(page, 'score_threshold', '74');
   await until(page, 'that the server is away', () => document.querySelector('.away'));
   assert.equal(await page.$eval('#p-score_threshold', (field) => field.value), '74');
+  await page.evaluate(() => void (location.hash = '#/runs'));
+  await until(page, 'that there are no runs now', () => document.querySelector('.runs .trouble'));
   await serve(http);
   await until(page, 'the question for the link', () => document.querySelector('#link'));
   await page.type('#link', link());
   await page.keyboard.press('Enter');
   await until(page, 'the page again', () => !document.querySelector('#link') && !document.querySelector('.away'));
+  await until(page, 'the runs, by itself', () => document.querySelector('[data-run], .runs .empty') && !document.querySelector('.trouble'));
+  await page.evaluate(() => void (location.hash = '#/what-if'));
   await same(page, { stop_loss_percent: '13', score_threshold: '74' });
   await close();
 });

@@ -15,6 +15,7 @@ export const shots = SHOTS;
 export { assert };
 
 const DATA = `${WORKSPACE}/data`;
+export const workspace = WORKSPACE;
 export const command = (...words) => execFileSync(HINDSIGHT, ['--data', DATA, ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
 
 // Rows of a statement, numbers as they are written.
@@ -29,8 +30,8 @@ export const backtest = (values) => sql(`select * from backtest(${settings(value
 
 let server = null;
 export const link = () => server.link;
-export async function serve(http = '127.0.0.1:0', role = 'operator') {
-  const child = spawn(HINDSIGHT, ['--data', DATA, 'serve', '--listen', '127.0.0.1:0', '--http', http, '--trust', role], { stdio: ['ignore', 'ignore', 'pipe'] });
+export async function serve(http = '127.0.0.1:0', role = 'operator', data = DATA) {
+  const child = spawn(HINDSIGHT, ['--data', data, 'serve', '--listen', '127.0.0.1:0', '--http', http, '--trust', role], { stdio: ['ignore', 'ignore', 'pipe'] });
   server = { child, link: null };
   let said = '';
   await new Promise((done, failed) => {
@@ -68,7 +69,7 @@ async function fromFolder(page) {
 
 let browser = null;
 export async function open({ view = 'what-if', width = 1440, height = width < 500 ? 844 : 900, theme = 'light', at = link(), quiet = true, alone = true, before = null } = {}) {
-  browser ??= await puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'], headless: true });
+  browser ??= await puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb', '--host-resolver-rules=MAP evil.example 127.0.0.1'], headless: true });
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const wrong = [];

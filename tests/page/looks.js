@@ -1,7 +1,7 @@
 // How it looks, and whether everybody can use it: pictures of every view, axe-core, the keyboard, zoom.
 
 import { copyFileSync, readFileSync, statSync } from 'node:fs';
-import { assert, axeSource, evaluated, open, press, same, settled, shots, shownOn, test, type, until } from './harness.js';
+import { assert, axeSource, evaluated, open, press, same, settings, settled, shots, shownOn, sql, test, type, until } from './harness.js';
 
 const VIEWS = ['what-if', 'trades', 'sweep', 'runs', 'trust', 'apply'];
 
@@ -18,21 +18,65 @@ async function arrive(page, view) {
   await page.waitForNetworkIdle({ idleTime: 400, timeout: 60000 });
 }
 
-// One page for each view: what it shows is computed once, and only its screen becomes another.
+// One page for each: what it shows is computed once, and only its screen becomes another.
+async function pictures(page, name, screens) {
+  await evaluated(page, readFileSync(axeSource, 'utf8'));
+  for (const { theme, width } of screens) {
+    await shownOn(page, { theme, width });
+    await page.waitForNetworkIdle({ idleTime: 150, timeout: 60000 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${name} is wider than ${width}`);
+    await page.screenshot({ path: `${shots}/${name}-${width}-${theme}.png` });
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(' ')).slice(0, 4).join('; ')}`)));
+    assert.deepEqual(found, [], `${name} ${width} ${theme}`);
+  }
+}
+
 const SCREENS = ['light', 'dark'].flatMap((theme) => [1440, 1024, 390].map((width) => ({ theme, width })));
 for (const view of VIEWS) {
   test(`${view} in pictures, and without a finding of axe-core`, async () => {
     const { page, close } = await open({ view });
     await arrive(page, view);
-    await evaluated(page, readFileSync(axeSource, 'utf8'));
-    for (const { theme, width } of SCREENS) {
-      await shownOn(page, { theme, width });
-      await page.waitForNetworkIdle({ idleTime: 150, timeout: 60000 });
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${view} is wider than ${width}`);
-      await page.screenshot({ path: `${shots}/${view}-${width}-${theme}.png` });
-      const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(' ')).slice(0, 4).join('; ')}`)));
-      assert.deepEqual(found, [], `${view} ${width} ${theme}`);
-    }
+    await pictures(page, view, SCREENS);
+    await close();
+  });
+}
+
+// What views show once somebody has done something in them.
+const stored = (label, values) => {
+  const known = () => sql(`select id from backtests where label = '${label}'`)[0]?.id;
+  if (!known()) sql(`call run_backtest(${settings(values)}, label => '${label}')`);
+  return known();
+};
+const SCENES = {
+  'a-trade': async (page) => {
+    await until(page, 'the table', () => document.querySelector('.grid .row'));
+    await page.click('.grid .row:nth-child(12)');
+    await until(page, 'its price path', () => document.querySelector('.detail svg.price path.line'));
+  },
+  'a-run': async (page) => until(page, 'its figures', () => document.querySelector('.run [data-metric]') && document.querySelector('.run .grid .row')),
+  compared: async (page, ids) => {
+    for (const id of ids) await (await page.waitForSelector(`[data-run="${id}"] input`)).click();
+    await until(page, 'both curves', () => document.querySelectorAll('.overlay path.line').length === 2);
+  },
+  preview: async (page) => void (await page.waitForSelector('#short-id')),
+  storing: async (page) => {
+    await settled(page);
+    await press(page, 'Store this run');
+    await page.waitForSelector('dialog #run-label');
+  },
+  wrong: async (page) => {
+    await settled(page);
+    await type(page, 'stop_loss_percent', '60');
+    await type(page, 'score_threshold', 'many');
+  },
+};
+for (const [name, arrange] of Object.entries(SCENES)) {
+  test(`${name} in pictures, and without a finding of axe-core`, async () => {
+    const ids = [stored('before the weekend', { score_threshold: 76, stop_loss_percent: 8, break_even_percent: 5 }), stored('as it is', {})];
+    const view = { 'a-trade': 'trades', 'a-run': `runs/${ids[0]}`, compared: 'runs', preview: `apply/${ids[0]}` }[name] ?? 'what-if';
+    const { page, close } = await open({ view });
+    await arrange(page, ids);
+    await pictures(page, name, SCREENS.filter(({ theme, width }) => width === (theme === 'light' ? 1440 : 390)));
     await close();
   });
 }

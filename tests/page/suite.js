@@ -4,6 +4,7 @@ import { runAll, serve, shots, shut } from './harness.js';
 import './pure.js';
 import './acceptance.js';
 import './hands.js';
+import './figures.js';
 import './ways.js';
 import './safety.js';
 import './report.js';

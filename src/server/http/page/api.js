@@ -13,9 +13,9 @@ export class Problem extends Error {
     // Of a parameter the sentence says all; its hint is a statement, for who asks in SQL.
     Object.assign(this, { hint: parameter ? null : hint, status, parameter, sqlstate, range });
   }
-  // No server answered: it is stopped, or the network is.
+  // No server answered: it is stopped, or the network is. One that has no time or memory is there.
   get gone() {
-    return this.status === 0 || this.status === 503;
+    return this.status === 0 || (this.status === 503 && [null, '57P01'].includes(this.sqlstate));
   }
   get unknownToken() {
     return this.status === 401;

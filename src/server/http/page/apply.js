@@ -15,7 +15,7 @@ const show = (value) => (value === null || value === undefined ? 'none' : /^-?[\
 const list = (value) => (Array.isArray(value) ? value : String(value ?? '').replace(/[{}[\]"]/g, '').split(/,\s*/)).filter(Boolean).map(words).join(', ');
 const yes = (value) => value === true || value === 'true';
 
-function Preview({ run, short, preview, again }) {
+function Preview({ run, short, preview, past, again }) {
   const status = useShared((state) => state.status);
   const [ticked, setTicked] = useState(Object.fromEntries(Object.keys(GROUPS).map((name) => [name, true])));
   const [without, setWithout] = useState(false);
@@ -36,11 +36,13 @@ function Preview({ run, short, preview, again }) {
       const result = await api.post('backtest/apply', request);
       if (result.success === false) throw new api.Problem({ detail: result.error_message });
       setApplied(result);
+      setTyped('');
       await settingsAgain();
       again();
     });
   };
-  if (applied) return html`<p class="done" role="status">Applied: ${list(applied.changes_applied) || 'nothing differed'}. The live system trades by these settings from now on; <i>Undo</i> below takes them back.</p>`;
+  const isUndone = past.some((row) => row.id === applied?.history_id && row.rolled_back_at);
+  if (applied && !isUndone) return html`<p class="done" role="status">Applied: ${list(applied.changes_applied) || 'nothing differed'}. The live system trades by these settings from now on; <i>Undo</i> below takes them back.</p>`;
   const stale = task.problem?.status === 409;
   return html`<form class="preview" onSubmit=${apply}>
     ${able.length === 0 ? html`<${Empty}>The live settings are those of this run: there is nothing to apply.<//>` : html`<table>
@@ -53,7 +55,7 @@ function Preview({ run, short, preview, again }) {
         </tbody>`;
       })}
     </table>`}
-    ${unable.length > 0 && html`<div class="unable"><h3>What the live system does not know</h3>
+    ${unable.length > 0 && html`<div class="unable"><h2>What the live system does not know</h2>
       <p>It will not trade as this run did: ${unable.map((each, index) => html`${index ? ', ' : ''}${label(each.setting).toLowerCase()} <b>${show(each.proposed)}</b>`)}.</p>
       <label><input type="checkbox" checked=${without} onChange=${(event) => setWithout(event.target.checked)} /> Apply without ${unable.length === 1 ? 'it' : 'them'}</label></div>`}
     ${able.length > 0 && (preview.objections ?? []).map((each) => html`<p class="soft">${each[0].toUpperCase() + each.slice(1)}.</p>`)}
@@ -81,14 +83,18 @@ function Undo({ row, close, done }) {
   <//>`;
 }
 
-function History({ rows, again }) {
+function History({ rows, runs, again }) {
+  const named = (id) => {
+    const run = runs.find((each) => each.id === id);
+    return run ? titled(run) : html`<code>${id.slice(0, 8)}</code>`;
+  };
   const status = useShared((state) => state.status);
   const [undoing, setUndoing] = useState(null);
   const last = rows.find((row) => !row.rolled_back_at);
   return html`<section aria-label="What was applied"><h2>What was applied <span>newest first</span></h2>
     ${rows.length === 0 ? html`<${Empty}>Nothing yet.<//>` : html`<div class="scroll" tabindex="0" role="group" aria-label="History of the settings"><table>
       <thead><tr><th scope="col">when</th><th scope="col">by</th><th scope="col">run</th><th scope="col">what</th><td></td></tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${row.id} data-history=${row.id}><th scope="row">${moment(row.applied_at, { year: true })}</th><td>${row.applied_by}</td><td>${row.backtest_id ? html`<a href=${`#/runs/${row.backtest_id}`}><code>${row.backtest_id.slice(0, 8)}</code></a>` : '–'}</td><td class="what">${list(row.changes_applied)}</td>
+      <tbody>${rows.map((row) => html`<tr key=${row.id} data-history=${row.id}><th scope="row">${moment(row.applied_at, { year: true })}</th><td>${row.applied_by}</td><td>${row.backtest_id ? html`<a href=${`#/runs/${row.backtest_id}`}>${named(row.backtest_id)}</a>` : '–'}</td><td class="what">${list(row.changes_applied)}</td>
         <td>${row.rolled_back_at ? html`<span class="pending">undone ${moment(row.rolled_back_at)}</span>` : row === last && mayApply(status) ? html`<button class="quiet" onClick=${() => setUndoing(row)}>Undo</button>` : ''}</td></tr>`)}</tbody>
     </table></div>`}
     ${undoing && html`<${Undo} row=${undoing} close=${() => setUndoing(null)} done=${() => (setUndoing(null), again())} />`}
@@ -107,7 +113,7 @@ export function Apply({ rest }) {
   const { settings } = now();
   const changed = settings?.last_changed;
   return html`<main class="wide apply">
-    <h1 class="sentence">${run ? html`Make the settings of <b>${titled(run)}</b> those of the live system` : 'Which stored run should the live system trade by?'}</h1>
+    <h1 class="sentence">${run ? html`Make the settings of “${titled(run)}” those of the live system` : 'Which stored run should the live system trade by?'}</h1>
     <p class="ground">${changed ? html`The live settings were last changed ${moment(changed.applied_at, { year: true })} by <b>${changed.applied_by}</b>.` : 'The live settings have not been changed from here.'}</p>
     <${Trouble} problem=${loaded.problem} again=${loaded.again} />
     ${loaded.value && html`<div class="filters"><label for="which-run">Run</label><select id="which-run" value=${run?.id ?? ''} onChange=${(event) => (location.hash = `#/apply/${event.target.value}`)}>
@@ -116,7 +122,7 @@ export function Apply({ rest }) {
     </select></div>`}
     ${wanted && loaded.value && !run && html`<${Trouble} problem=${{ message: `No completed run has the id ${wanted}.`, hint: 'Choose one of those that are stored.' }} />`}
     <${Trouble} problem=${preview.problem} again=${preview.again} />
-    ${run && preview.value && !preview.stale && html`<${Preview} key=${`${run.id}`} run=${run} short=${shortId(run.id, ids)} preview=${preview.value} again=${() => (preview.again(), loaded.again())} />`}
-    ${loaded.value && html`<${History} rows=${loaded.value.past} again=${() => (preview.again(), loaded.again())} />`}
+    ${run && preview.value && !preview.stale && html`<${Preview} key=${`${run.id}`} run=${run} short=${shortId(run.id, ids)} preview=${preview.value} past=${loaded.value.past} again=${() => (preview.again(), loaded.again())} />`}
+    ${loaded.value && html`<${History} rows=${loaded.value.past} runs=${loaded.value.runs} again=${() => (preview.again(), loaded.again())} />`}
   </main>`;
 }

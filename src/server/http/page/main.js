@@ -22,10 +22,22 @@ const VIEWS = [
   ['apply', 'Apply', Apply],
 ];
 
+// What needs a history says so without one; runs and settings are there all the same.
+const NEEDS_HISTORY = new Set(['trades', 'sweep', 'trust']);
+const NoHistory = () => html`<main class="wide"><${Empty}>No history is loaded yet. <code>hindsight load</code> brings one, <code>hindsight demo</code> makes one.<//></main>`;
+
+const decoded = (part) => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand
+  }
+};
+
 const place = () => {
   const [, view = '', ...rest] = location.hash.split('/');
   const found = VIEWS.find(([name]) => name === view) ?? VIEWS[0];
-  return { name: found[0], rest: rest.map(decodeURIComponent) };
+  return { name: found[0], rest: rest.map(decoded) };
 };
 
 const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
@@ -95,7 +107,8 @@ function Page() {
   const away = useShared((state) => state.away);
   const problem = useShared((state) => state.problem);
   const known = useShared((state) => state.parameters.length > 0);
-  const View = VIEWS.find(([name]) => name === at.name)[2];
+  const none = useShared((state) => state.status?.signals === 0);
+  const View = none && NEEDS_HISTORY.has(at.name) ? NoHistory : VIEWS.find(([name]) => name === at.name)[2];
   useEffect(() => {
     document.title = `${VIEWS.find(([name]) => name === at.name)[1]} · hindsight`;
     change({ describing: null });

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { shown, sign } from './numbers.js';
+import { useShared } from './store.js';
 
 // Said where it arose: the sentence, and the way out.
 export const Trouble = ({ problem, again }) =>
@@ -30,9 +31,13 @@ export function Progress({ done, total, phase, remaining }) {
 export function Modal({ title, close, children }) {
   const dialog = useRef();
   useEffect(() => {
-    const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.focus?.();
+    const [before, element] = [document.activeElement, dialog.current];
+    element.showModal();
+    return () => {
+      // While it is open, nothing else takes the focus.
+      element.close();
+      before?.focus?.();
+    };
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onCancel=${(event) => (event.preventDefault(), close())}>
     <h2 id="dialog-title">${title}</h2>
@@ -71,7 +76,13 @@ export function useLoaded(load, key) {
     );
     return () => stop.abort();
   }, [key, round]);
-  return { ...loaded, stale: loaded.key !== key, again: () => setRound((count) => count + 1) };
+  const again = () => setRound((count) => count + 1);
+  // What failed because the server was away, or was another, is loaded when it is there.
+  const there = useShared((state) => state.phase === 'ready' && !state.away);
+  useEffect(() => {
+    if (there && (loaded.problem?.gone || loaded.problem?.unknownToken)) again();
+  }, [there, loaded.problem]);
+  return { ...loaded, stale: loaded.key !== key, again };
 }
 
 // Whether the screen is a phone's.

@@ -31,6 +31,8 @@ function levels(config, entry) {
   return found;
 }
 
+const sameEntry = (sale, before) => before && sale.entry_timestamp === before.entry_timestamp && sale.entry_price === before.entry_price;
+
 function Picture({ data, row, config }) {
   const entry = row.sales[0] && { time: Date.parse(row.sales[0].entry_timestamp), price: Number(row.sales[0].entry_price) };
   const marks = [
@@ -42,17 +44,28 @@ function Picture({ data, row, config }) {
     ]).filter(Boolean),
   ];
   const [from, to] = [data.prices[0][0], data.prices[data.prices.length - 1][0]];
-  const inside = marks.filter((mark) => mark.time >= from && mark.time <= to);
+  // Sales of one entry have it in common.
+  const alike = (a, b) => a.kind === b.kind && a.time === b.time && a.price === b.price;
+  const inside = marks.filter((mark, index) => mark.time >= from && mark.time <= to && marks.findIndex((other) => alike(mark, other)) === index);
   const prices = [...data.prices.map(([, price]) => price), ...inside.map((mark) => mark.price)];
   let [low, high] = [Math.min(...prices), Math.max(...prices)];
   const watched = entry ? levels(config, entry.price).filter((level) => level.price > low - (high - low) * 0.6 && level.price < high + (high - low) * 0.6) : [];
   for (const level of watched) [low, high] = [Math.min(low, level.price), Math.max(high, level.price)];
   const x = (time) => 4 + ((time - from) / (to - from || 1)) * (W - 8);
   const y = (price) => 16 + ((high - price) / (high - low || 1)) * (H - 40);
+  // What lies on another's name goes without: its mark is there, and the facts below name it.
+  const named = [];
+  const label = (mark) => {
+    const end = x(mark.time) > W - 90;
+    const at = { x: x(mark.time) + (end ? -8 : 8), y: y(mark.price) + (mark.kind === 'really' ? 14 : -6) };
+    if (named.some((other) => Math.abs(other.x - at.x) < 76 && Math.abs(other.y - at.y) < 15)) return null;
+    named.push(at);
+    return html`<text class=${end ? 'end' : ''} x=${at.x} y=${at.y}>${mark.text}</text>`;
+  };
   return html`<svg class="price" viewBox="0 0 ${W} ${H}" role="img" aria-label=${`Price of ${row.token_address} from ${moment(from)} to ${moment(to)}`}>
     ${watched.map((level) => html`<g><line class="level" x1="0" x2=${W} y1=${y(level.price)} y2=${y(level.price)} /><text x=${W - 2} y=${y(level.price) - 4} class="end">${level.name}</text></g>`)}
     <path class="line" d=${path(data.prices, x, y)} />
-    ${inside.map((mark) => html`<g class=${mark.kind}>${mark.kind === 'really' ? html`<rect x=${x(mark.time) - 3.5} y=${y(mark.price) - 3.5} width="7" height="7" />` : html`<circle cx=${x(mark.time)} cy=${y(mark.price)} r="4" />`}<text class=${x(mark.time) > W - 90 ? 'end' : ''} x=${x(mark.time) + (x(mark.time) > W - 90 ? -8 : 8)} y=${y(mark.price) + (mark.kind === 'really' ? 14 : -6)}>${mark.text}</text></g>`)}
+    ${inside.map((mark) => html`<g class=${mark.kind}>${mark.kind === 'really' ? html`<rect x=${x(mark.time) - 3.5} y=${y(mark.price) - 3.5} width="7" height="7" />` : html`<circle cx=${x(mark.time)} cy=${y(mark.price)} r="4" />`}${label(mark)}</g>`)}
     <text x="4" y=${H - 3}>${moment(from)}</text><text x=${W - 4} y=${H - 3} class="end">${moment(to)}</text>
   </svg>`;
 }
@@ -76,8 +89,8 @@ export function PricePath({ row, config, close }) {
         ${['slippage_cost_sol', 'gas_cost_sol', 'fees_sol', 'impact_cost_sol'].map((name) => cost(sale, name))}
         <dt>net</dt><dd><${Difference} value=${sale.net_pnl_sol} /></dd>
       </dl>`)}
-      ${data?.actual.map((each) => html`<dl>
-        <dt>really in</dt><dd>${moment(each.entry_timestamp, { seconds: true })} at ${plain(each.entry_price) ?? '–'}</dd>
+      ${data?.actual.map((each, index) => html`<dl>
+        ${!sameEntry(each, data.actual[index - 1]) && html`<dt>really in</dt><dd>${moment(each.entry_timestamp, { seconds: true })} at ${plain(each.entry_price) ?? '–'}</dd>`}
         <dt>really out</dt><dd>${moment(each.exit_timestamp, { seconds: true })} at ${plain(each.exit_price) ?? '–'}</dd>
         <dt>made</dt><dd><${Difference} value=${each.realized_pnl_sol} /></dd>
       </dl>`)}

@@ -3,7 +3,7 @@
 import { html, useMemo, useState } from './vendor/preact-htm.js';
 import { minus, ordered, places, rounded, shown, sign } from './numbers.js';
 import { Difference } from './parts.js';
-import { better, label, metrics, says, unitOf, words } from './words.js';
+import { better, digitsOf, label, metrics, says, unitOf, words } from './words.js';
 
 // What the row means, in one sentence, the reason with it.
 export function sentence(row) {
@@ -70,7 +70,7 @@ export function Figures({ row, whole = false }) {
       <tbody>
         ${listed.map((metric, index) => {
           const [a, s] = [row[`actual_${metric}`], row[`simulated_${metric}`]];
-          const least = Math.max(a === null ? 0 : places(a), s === null ? 0 : places(s));
+          const least = Math.max(digitsOf(metric), ...[a, s].map((side) => (side === null ? 0 : places(side))));
           const unit = unitOf(metric);
           return html`<tr key=${metric} class=${index === 0 ? 'key' : ''} data-metric=${metric}>
             <th scope="row" title=${says(metric)}>${label(metric)}${unit && html`<span>, ${unit}</span>`}</th>

@@ -47,9 +47,9 @@ const COLUMNS = [
   { name: 'actual_pnl_sol', title: 'actual', width: '104px', align: 'right', cell: (row) => (row.actual_traded && row.actual_pnl_sol === null ? 'open' : sol(row.actual_pnl_sol)), value: (row) => (row.actual_pnl_sol === null ? -Infinity : Number(row.actual_pnl_sol)) },
   { name: 'simulated_pnl_sol', title: 'simulated', width: '88px', align: 'right', cell: (row) => html`<span class=${colour(row.simulated_pnl_sol)}>${sol(row.simulated_pnl_sol)}</span>`, value: (row) => (row.simulated_pnl_sol === null ? -Infinity : Number(row.simulated_pnl_sol)) },
   { name: 'size', title: 'difference', width: '112px', align: 'right', cell: (row) => (row.change === 'unchanged' ? '–' : sol(minus(row.simulated_pnl_sol ?? '0', row.actual_pnl_sol ?? '0'), true)), value: (row) => row.size },
-  { name: 'exit_reason', title: 'ended by', width: '118px', cell: (row) => words(row.exit_reason) || '–', value: (row) => row.exit_reason },
+  { name: 'exit_reason', title: 'ended by', width: '130px', align: 'apart', cell: (row) => words(row.exit_reason) || '–', value: (row) => row.exit_reason },
   { name: 'skip_reason', title: 'not traded for', width: '132px', cell: (row) => words(row.skip_reason) || '–', value: (row) => row.skip_reason ?? '' },
-  { name: 'effect', title: 'effect', width: 'minmax(190px, 1fr)', cell: (row) => effect(row), value: (row) => effect(row) },
+  { name: 'effect', title: 'effect', width: 'minmax(190px, 1fr)', align: 'soft', cell: (row) => effect(row), value: (row) => effect(row) },
 ];
 
 const CHANGES = [['', 'every change'], ['changed', 'changed at all'], ['new_trade', 'new trade'], ['skipped', 'skipped'], ['pnl_changed', 'PnL changed'], ['unchanged', 'unchanged']];
@@ -66,7 +66,10 @@ function matches(row, filter) {
 const distinct = (rows, name) => [...new Set(rows.flatMap((row) => String(row[name] ?? '').split(', ')))].filter(Boolean).sort();
 
 // On a phone: what changed, and by how much; the rest is in the row that is opened.
-const FEW = Object.entries({ timestamp: '86px', token_address: '76px', simulated_pnl_sol: '72px', size: '84px' }).map(([name, width]) => ({ ...COLUMNS.find((column) => column.name === name), width }));
+const FEW = Object.entries({ timestamp: '98px', token_address: '74px', simulated_pnl_sol: '64px', size: '84px' }).map(([name, width]) => ({ ...COLUMNS.find((column) => column.name === name), width }));
+
+// Beside a trade that is opened: as before, without what does not fit.
+const BESIDE = COLUMNS.filter((column) => !['skip_reason', 'effect'].includes(column.name));
 
 export function TradeTable({ rows, config, name }) {
   const narrow = useNarrow();
@@ -84,6 +87,11 @@ export function TradeTable({ rows, config, name }) {
   useEffect(() => setOpened(null), [index]);
   const set = (key) => (event) => setFilter({ ...filter, [key]: event.target.value });
   const open = opened === null ? null : rows[index[opened]];
+  const area = useRef();
+  const shut = () => {
+    setOpened(null);
+    area.current.querySelector('.grid').focus();
+  };
   const save = () => {
     const names = Object.keys(rows[0] ?? {}).filter((key) => key !== 'sales' && key !== 'size');
     download(`${name}.csv`, csv(names, index.map((at) => names.map((key) => rows[at][key]))));
@@ -99,9 +107,9 @@ export function TradeTable({ rows, config, name }) {
       <p role="status">${shown(String(index.length))} of ${counted(rows.length, 'signal')}</p>
       <button class="quiet" onClick=${save}>Download CSV</button>
     </div>
-    <div class=${`with-detail ${open ? 'is-open' : ''}`}>
-      <${Grid} label="Trades" columns=${narrow ? FEW : COLUMNS} count=${index.length} row=${(at) => rows[index[at]]} order=${order} onOrder=${setOrder} opened=${opened} onOpen=${(at) => setOpened(at === opened ? null : at)} />
-      ${open && html`<${PricePath} key=${open.signal_id} row=${open} config=${config} close=${() => setOpened(null)} />`}
+    <div ref=${area} class=${`with-detail ${open ? 'is-open' : ''}`} onKeyDown=${(event) => open && event.key === 'Escape' && shut()}>
+      <${Grid} label="Trades" columns=${narrow ? FEW : open ? BESIDE : COLUMNS} count=${index.length} row=${(at) => rows[index[at]]} order=${order} onOrder=${setOrder} opened=${opened} onOpen=${(at) => setOpened(at === opened ? null : at)} />
+      ${open && html`<${PricePath} key=${open.signal_id} row=${open} config=${config} close=${shut} />`}
     </div>`;
 }
 

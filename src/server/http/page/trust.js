@@ -36,6 +36,23 @@ function Scatter({ rows }) {
 const PARTS = ['decision_error_sol', 'entry_error_sol', 'exit_error_sol', 'size_and_cost_error_sol', 'unexplained_error_sol'];
 const sum = (rows, name) => rows.reduce((total, row) => total + Number(row[name] ?? 0), 0);
 
+const SAYS = {
+  bias_sol: 'mean error',
+  bias_lower_sol: 'mean error, 95 % from',
+  bias_upper_sol: 'mean error, 95 % to',
+  mean_absolute_error_sol: 'mean size of the error',
+  median_absolute_error_sol: 'median size of the error',
+  p90_absolute_error_sol: 'nine of ten err by at most',
+  share_same_sign: 'agree in gain or loss',
+  share_close: 'within 10 % of the actual',
+};
+const of = (name, value) => {
+  if (typeof value === 'string' && !/^-?[\d.]+(e-?\d+)?$/i.test(value)) return value;
+  if (/^share_/.test(name)) return `${(Number(value) * 100).toFixed(1)} %`;
+  if (Number.isInteger(Number(value)) && !/_sol$/.test(name)) return shown(String(value));
+  return shown(Number(value).toFixed(4), { least: 4, signed: /^bias_/.test(name) });
+};
+
 function Calibration({ summary, rows }) {
   const one = summary[0] ?? {};
   const reasons = useMemo(() => {
@@ -53,13 +70,13 @@ function Calibration({ summary, rows }) {
     <${Scatter} rows=${rows} />
     <div>
       <h3>Error by part <span>mean of ${counted(rows.length, 'trade')}, SOL</span></h3>
-      <table><tbody>${PARTS.filter((part) => rows.length && part in rows[0]).map((part) => html`<tr><th scope="row">${words(part.replace(/_error_sol$/, ''))}</th><td>${shown((sum(rows, part) / rows.length).toFixed(6), { signed: true })}</td></tr>`)}</tbody></table>
+      <table><tbody>${PARTS.filter((part) => rows.length && part in rows[0]).map((part) => html`<tr><th scope="row">${words(part.replace(/_error_sol$/, ''))}</th><td>${shown((sum(rows, part) / rows.length).toFixed(6), { least: 6, signed: true })}</td></tr>`)}</tbody></table>
       <h3>By how the simulation ended</h3>
-      <table><thead><tr><th scope="col">reason</th><th scope="col">trades</th><th scope="col">mean error, SOL</th></tr></thead><tbody>${reasons.map(([reason, each]) => html`<tr><th scope="row">${words(reason)}</th><td>${shown(String(each.length))}</td><td>${shown((sum(each, 'error_sol') / each.length).toFixed(6), { signed: true })}</td></tr>`)}</tbody></table>
+      <table><thead><tr><th scope="col">reason</th><th scope="col">trades</th><th scope="col">mean error, SOL</th></tr></thead><tbody>${reasons.map(([reason, each]) => html`<tr><th scope="row">${words(reason)}</th><td>${shown(String(each.length))}</td><td>${shown((sum(each, 'error_sol') / each.length).toFixed(6), { least: 6, signed: true })}</td></tr>`)}</tbody></table>
     </div>
     <div>
       <h3>Of all trades</h3>
-      <table><tbody>${numbers.map(([name, value]) => html`<tr><th scope="row">${words(name.replace(/_sol$/, ''))}${/_sol$/.test(name) && html`<span>, SOL</span>`}</th><td>${typeof value === 'string' && !/^-?[\d.]+(e-?\d+)?$/i.test(value) ? value : shown(Number(value).toFixed(/_sol$/.test(name) ? 6 : 4))}</td></tr>`)}</tbody></table>
+      <table><tbody>${numbers.map(([name, value]) => html`<tr data-figure=${name}><th scope="row">${SAYS[name] ?? words(name.replace(/_sol$/, ''))}${/_sol$/.test(name) && html`<span>, SOL</span>`}</th><td>${of(name, value)}</td></tr>`)}</tbody></table>
     </div>
   </div>`;
 }
@@ -67,7 +84,7 @@ function Calibration({ summary, rows }) {
 function Interval({ rows }) {
   const all = rows.flatMap((row) => [Number(row.lower_sol), Number(row.upper_sol), 0]);
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const at = (value) => `${((Number(value) - low) / (high - low || 1)) * 100}%`;
+  const at = (value) => `${8 + ((Number(value) - low) / (high - low || 1)) * 86}%`;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Intervals"><table class="interval">
     <thead><tr><th scope="col">groups by</th><th scope="col">groups</th><th scope="col">estimate</th><th scope="col">95 % from</th><th scope="col">to</th><td></td><th scope="col">not better</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr>
@@ -101,8 +118,8 @@ function WalkForward() {
     <h2>Chosen on some days, tested on the next</h2>
     <div class="filters">
       ${[['train_days', 'Train on'], ['test_days', 'test on']].map(([name, text]) => html`<label>${text} <input class="text short" inputmode="numeric" value=${training[name]} onChange=${(event) => setTraining({ ...training, [name]: event.target.value })} /> days</label>`)}
-      <p>over ${names.map((name) => `${label(name).toLowerCase()} ${grid[name].join(', ')}`).join(' and ')}</p>
       <button class="quiet" disabled=${task.busy} onClick=${start}>${task.busy ? 'Walking…' : 'Walk forward'}</button>
+      <p>over ${names.map((name) => `${label(name).toLowerCase()} ${grid[name].join(', ')}`).join(' and ')}</p>
     </div>
     <${Trouble} problem=${task.problem} />
     ${answer && (answer.length ? html`<${Folds} rows=${answer} />` : html`<${Empty}>The period is too short for one fold.<//>`)}

@@ -124,7 +124,7 @@ function Answer() {
     </div>
     <div class="pair">
       <div>
-        <${Equity} answer=${answer} ghost=${ghost} label=${`Cumulative PnL: simulated ${shown(row.simulated_total_pnl_sol)} SOL, actual ${shown(row.actual_total_pnl_sol)} SOL, with how far each lies below its peak. Arrow keys read values.`} />
+        <${Equity} answer=${answer} ghost=${ghost} label=${`Cumulative PnL: simulated ${shown(row.simulated_total_pnl_sol)} SOL, actual ${shown(row.actual_total_pnl_sol)} SOL${ghost ? `, before ${shown(ghost.backtest.simulated_total_pnl_sol)} SOL` : ''}, with how far each lies below its peak. Arrow keys read values.`} />
         ${slim && html`<${Dock} parameters=${parameters} />`}
       </div>
       <${Figures} row=${row} />

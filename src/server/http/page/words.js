@@ -71,6 +71,9 @@ export function unitOf(metric) {
   return /_minutes$/.test(metric) ? 'min' : /_percent$|_rate$/.test(metric) ? '%' : '';
 }
 
+// Digits behind the point that a metric has at least, so that a column of it can be read down.
+export const digitsOf = (metric) => ({ SOL: 4, '%': 2 })[unitOf(metric)] ?? 0;
+
 // Whether more of a metric is good (1), bad (-1), or neither (0).
 export function better(metric) {
   const known = named(metric);
