@@ -61,12 +61,12 @@ const nice = (number) => {
 };
 
 // What a slider goes over: the parameter's own range, and where that has no end five times the greatest
-// value at hand. Where the live value is no whole number of steps away, the step is finer.
+// value at hand, or a hundred steps where there is none: as far as its response curve goes. Where the live value is no whole number of steps away, the step is finer.
 export function range(parameter, values, live) {
   const at = [parameter.default, values[parameter.name], live[parameter.name]].map(Number).filter((number) => number > 0);
   const bound = Number(parameter.minimum ?? 0);
   const maximum = parameter.maximum === null || parameter.maximum === undefined
-    ? at.length ? Number((5 * Math.max(...at)).toPrecision(6)) : whole(parameter) ? 20 : /sol$/.test(parameter.name) ? 1 : 10
+    ? Number((at.length ? 5 * Math.max(...at) : 100 * (Number(parameter.step) || 1)).toPrecision(6))
     : Number(parameter.maximum);
   let step = Number(parameter.step) || nice((maximum - bound) / 200);
   if (whole(parameter)) step = Math.max(1, Math.round(step));

@@ -112,7 +112,6 @@ function Answer() {
   const slim = useNarrow();
   // What is said at its parameter is not said twice.
   const general = problem?.parameter && document.querySelector(`[data-parameter="${CSS.escape(problem.parameter)}"]`) ? null : problem;
-  if (!mayRun(status)) return html`<div class="answer"><${Empty}>A reader sees stored runs, but asks for none: <a href="#/runs">see the runs</a>.<//></div>`;
   if (status.signals === 0) return html`<div class="answer"><${Empty}>No history is loaded yet. <code>hindsight load</code> brings one, <code>hindsight demo</code> makes one.<//></div>`;
   if (!answer) return html`<div class="answer" aria-busy="true">${problem ? html`<${Trouble} problem=${problem} />` : html`<${Empty}>The first answer is on its way…<//>`}</div>`;
   const row = answer.backtest;
@@ -145,6 +144,8 @@ export function WhatIf() {
   const describing = useShared((state) => state.describing);
   const typed = useShared((state) => Object.keys(state.typed).length);
   const moved = differing(values, live, parameters);
+  // Sliders that nothing answers would only puzzle.
+  if (!mayRun(status)) return html`<main class="wide"><h1 class="sentence">What other settings would have made</h1><${Empty}>A reader sees stored runs, but asks for none: <a href="#/runs">see the runs</a>, or sign in above as an analyst.<//></main>`;
   return html`<main class="what-if">
       <${Settings} />
       <${Answer} />
@@ -152,7 +153,7 @@ export function WhatIf() {
     <footer>
       <p>${describing ? html`<span key="describing"><b>${label(describing.name)}</b> ${describing.description}${describing.default !== null && describing.default !== undefined ? `; default ${words(plain(String(describing.default)))}` : ''}</span>` : html`<span key="plain">${moved.length ? `${counted(moved.length, 'setting')} moved. Nothing is stored until you say so.` : 'These are the live settings. Nothing is stored until you say so.'}</span>`}</p>
       <button class="quiet" disabled=${moved.length === 0} onClick=${backToLive}>Back to live settings</button>
-      <button class="main" disabled=${!mayRun(status) || typed > 0} onClick=${() => setStoring(true)}>Store this run…</button>
+      <button class="main" disabled=${typed > 0} onClick=${() => setStoring(true)}>Store this run…</button>
     </footer>
     ${storing && html`<${StoreRun} close=${() => setStoring(false)} />`}`;
 }
