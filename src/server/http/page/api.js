@@ -48,7 +48,8 @@ async function problemOf(response) {
   let body = {};
   try {
     body = await response.json();
-  } catch {
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
     body = { detail: `The server answered ${response.status} ${response.statusText}.` };
   }
   return new Problem({ ...body, status: response.status });

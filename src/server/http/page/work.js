@@ -118,7 +118,7 @@ export function settle() {
       resting = values;
       await curves(values, signal);
     } catch (problem) {
-      if (problem.name !== 'AbortError' && !problem.gone && !problem.unknownToken) change({ problem, interval: [] });
+      if (!signal.aborted && !problem.gone && !problem.unknownToken) change({ problem, interval: [] });
     }
   }, SETTLE);
 }
