@@ -109,9 +109,9 @@ test('a sweep of three parameters: largest over the third, or a slice of it, and
   const { page, close } = await open({ view: 'sweep' });
   await until(page, 'the axes', () => document.querySelectorAll('.axis').length === 2);
   await press(page, 'Add a parameter');
-  const wanted = { score_threshold: '65, 70, 75', stop_loss_percent: '8, 12, 16', take_profit_percent: '30, 50' };
-  await page.select('.axis:nth-of-type(3) select', 'take_profit_percent');
-  await page.waitForSelector('#axis-take_profit_percent');
+  const wanted = { score_threshold: '65, 70, 75', stop_loss_percent: '8, 12, 16', max_open_positions: '5, 20' };
+  await page.select('.axis:nth-of-type(3) select', 'max_open_positions');
+  await page.waitForSelector('#axis-max_open_positions');
   for (const [name, steps] of Object.entries(wanted)) {
     await page.$eval(`#axis-${name}`, (field) => field.select());
     await page.type(`#axis-${name}`, steps);
@@ -120,7 +120,7 @@ test('a sweep of three parameters: largest over the third, or a slice of it, and
   await press(page, 'Sweep');
   await until(page, 'what the best is worth', () => /Probability of overfitting/.test(document.querySelector('.worth')?.textContent ?? ''));
   const grid = `${settings()}, ${Object.entries(wanted).map(([name, steps]) => `${name} => [${steps}]`).join(', ')}`;
-  const rows = sql(`select score_threshold, stop_loss_percent, take_profit_percent, pnl_difference_sol, simulated_win_rate from backtest(${grid})`);
+  const rows = sql(`select score_threshold, stop_loss_percent, max_open_positions, pnl_difference_sol, simulated_win_rate from backtest(${grid})`);
   const holds = async (rows, column, reduce) => {
     const shown = await cells(page, '.heat tbody tr');
     shown.forEach(([stopLoss, ...across]) => across.forEach((cell, index) => {
@@ -130,10 +130,10 @@ test('a sweep of three parameters: largest over the third, or a slice of it, and
     }));
   };
   await holds(rows, 'pnl_difference_sol', Math.max);
-  await page.select('select[aria-label="Slice of Take profit"]', '30');
-  await holds(rows.filter((row) => Number(row.take_profit_percent) === 30), 'pnl_difference_sol', Math.max);
+  await page.select('select[aria-label="Slice of Open at once"]', '20');
+  await holds(rows.filter((row) => Number(row.max_open_positions) === 20), 'pnl_difference_sol', Math.max);
   await page.select('select[aria-label="What the map shows"]', 'simulated_win_rate');
-  await holds(rows.filter((row) => Number(row.take_profit_percent) === 30), 'simulated_win_rate', Math.max);
+  await holds(rows.filter((row) => Number(row.max_open_positions) === 20), 'simulated_win_rate', Math.max);
   const [worth] = sql(`select deflated_sharpe_ratio, probability_of_overfitting from overfitting(${grid})`);
   const percent = (number) => (number > 0 && number < 0.01 ? 'less than 1 %' : number < 1 && number > 0.99 ? 'more than 99 %' : `${(number * 100).toFixed(0)} %`);
   const says = await text(page, '.worth');

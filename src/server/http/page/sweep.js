@@ -46,7 +46,7 @@ export function gridOf(values) {
 export function Sweep() {
   const parameters = useShared((state) => state.parameters);
   const status = useShared((state) => state.status);
-  const swept = parameters.filter((each) => !ofPeriod(each) && each.group !== 'scoring_weights' && ['number', 'choice'].includes(kind(each)) && each.default !== null && each.default !== undefined);
+  const swept = parameters.filter((each) => !ofPeriod(each) && each.group !== 'scoring_weights' && ['number', 'choice'].includes(kind(each)));
   const initial = () => ['score_threshold', 'stop_loss_percent'].map((name) => swept.find((each) => each.name === name)).filter(Boolean).map((each) => ({ name: each.name, text: first(each) }));
   const [axes, setAxes] = useState(keptAxes ?? initial());
   const [result, setResult] = useState(keptResult);
