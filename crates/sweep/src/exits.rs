@@ -34,6 +34,8 @@ const SIGNALS_IN_A_SLICE: usize = 16 * SIGNALS_AT_ONCE;
 const AHEAD: usize = 16;
 /// Prices that come from memory together.
 const LINE: usize = 8;
+/// Signals whose first touches are found together.
+pub(super) const ROWS_AT_ONCE: usize = 512;
 /// Exits that one thread gathers sooner than it finds help.
 const GATHERED_ALONE: usize = 1 << 15;
 
@@ -137,8 +139,10 @@ fn ranked(walked: &[Walked]) -> Vec<Place> {
 /// The touches of some signals.
 pub struct ExitTable<'a> {
     pub(super) levels: &'a Levels,
-    /// One row for each signal, with the rank of each slot.
-    pub(super) ranks: Vec<u32>,
+    /// The number of signals.
+    pub(super) rows: usize,
+    /// One column for each slot, with the rank of each signal's touch.
+    ranks: Vec<u32>,
     /// By rank.
     pub(super) exits: Vec<SignalExit>,
 }
@@ -183,7 +187,11 @@ impl<'a> ExitTable<'a> {
                 if before.1 != Some(place.order) {
                     before = (rank, Some(place.order));
                 }
-                ranks[place.cell as usize] = before.0;
+                let (row, slot) = (
+                    place.cell as usize / levels.slot_count(),
+                    place.cell as usize % levels.slot_count(),
+                );
+                ranks[slot * signals.len() + row] = before.0;
             }
             ranks
         };
@@ -193,6 +201,7 @@ impl<'a> ExitTable<'a> {
         };
         Ok(Self {
             levels,
+            rows: signals.len(),
             ranks,
             exits,
         })
@@ -206,37 +215,31 @@ impl<'a> ExitTable<'a> {
             1 => sale,
             parts => parts * (sale + SOLD_BYTES + SCRATCH_BYTES),
         };
-        self.ranks.len() / self.levels.slot_count().max(1) * each
+        self.rows * each
     }
 
     /// The sales of all signals under one set of rules, in the order in which trades are counted.
     pub fn sales(&self, parts: &[Part]) -> Sales {
         match parts {
-            [part] => {
-                let slots = self.levels.slots(part);
-                let exits = match <[usize; 4]>::try_from(padded(&slots, 4)) {
-                    Ok(slots) => self.of_whole(&slots),
-                    Err(slots) => self.of_whole(&slots),
-                };
-                Sales {
-                    exits,
-                    shares: vec![HUNDRED_PERCENT],
-                }
-            }
+            [part] => Sales {
+                exits: self.of_whole(&self.levels.slots(part)),
+                shares: vec![HUNDRED_PERCENT],
+            },
             parts => self.of_parts(parts),
         }
     }
 
     /// The exits of all signals that end at the first touch of some slots.
-    fn of_whole<S: AsRef<[usize]>>(&self, slots: &S) -> Vec<SignalExit> {
+    fn of_whole(&self, slots: &[usize]) -> Vec<SignalExit> {
         let mut is_exit = vec![0_u64; self.exits.len().div_ceil(64)];
         let mut count = 0;
-        for ranks in self.ranks.chunks_exact(self.levels.slot_count()) {
-            let first = slots.as_ref().iter().map(|slot| ranks[*slot]).min();
-            let first = first.unwrap_or(UNTOUCHED) as usize;
-            if let Some(word) = is_exit.get_mut(first / 64) {
-                *word |= 1 << (first % 64);
-                count += 1;
+        let mut first = [UNTOUCHED; ROWS_AT_ONCE];
+        for row in (0..self.rows).step_by(ROWS_AT_ONCE) {
+            for first in self.first_touches(row, slots, &mut first) {
+                if let Some(word) = is_exit.get_mut(*first as usize / 64) {
+                    *word |= 1 << (*first % 64);
+                    count += 1;
+                }
             }
         }
         let mut exits = Vec::with_capacity(count);
@@ -249,6 +252,24 @@ impl<'a> ExitTable<'a> {
         }
         exits
     }
+
+    /// The ranks of the first touches of any of some slots, of the signals from a row on.
+    pub(super) fn first_touches<'f>(
+        &self,
+        row: usize,
+        slots: &[usize],
+        first: &'f mut [u32; ROWS_AT_ONCE],
+    ) -> &'f [u32] {
+        let first = &mut first[..ROWS_AT_ONCE.min(self.rows - row)];
+        first.fill(UNTOUCHED);
+        for slot in slots {
+            let column = &self.ranks[slot * self.rows + row..];
+            for (first, rank) in first.iter_mut().zip(column) {
+                *first = (*first).min(*rank);
+            }
+        }
+        first
+    }
 }
 
 /// The sales of some signals.
@@ -258,14 +279,6 @@ pub struct Sales {
     pub exits: Vec<SignalExit>,
     /// What is sold, percent × 10^4, each once.
     pub shares: Vec<i64>,
-}
-
-/// At least so many of the same slots, of which there is one.
-fn padded(slots: &[usize], least: usize) -> Vec<usize> {
-    let mut padded = slots.to_vec();
-    let first = slots.first().copied().unwrap_or(0);
-    padded.resize(slots.len().max(least), first);
-    padded
 }
 
 /// What signals' paths are walked over.

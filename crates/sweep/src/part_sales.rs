@@ -2,38 +2,40 @@
 
 use hindsight_udfs::exits::rule::Part;
 
-use super::exits::{ExitTable, Sales, SignalExit, UNTOUCHED};
+use super::exits::{ExitTable, ROWS_AT_ONCE, Sales, SignalExit, UNTOUCHED};
 
 impl ExitTable<'_> {
     /// The sales of positions in several parts.
     pub(super) fn of_parts(&self, parts: &[Part]) -> Sales {
         let (shared, slots) = self.slots_of_parts(parts);
-        let rows = self.ranks.len() / self.levels.slot_count();
-        let mut sold: Vec<Sold> = Vec::with_capacity(rows * parts.len());
+        let mut sold: Vec<Sold> = Vec::with_capacity(self.rows * parts.len());
         let mut is_place = vec![0_u64; self.exits.len().div_ceil(64)];
-        let mut behind: Vec<Sold> = Vec::new();
-        for ranks in self.ranks.chunks_exact(self.levels.slot_count()) {
+        let mut behind: Vec<Behind> = Vec::new();
+        let mut of_shared = [UNTOUCHED; ROWS_AT_ONCE];
+        let mut of_parts = vec![of_shared; parts.len()];
+        for row in 0..self.rows {
+            let place = row % ROWS_AT_ONCE;
+            if place == 0 {
+                self.first_touches(row, &shared, &mut of_shared);
+                for (slots, first) in slots.iter().zip(&mut of_parts) {
+                    self.first_touches(row, &slots.own, first);
+                    if slots.has_shared {
+                        let both = first.iter_mut().zip(&of_shared);
+                        both.for_each(|(first, shared)| *first = (*first).min(*shared));
+                    }
+                }
+            }
             let first = sold.len();
-            let least = |slots: &[usize]| {
-                let ranks = slots.iter().map(|slot| ranks[*slot]);
-                ranks.fold(UNTOUCHED, u32::min)
-            };
-            let of_shared = least(&shared);
-            for ((part, slots), number) in parts.iter().zip(&slots).zip(1..) {
-                let rank = match slots.has_shared {
-                    true => least(&slots.own).min(of_shared),
-                    false => least(&slots.own),
-                };
+            for (ranks, part) in of_parts.iter().zip(0..) {
+                let rank = ranks[place];
                 if rank == UNTOUCHED {
                     continue;
                 }
                 match sold[first..].iter_mut().find(|sold| sold.rank == rank) {
-                    Some(sold) => sold.share += part.share,
+                    Some(sold) => sold.parts |= 1 << part,
                     None => sold.push(Sold {
                         rank,
-                        place: rank,
-                        part: number,
-                        share: part.share,
+                        parts: 1 << part,
                     }),
                 }
             }
@@ -47,15 +49,15 @@ impl ExitTable<'_> {
                 let later = others.iter().map(|sold| sold.rank);
                 let later = later.filter(|rank| *rank > last.rank && end(*rank) == end(last.rank));
                 if let Some(place) = later.max() {
-                    behind.push(Sold { place, ..*last });
+                    behind.push(Behind { place, sold: *last });
                     sold.pop();
                 }
             }
             for sold in &sold[first..] {
-                is_place[sold.place as usize / 64] |= 1 << (sold.place % 64);
+                is_place[sold.rank as usize / 64] |= 1 << (sold.rank % 64);
             }
         }
-        self.in_order(&sold, &is_place, behind)
+        self.in_order(parts, &sold, &is_place, behind)
     }
 
     /// The slots that several parts share, looked at once for all of them, and the rest of each.
@@ -74,7 +76,13 @@ impl ExitTable<'_> {
     }
 
     /// Sales at the places of their ranks, and `behind` those places some more.
-    fn in_order(&self, sold: &[Sold], is_place: &[u64], mut behind: Vec<Sold>) -> Sales {
+    fn in_order(
+        &self,
+        parts: &[Part],
+        sold: &[Sold],
+        is_place: &[u64],
+        mut behind: Vec<Behind>,
+    ) -> Sales {
         let mut before = 0_u32;
         let counts = is_place.iter().map(|word| {
             let count = before;
@@ -92,33 +100,39 @@ impl ExitTable<'_> {
         };
         let mut ordered = vec![*some; sold.len()];
         for sold in sold {
-            ordered[index(sold.place)] = *sold;
+            ordered[index(sold.rank)] = *sold;
         }
         if !behind.is_empty() {
-            behind.sort_unstable_by_key(|sold| sold.place);
+            behind.sort_unstable_by_key(|behind| behind.place);
             let mut merged = Vec::with_capacity(ordered.len() + behind.len());
             let mut taken = 0;
-            for sold in behind {
-                let next = index(sold.place) + 1;
+            for behind in behind {
+                let next = index(behind.place) + 1;
                 merged.extend_from_slice(&ordered[taken..next]);
-                merged.push(sold);
+                merged.push(behind.sold);
                 taken = next;
             }
             merged.extend_from_slice(&ordered[taken..]);
             ordered = merged;
         }
+        // Parts that sell together are few of those that could.
+        let mut share_of: Vec<Option<u8>> = vec![None; 1 << parts.len()];
         let mut shares: Vec<i64> = Vec::new();
-        let exit = |sold: &Sold| {
-            let known = shares.iter().position(|share| *share == sold.share);
-            let share = known.unwrap_or(shares.len());
-            if share == shares.len() {
-                shares.push(sold.share);
+        let mut place_of = |together: u16| {
+            let alone = parts.iter().enumerate();
+            let alone = alone.filter(|(part, _)| together & (1 << part) != 0);
+            let share = alone.map(|(_, part)| part.share).sum();
+            let known = shares.iter().position(|known| *known == share);
+            let place = known.unwrap_or(shares.len());
+            if place == shares.len() {
+                shares.push(share);
             }
-            SignalExit {
-                part: sold.part,
-                share: share as u8,
-                ..self.exits[sold.rank as usize]
-            }
+            place as u8
+        };
+        let exit = |sold: &Sold| SignalExit {
+            part: sold.parts.trailing_zeros() as u8 + 1,
+            share: *share_of[usize::from(sold.parts)].get_or_insert_with(|| place_of(sold.parts)),
+            ..self.exits[sold.rank as usize]
         };
         // In the order of their ranks, which is that of memory.
         let exits = ordered.iter().map(exit).collect();
@@ -140,8 +154,12 @@ struct PartSlots {
 #[derive(Clone, Copy)]
 struct Sold {
     rank: u32,
-    /// The rank that it stands at or behind.
+    /// A bit for each part that ends by it, of which there are at most eight.
+    parts: u16,
+}
+
+/// A sale that does not stand at the place of its rank, but behind another.
+struct Behind {
     place: u32,
-    part: u8,
-    share: i64,
+    sold: Sold,
 }
