@@ -1,6 +1,7 @@
 //! The routes and who may ask, by a client of its own: what no browser would send can be sent.
 
 mod attacks;
+mod chunks;
 mod description;
 mod fuzz;
 mod limits;

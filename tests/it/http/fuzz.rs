@@ -76,6 +76,29 @@ fn mutate(random: &mut Random, document: &mut Value) {
     }
 }
 
+/// The same request, its body in chunks of any size.
+fn in_chunks(random: &mut Random, request: &[u8]) -> Vec<u8> {
+    let stated = b"Content-Length: ";
+    let place = request
+        .windows(stated.len())
+        .position(|window| window == stated);
+    let (head, rest) = request.split_at(place.unwrap());
+    let end = rest.windows(4).position(|window| window == b"\r\n\r\n");
+    let mut body = &rest[end.unwrap() + 4..];
+    let mut chunked = head.to_vec();
+    chunked.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+    while !body.is_empty() {
+        let size = usize::try_from(random.between(1, 200)).unwrap();
+        let (chunk, behind) = body.split_at(size.min(body.len()));
+        chunked.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        chunked.extend_from_slice(chunk);
+        chunked.extend_from_slice(b"\r\n");
+        body = behind;
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    chunked
+}
+
 #[test]
 fn no_request_is_the_server_s_fault() {
     let workspace = crate::server::workspace();
@@ -123,6 +146,7 @@ fn no_request_is_the_server_s_fault() {
     let gets = [
         "backtest/result/{id}",
         "backtest/result/{id}/trades?order=score",
+        "backtest/result/{id}/report?grid=%7B%22score_threshold%22%3A%5B60%2C70%5D%7D",
         "backtest/history?limit=1",
         "backtest/history?before={id}",
         "backtest/preview/{id}",
@@ -173,6 +197,10 @@ fn no_request_is_the_server_s_fault() {
                     body.to_string().as_bytes(),
                 )
             }
+        };
+        let request = match random.between(0, 4) {
+            0 => in_chunks(random, &request),
+            _ => request,
         };
         let Ok(answer) = client
             .send(&request)

@@ -41,6 +41,56 @@ fn a_caller_has_so_many_requests_at_once() {
 }
 
 #[test]
+fn one_who_reads_nothing_is_given_up() {
+    let workspace = crate::server::workspace();
+    // There is a place for one connection: others wait until that of the slow one is free.
+    let options = Options {
+        max_connections: 1,
+        ..operating()
+    };
+    let server = HttpServer::start(workspace.path(), &options);
+    let client = server.client();
+    let status = || {
+        let request = client.request("GET", "/api/v1/backtest/defaults", &[], b"");
+        client
+            .send(&request)
+            .and_then(|mut stream| read(&mut stream))
+    };
+    // More rows than fit between the server and a client that takes little at a time.
+    let grid = json!({
+        "grid": { "stop_loss_percent": steps(10, 45), "take_profit_percent": steps(10, 45), "max_hold_minutes": steps(10, 25) },
+    });
+    let request = client.request("POST", "/api/v1/sweep", &[], grid.to_string().as_bytes());
+    let slow = NETWORK.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.connect(server.address).await.unwrap()
+    });
+    let mut slow = slow.into_std().unwrap();
+    slow.set_nonblocking(false).unwrap();
+    slow.write_all(&request).unwrap();
+    let mut begun = [0; 12];
+    slow.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    assert!(status().is_err(), "there is a second place");
+    let waited = Instant::now();
+    while status().is_err() {
+        assert!(
+            waited.elapsed() < Duration::from_secs(120),
+            "it is held still"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let mut rest = Vec::new();
+    let _ = slow.read_to_end(&mut rest);
+    let text = String::from_utf8_lossy(&rest);
+    assert!(
+        !text.contains("\"type\":\"complete\""),
+        "it was sent to its end"
+    );
+}
+
+#[test]
 fn a_server_that_stops_says_so_to_whom_it_leaves_waiting() {
     let workspace = crate::server::workspace();
     let mut server = HttpServer::start(workspace.path(), &operating());
