@@ -1,11 +1,14 @@
-//! The first hour of a user: what README says of getting a history in, run as it is written.
+//! The first hour of a user: what README says of getting a history in, run as it is written. What it
+//! uses of PyPI is what tests/run installs, else what the user has.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
 use crate::cli::{hindsight, text};
+use crate::numpy::python::python;
 use crate::postgres::Postgres;
 
 /// The code of a passage of README, each block with its language.
@@ -47,8 +50,6 @@ impl Desk {
 
     /// Follows a passage.
     fn follow(&self, title: &str, environment: &[(&str, String)]) {
-        let program = Path::new(env!("CARGO_BIN_EXE_hindsight")).parent().unwrap();
-        let path = std::env::var("PATH").unwrap();
         for (language, code) in passage(title) {
             let (interpreter, flags) = match language.as_str() {
                 "python" => ("python3", "-c"),
@@ -57,7 +58,7 @@ impl Desk {
             let output = Command::new(interpreter)
                 .args([flags, &code])
                 .current_dir(self.folder.path())
-                .env("PATH", format!("{}:{path}", program.display()))
+                .env("PATH", path())
                 .env("HINDSIGHT_DATA", self.workspace())
                 .env_remove("HINDSIGHT_STATE")
                 .envs(environment.iter().map(|(name, value)| (*name, value)))
@@ -79,10 +80,22 @@ impl Desk {
     }
 }
 
+/// Where programs are looked for: ours, those of PyPI, and the user's.
+fn path() -> OsString {
+    let ours = Path::new(env!("CARGO_BIN_EXE_hindsight")).parent();
+    let python = python();
+    let of_python = python.as_deref().and_then(Path::parent);
+    let of_python = of_python.filter(|folder| folder.is_absolute());
+    let users = std::env::var_os("PATH").unwrap_or_default();
+    let folders = ours.into_iter().chain(of_python).map(Path::to_owned);
+    std::env::join_paths(folders.chain(std::env::split_paths(&users))).unwrap()
+}
+
 /// Whether a tool is there; says so where it is not.
 fn has(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
-    let command = command.args(arguments).stdin(Stdio::null());
+    let command = command.args(arguments).env("PATH", path());
+    let command = command.stdin(Stdio::null());
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     let is_there = quiet.status().is_ok_and(|status| status.success());
     if !is_there {

@@ -2,7 +2,7 @@
 //! ffn, on 50 random backtests of both sides.
 
 #[path = "../../crates/statistics/tests/python/mod.rs"]
-mod python;
+pub(crate) mod python;
 
 use std::collections::BTreeMap;
 use std::path::Path;
