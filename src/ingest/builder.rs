@@ -83,7 +83,14 @@ impl ChunkBuilder {
         let from_object = match factors {
             Some(_) => json::factors(&cells[self.table.score_factors_slot()], &mut unused)
                 .map_err(|(column, found, expected)| {
-                    self.mismatch(column.into(), found, expected)
+                    let is_python = found.starts_with("{'");
+                    let mismatch = self.mismatch(column.into(), found, expected);
+                    match is_python {
+                        true => mismatch.with_hint(
+                            "JSON has double quotes: json.dumps writes it of a dict of Python",
+                        ),
+                        false => mismatch,
+                    }
                 })?,
             None => [const { Cell::Null }; FACTORS.len()],
         };

@@ -1,7 +1,7 @@
 //! CSV after RFC 4180: a header, fields between delimiters, quotes. An empty field is null.
 //!
 //! A quote opens a field only at its beginning; elsewhere it is a character as any other. A line of
-//! delimiters alone is blank, and a line that repeats the header is passed.
+//! delimiters alone is blank, and a line that repeats the header, or the delimiter before it, is passed.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::columns::Table;
 use super::decimal::{Decimal, Rounding};
 use super::files::Shape;
 use super::names::{self, BadHeader, Unused};
-use super::{text, timestamp};
+use super::{folders, text, timestamp};
 
 /// Where the columns of a file go.
 #[derive(Debug, Clone)]
@@ -34,7 +34,13 @@ pub(super) struct Header {
 }
 
 /// What separates the columns of files that people have.
-const DELIMITERS: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
+const DELIMITERS: [(u8, &str); 5] = [
+    (b',', ","),
+    (b';', ";"),
+    (b'\t', "tab"),
+    (b'|', "|"),
+    (b' ', "blanks"),
+];
 
 impl Header {
     /// Reads the first record of a file; returns it with the bytes it took.
@@ -57,7 +63,9 @@ impl Header {
             .map_err(|bad| explain(bad, block, &all[..fields], table, shape))?;
         let constants = folders.into_iter().zip(&slots[fields..]);
         let constants = constants.filter_map(|((_, value), slot)| Some(((*slot)?, value)));
-        let unused = names::unused(table, &all[..fields], &slots);
+        let mut unused = names::unused(table, &all[..fields], &slots);
+        let has = |slot: usize| slots[..fields].contains(&Some(slot));
+        unused.extend(folders::passed(shape, table, has));
         let said = separator(first_line(block)).map_or(0, |_| first_line(block).len());
         let line = String::from_utf8_lossy(block[said..length].trim_ascii_end());
         let header = Self {
@@ -115,6 +123,12 @@ impl Header {
         })
     }
 
+    /// Whether a line says the delimiter again, before the header of a file that was put behind another.
+    fn is_separator(&self, line: &[u8]) -> bool {
+        let line = line.strip_prefix(MARK).unwrap_or(line);
+        separator(line) == Some(self.delimiter)
+    }
+
     /// Whether a line has delimiters and blanks alone.
     fn is_blank(&self, line: &[u8]) -> bool {
         let is_blank = |byte: &u8| *byte == self.delimiter || *byte == b' ';
@@ -131,7 +145,9 @@ impl Header {
         let mismatch = Mismatch::of_row(row as u64, found_text, expected);
         let is_drawn = record.iter().all(|byte| b"-+|: ".contains(byte));
         let is_count = record.first() == Some(&b'(') && record.ends_with(b")");
-        let hint = if is_drawn || is_count {
+        let hint = if record == b"\\." {
+            "a dump of PostgreSQL ends its rows so: leave the line out"
+        } else if is_drawn || is_count {
             "this is a table for people to read: psql --csv, or \\copy … with csv header, writes one \
              for programs"
         } else if found == self.names.len() + 1 && record.last() == Some(&self.delimiter) {
@@ -222,6 +238,21 @@ pub(super) fn delimiter_of(head: &[u8], table: &'static Table, shape: &Shape) ->
     }
 }
 
+/// How many lines, a few at most, stand before one that has the names of the columns.
+fn lines_before_names(block: &[u8], table: &'static Table, shape: &Shape) -> Option<usize> {
+    const LINES_MAX: usize = 20;
+    let ends = memchr::memchr_iter(b'\n', block).take(LINES_MAX);
+    let mut rests = ends
+        .enumerate()
+        .map(|(line, end)| (line + 1, &block[end + 1..]));
+    rests.find_map(|(lines, rest)| {
+        let is_blank = first_line(rest).trim_ascii().is_empty();
+        let (names, _) = read_names(rest, shape.delimiter).filter(|_| !is_blank)?;
+        names::resolve(table, &shape.options.columns, &names).ok()?;
+        Some(lines)
+    })
+}
+
 /// Looks for the reason why a header has not the columns it must have.
 fn explain(
     bad: BadHeader,
@@ -245,8 +276,9 @@ fn explain(
             continue;
         };
         let fits = names::resolve(table, &shape.options.columns, &other).is_ok();
-        if fits || (names.len() == 1 && other.len() > 1) {
+        if fits || (names.len() == 1 && other.len() > 1 && *delimiter != b' ') {
             let flag = match *delimiter {
+                b' ' => "' '",
                 b'\t' => "tab",
                 b';' => "';'",
                 b'|' => "'|'",
@@ -269,6 +301,13 @@ fn explain(
             "the name of a JSON file ends in .json or .ndjson; of standard input --input-format \
              ndjson says it",
         );
+    }
+    if let Some(lines) = lines_before_names(block, table, shape) {
+        return bad.with_hint(format!(
+            "line {} has the names of the columns: tail -n +{} FILE > NEW leaves out those before it",
+            lines + 1,
+            lines + 1
+        ));
     }
     if block.trim_ascii_start().starts_with(b"#") {
         return bad.with_hint("the names of the columns come first, without lines before them");
@@ -338,6 +377,10 @@ fn append_text(
             chunk.pass_header();
             continue;
         }
+        if header.is_separator(line.as_bytes()) {
+            chunk.pass_lines(1);
+            continue;
+        }
         let mut count = 0;
         let mut field_start = 0;
         for field_end in memchr::memchr_iter(header.delimiter, line.as_bytes()).chain([line.len()])
@@ -378,7 +421,7 @@ fn append_quoted(
         };
         let record = &rest[..length];
         rest = &rest[length..];
-        if scratch.trim_ascii().is_empty() {
+        if scratch.trim_ascii().is_empty() || header.is_separator(record) {
             chunk.pass_lines(lines_of(record));
             continue;
         }

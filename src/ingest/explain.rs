@@ -61,14 +61,14 @@ pub(super) fn explain(column: &'static Column, row: u64, cell: &Cell<'_>) -> Mis
             return implausible(refused);
         }
         Cell::Object(text) | Cell::Other(text) if text.starts_with(['{', '[']) => {
-            return refused.with_hint(
-                "the value holds several: each row is an object of its own, as pandas writes them \
-                 with to_json(orient='records')",
-            );
+            return refused.with_hint(several(column, text));
         }
         _ => return refused,
     };
-    if is_word_for_nothing(text) {
+    // What has not ended yet ends at 0 in some exports.
+    let is_no_time = column.kind == Kind::Timestamp
+        && (text.starts_with("0000-00-00") || text == "0" && column.presence != Presence::NotNull);
+    if is_word_for_nothing(text) || is_no_time {
         let way_out = match column.presence {
             Presence::NotNull => "every row must have a value here; leave rows without one out",
             _ => {
@@ -78,11 +78,41 @@ pub(super) fn explain(column: &'static Column, row: u64, cell: &Cell<'_>) -> Mis
         };
         return refused.with_hint(format!("{text} seems to stand for nothing: {way_out}"));
     }
+    if is_failed_formula(text) {
+        return refused.with_hint(format!(
+            "a spreadsheet shows {text} where a formula failed: mend it there, or leave the row out"
+        ));
+    }
     match column.kind {
         Kind::Text | Kind::Token => refused,
         Kind::Timestamp => moment(refused, text),
         Kind::Price | Kind::Decimal { .. } => number(column, refused, text),
     }
+}
+
+/// What a value that holds several is told.
+fn several(column: &Column, text: &str) -> String {
+    let key = text.split('"').nth(1).filter(|_| text.starts_with('{'));
+    match key.filter(|key| key.starts_with(|letter: char| letter.is_alphabetic())) {
+        Some(key) => format!(
+            "jq takes one value out of it: jq -c '.{} = .KEY.{key}', KEY being the key that holds it",
+            column.name
+        ),
+        None => "the value holds several: each row is an object of its own, as pandas writes them \
+                 with to_json(orient='records')"
+            .into(),
+    }
+}
+
+/// Whether a text is what a spreadsheet shows in the place of a value, such as `#DIV/0!`.
+fn is_failed_formula(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('#')
+        .and_then(|rest| rest.strip_suffix(['!', '?']));
+    inner.is_some_and(|inner| {
+        let is_plain = |letter: char| letter.is_ascii_uppercase() || "/0".contains(letter);
+        !inner.is_empty() && inner.chars().all(is_plain)
+    })
 }
 
 fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
@@ -120,8 +150,17 @@ fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
         && parts.iter().all(|part| {
             (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         });
-    if is_date && text.get(4..5) == Some("-") {
-        return refused.with_hint("there is no such day");
+    let is_year_first = parts.first().is_some_and(|part| part.len() == 4);
+    if is_date && is_year_first {
+        let is_written_well =
+            text.get(4..5) == Some("-") && parts.iter().all(|part| part.len() > 1);
+        return refused.with_hint(match is_written_well {
+            true => "there is no such day",
+            false => {
+                "a date has hyphens, and two digits for its month and its day, as in \
+                 2025-01-31T12:00:00Z"
+            }
+        });
     }
     if is_date {
         return refused.with_hint(
@@ -129,13 +168,51 @@ fn moment(mut refused: Mismatch, text: &str) -> Mismatch {
              2025-01-31T12:00:00Z",
         );
     }
+    let mut words = text.split(|letter: char| !letter.is_alphabetic());
+    if words.any(is_month) {
+        return refused.with_hint(
+            "a month is written in digits, and the year comes first, as in 2025-01-31T12:00:00Z",
+        );
+    }
     let zone = text.rsplit(' ').next().unwrap_or_default();
-    if timestamp::from_text(text.trim_end_matches(zone).trim_end()).is_some() {
+    let rest = text.strip_suffix(zone).unwrap_or_default().trim_end();
+    if timestamp::from_text(rest).is_some() {
+        if ["AM", "PM"]
+            .iter()
+            .any(|half| zone.eq_ignore_ascii_case(half))
+        {
+            return refused.with_hint("hours are counted to 24: 01:00 PM is 13:00");
+        }
+        if zone.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return refused.with_hint(
+                "a time is written as 12:00:00.123, with a point, and hours from 00 to 23",
+            );
+        }
         return refused.with_hint(format!(
             "{zone} is not understood: a zone is written as Z or as an offset such as +01:00"
         ));
     }
     refused
+}
+
+/// Whether a word is the name of a month in English, or its beginning.
+fn is_month(word: &str) -> bool {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let word = word.to_ascii_lowercase();
+    word.len() >= 3 && MONTHS.iter().any(|month| month.starts_with(&word))
 }
 
 /// A time before 2009 or after 2099.
@@ -164,7 +241,12 @@ fn number(column: &Column, mut refused: Mismatch, text: &str) -> Mismatch {
         }
     }
     if column.expected == FACTOR_EXPECTED && !number.is_negative() {
-        return refused.with_hint("a factor in percent is divided by 100 first");
+        // What floats make of 1 is no percentage.
+        let is_beside_one = text.parse().is_ok_and(|value: f64| value < 1.01);
+        return refused.with_hint(match is_beside_one {
+            true => "what was computed to be a little more than 1 is written as 1",
+            false => "a factor in percent is divided by 100 first",
+        });
     }
     refused
 }
@@ -193,11 +275,41 @@ fn not_a_number(mut refused: Mismatch, text: &str) -> Mismatch {
             return refused.with_hint(format!("numbers are written without them: {digits}"));
         }
     }
+    let is_gap = |letter: char| letter.is_whitespace() || "_'’\u{200b}\u{feff}".contains(letter);
+    let digits: String = text.chars().filter(|letter| !is_gap(*letter)).collect();
+    if text.starts_with(|letter: char| letter.is_ascii_digit()) && parses(&digits) {
+        return refused.with_hint(format!(
+            "a number is written without anything between its digits: {digits}"
+        ));
+    }
+    let quoted = text.trim_matches(['\'', '"', '=']);
+    if quoted != text && parses(quoted) {
+        return refused.with_hint(format!("a number is written without quotes: {quoted}"));
+    }
+    let negative = text
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    let negative = negative.or_else(|| text.strip_suffix(['-', '−']));
+    let negative = negative.or_else(|| text.strip_prefix(['−', '–']));
+    if let Some(number) = negative.filter(|number| parses(number)) {
+        return refused.with_hint(format!(
+            "a negative number is written with a minus before it: -{number}"
+        ));
+    }
     let bare = text.trim_matches(|letter: char| {
         letter.is_alphabetic() || letter.is_whitespace() || "$€£%◎".contains(letter)
     });
     if bare != text && parses(bare) {
         return refused.with_hint("write the number alone, without unit or sign of a currency");
     }
-    refused
+    if text.contains(|letter: char| ('₀'..='₉').contains(&letter)) {
+        return refused.with_hint(
+            "a small digit stands for so many zeros on a page for people: its export, or its API, has \
+             all digits",
+        );
+    }
+    match text.contains(|letter: char| letter.is_ascii_digit()) {
+        true => refused.with_hint("a number is written as 0.00012 or 1.2e-4"),
+        false => refused,
+    }
 }

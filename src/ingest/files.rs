@@ -5,11 +5,12 @@
 //! cannot be read is refused.
 
 use std::collections::HashSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::decimal::Rounding;
-use super::names::ColumnName;
+use super::folders::folders_of;
+use super::names::{self, ColumnName};
 use super::others::{SUPPORTED, leads_nowhere, refused};
 use super::text;
 use crate::error::{Error, Result};
@@ -117,7 +118,10 @@ impl Default for Shape {
 impl Shape {
     /// The folders that say what a file with these columns does not.
     pub(super) fn folders_beside(&self, names: &[String]) -> Vec<(String, String)> {
-        let says = |name: &str| names.iter().any(|found| found.eq_ignore_ascii_case(name));
+        let says = |name: &str| {
+            let mut found = names.iter();
+            found.any(|found| names::plain(found) == names::plain(name))
+        };
         let folders = self.folders.iter().filter(|(name, _)| !says(name));
         folders.cloned().collect()
     }
@@ -207,41 +211,6 @@ impl InputFile {
 
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
-
-/// The values in the names of the folders of a path, such as `token_address=TokA`, percent-decoded.
-fn folders_of(path: &Path) -> Vec<(String, String)> {
-    let parent = path.parent().unwrap_or(path);
-    let folders = parent.components().filter_map(|component| match component {
-        Component::Normal(name) => name.to_str()?.split_once('='),
-        _ => None,
-    });
-    // What Hive, Spark and others call the folder of rows that have no value.
-    const NOTHING: &str = "__HIVE_DEFAULT_PARTITION__";
-    let folders = folders.filter(|(name, value)| !name.is_empty() && *value != NOTHING);
-    folders
-        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
-        .collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match (byte, hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
-}
 
 /// What was found under the names that a user gave.
 #[derive(Debug, Default)]
@@ -419,20 +388,6 @@ fn pass_folder(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_hold_values() {
-        let folders = folders_of(Path::new(
-            "a/token_address=Tok%41%2FB/year=2025/part=0.parquet",
-        ));
-        let expected = [("token_address", "TokA/B"), ("year", "2025")];
-        assert_eq!(
-            folders,
-            expected.map(|(name, value)| (name.into(), value.into()))
-        );
-        assert_eq!(percent_decoded("100%"), "100%");
-        assert_eq!(percent_decoded("%E2%82%AC %zz"), "€ %zz");
-    }
 
     #[test]
     fn delimiters_are_one_character() {

@@ -13,6 +13,7 @@ use super::builder::ChunkBuilder;
 use super::chunk::{Cell, Mismatch};
 use super::columns::{SCORE_FACTORS, Table};
 use super::files::Shape;
+use super::folders;
 use super::names::{self, Unused};
 use super::text;
 use super::values::numbered;
@@ -77,6 +78,9 @@ pub(super) fn append_lines(
         if slot.is_none() {
             chunk.note_unused(key, names::near(table, key, free));
         }
+    }
+    for passed in folders::passed(shape, table, |slot| seen.contains(&slot)) {
+        chunk.note_unused(&passed.name, None);
     }
     appended
 }
@@ -151,17 +155,22 @@ fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch
     {
         return mismatch;
     }
-    let column = table
-        .columns
-        .iter()
-        .position(|column| column.name == mismatch.column);
-    let is_column = |slot: usize| Some(slot) == column;
-    let meant = found.iter().find_map(|key| {
-        let near = names::near(table, key, is_column)?;
-        Some(format!(
-            "; --column {near}={key} if that is what it is called"
-        ))
-    });
+    let has = |slot: usize| {
+        let mut keys = found.iter();
+        keys.any(|key| names::slot_of_key(table, &[], key) == Some(slot))
+    };
+    // All that are lacking, lest each is told by a refusal of its own.
+    let lacking = table.missing(has);
+    let is_lacking = |slot: usize| lacking.contains(&names::column_name(table, slot));
+    let mut meant: Vec<String> = Vec::new();
+    let mut columns: Vec<&str> = Vec::new();
+    for key in &found {
+        let near = names::near(table, key, is_lacking).filter(|near| !columns.contains(near));
+        if let Some(near) = near {
+            columns.push(near);
+            meant.push(format!("--column {near}={key}"));
+        }
+    }
     if found.is_empty() {
         return mismatch.with_hint("the row has no keys");
     }
@@ -173,8 +182,11 @@ fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch
         );
     }
     found.truncate(KEYS_SHOWN);
-    let hint = format!("the keys of the row are {}", found.join(", "));
-    mismatch.with_hint(hint + meant.as_deref().unwrap_or_default())
+    let keys = format!("the keys of the row are {}", found.join(", "));
+    mismatch.with_hint(match meant.is_empty() {
+        true => keys,
+        false => format!("{keys}; {} if that is what it is called", meant.join(" ")),
+    })
 }
 
 /// The slots of keys: those of one object are mostly those of the one before, in their order.

@@ -20,6 +20,7 @@ mod decimal;
 mod explain;
 mod files;
 mod flow;
+mod folders;
 mod input;
 mod json;
 mod mantissas;

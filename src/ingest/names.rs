@@ -181,7 +181,13 @@ pub(super) fn resolve(
             "it has the columns of {other}: --{option} loads them"
         )));
     }
+    // A time and many more columns: mostly one of each token.
+    let are_tokens = missing == ["token_address", "price"] && shown.len() > 1 && meant.is_empty();
     Err(match meant.is_empty() {
+        true if are_tokens => bad.with_hint(
+            "if each token has a column of its own, unpivot of DuckDB and melt of pandas make rows of \
+             them; --column NAME=THEIRS says what a file calls a column",
+        ),
         true => bad.with_hint("--column NAME=THEIRS says what a file calls a column"),
         false => bad.with_hint(format!("{} if that is what it is called", meant.join(" "))),
     })
@@ -218,6 +224,13 @@ pub(super) fn slot_of_key(table: &Table, renamed: &[ColumnName], key: &str) -> O
     // What --column says of one table is called so in all its rows.
     let renamed = slots().any(|(rename, slot)| slot == plain && rename.table.is_some());
     (!renamed).then_some(plain)
+}
+
+/// Whether `--column` says which column of a file has a slot.
+pub(super) fn is_renamed(table: &Table, renamed: &[ColumnName], slot: usize) -> bool {
+    renamed
+        .iter()
+        .any(|rename| rename.slot(table) == Some(slot))
 }
 
 /// Whether a value is the name of a column, as in a header.
@@ -333,6 +346,7 @@ fn is_synonym(column: &str, name: &str) -> bool {
             "contract",
             "contractaddress",
             "tokenmint",
+            "tokenmintaddress",
             "mintaddress",
             "basemint",
             "baseaddress",

@@ -26,6 +26,7 @@ use super::columns::{Column, Kind, Table};
 use super::convert::{Converted, convert, decimals_of_bytes, short_decimals};
 use super::decimal::Rounding;
 use super::files::InputFile;
+use super::folders;
 use super::names::{self, BadHeader, Unused};
 use super::read::Failure;
 use super::text;
@@ -107,6 +108,8 @@ impl ParquetFile {
             }
         }
         let mut unused = names::unused(table, &in_file, slots);
+        let has = |slot: usize| slots.contains(&Some(slot));
+        unused.extend(folders::passed(&input.shape, table, has));
         for (field, slot) in fields.iter().zip(slots) {
             if *slot == Some(table.score_factors_slot())
                 && let DataType::Struct(children) = field.data_type()
@@ -389,6 +392,12 @@ fn other_by(head: &[u8], tail: Option<&[u8; 4]>) -> Option<BadHeader> {
     }
     if head.starts_with(b"PARE") {
         return bad("an encrypted Parquet file", "write it without encryption");
+    }
+    if head.starts_with(b"version https://git-lfs") {
+        return bad(
+            "a pointer of Git LFS",
+            "git lfs pull brings the file itself",
+        );
     }
     if !head.starts_with(MARK) {
         let first = &head[..head.len().min(16)];

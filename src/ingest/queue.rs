@@ -9,6 +9,7 @@ use super::chunk::Passed;
 use super::columns::Table;
 use super::csv::Header;
 use super::files::{Format, InputFile, Shape};
+use super::folders::Claims;
 use super::input::{Arriving, Input};
 use super::names::Unused;
 use super::parquet::ParquetFile;
@@ -38,12 +39,20 @@ pub(super) enum Work {
     },
 }
 
+/// A unit with its number.
+pub(super) struct Next {
+    pub(super) unit: u64,
+    /// What the folders of its file say.
+    pub(super) claims: Arc<Claims>,
+    pub(super) work: Result<Work, Failure>,
+}
+
 /// Hands out the units of all inputs in order; reading text happens here, one thread at a time.
 pub(super) struct Queue<'p> {
     table: &'static Table,
     progress: &'p dyn Progress,
     inputs: VecDeque<(usize, Input)>,
-    open: Option<(usize, OpenInput<'p>)>,
+    open: Option<(usize, Arc<Claims>, OpenInput<'p>)>,
     pub(super) units: Units,
     /// By file.
     pub(super) unused: Vec<(usize, Unused)>,
@@ -81,24 +90,35 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// The next unit with its number; `None` after the last.
-    pub(super) fn next(&mut self) -> Option<(u64, Result<Work, Failure>)> {
+    /// The next unit; `None` after the last.
+    pub(super) fn next(&mut self) -> Option<Next> {
         loop {
-            if let Some((file, open)) = &mut self.open {
+            if let Some((file, claims, open)) = &mut self.open {
                 let file = *file;
+                let claims = Arc::clone(claims);
                 let unused = &mut self.unused;
                 match open.next(self.table, |names| {
                     unused.extend(names.iter().cloned().map(|name| (file, name)));
                 }) {
-                    Ok(Some(work)) => return Some((self.units.add(file), Ok(work))),
+                    Ok(Some(work)) => {
+                        return Some(Next {
+                            unit: self.units.add(file),
+                            claims,
+                            work: Ok(work),
+                        });
+                    }
                     Ok(None) => self.open = None,
                     Err(failure) => {
                         self.open = None;
-                        return Some((self.units.add(file), Err(failure)));
+                        return Some(self.failed(file, failure));
                     }
                 }
             }
             let (index, input) = self.inputs.pop_front()?;
+            let claims = match &input {
+                Input::File(file) => Claims::of(&file.shape, self.table),
+                Input::Query(_) => Claims::default(),
+            };
             let open = match input {
                 Input::File(file) => self.open_file(&file),
                 Input::Query(query) => Ok(self.run(query)),
@@ -109,10 +129,18 @@ impl<'p> Queue<'p> {
                         let unused = file.unused().iter().cloned();
                         self.unused.extend(unused.map(|name| (index, name)));
                     }
-                    self.open = Some((index, open));
+                    self.open = Some((index, Arc::new(claims), open));
                 }
-                Err(failure) => return Some((self.units.add(index), Err(failure))),
+                Err(failure) => return Some(self.failed(index, failure)),
             }
+        }
+    }
+
+    fn failed(&mut self, file: usize, failure: Failure) -> Next {
+        Next {
+            unit: self.units.add(file),
+            claims: Arc::default(),
+            work: Err(failure),
         }
     }
 

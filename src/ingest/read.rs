@@ -5,15 +5,16 @@
 //! a failed one is still read, which is also what tells the row number of the failure.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::builder::ChunkBuilder;
 use super::chunk::{Chunk, Mismatch, Note, Passed};
 use super::columns::Table;
+use super::folders::Claims;
 use super::input::Input;
 use super::names::{BadHeader, Unused};
 use super::notes::{self, Notes};
-use super::queue::{Queue, Units, Work};
+use super::queue::{Next, Queue, Units, Work};
 use super::{Finding, Phase, Progress, csv, json, sources};
 use crate::error::{Error, InputRow, Result};
 
@@ -263,6 +264,8 @@ impl Failures {
 struct Worker<S> {
     table: &'static Table,
     sink: S,
+    /// Of the unit that is read.
+    claims: Arc<Claims>,
     unit_rows: Vec<(u64, u64)>,
     /// Of units whose lines are lines of a file.
     unit_passed: Vec<(u64, Passed)>,
@@ -276,6 +279,7 @@ impl<S: Sink> Worker<S> {
         Self {
             table,
             sink,
+            claims: Arc::default(),
             unit_rows: Vec::new(),
             unit_passed: Vec::new(),
             notes: Vec::new(),
@@ -290,9 +294,10 @@ impl<S: Sink> Worker<S> {
                 return;
             }
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((unit, work)) = next else {
+            let Some(Next { unit, claims, work }) = next else {
                 return;
             };
+            self.claims = claims;
             if progress.should_stop() {
                 failures.add(Place { unit: 0, row: 0 }, Failure::Other(Error::Cancelled));
                 return;
@@ -391,6 +396,8 @@ impl<S: Sink> Worker<S> {
                 self.unused.push((*place, key.clone()));
             }
         }
+        let told = self.claims.check(self.table, chunk);
+        told.map_err(Failure::Mismatch)?;
         self.sink.take(chunk, *place)?;
         place.row += chunk.rows as u64;
         Ok(())

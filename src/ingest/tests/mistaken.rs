@@ -113,7 +113,7 @@ fn what_a_file_seems_to_be_is_said() {
             "comment.csv",
             b"# prices of T\ntoken_address,timestamp,price\n",
             "found no column token_address",
-            "without lines before them",
+            "line 2 has the names of the columns: tail -n +2",
         ),
         (
             "plain.csv.gz",

@@ -86,6 +86,103 @@ fn folders_hold_values_of_columns() {
 }
 
 #[test]
+fn what_a_file_and_its_folder_both_say_must_be_the_same() {
+    let bench = Bench::new();
+    let folder = bench
+        .directory
+        .path()
+        .join("hive/token_address=T/Timestamp=2025");
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, content: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let object = |token: &str, seconds: u32| {
+        format!("{{\"token_address\":\"{token}\",\"timestamp\":{seconds},\"price\":2}}\n")
+    };
+    let parquet = |name: &str, tokens: Vec<&str>| {
+        let micros = (0..tokens.len() as i64).map(|row| 1_735_689_600_000_000 + row);
+        let batch = RecordBatch::try_from_iter([
+            (
+                "token_address",
+                Arc::new(StringArray::from(tokens.clone())) as ArrayRef,
+            ),
+            (
+                "timestamp",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(micros)),
+            ),
+            (
+                "price",
+                Arc::new(StringArray::from(vec!["2"; tokens.len()])),
+            ),
+        ]);
+        write_parquet(&bench, folder.join(name).to_str().unwrap(), &batch.unwrap())
+    };
+    // The same in both is as well as in one; the time of a row is finer than that of a folder.
+    for file in [
+        put("a.csv", "Token Address,timestamp,price\nT,1735689600,2\n"),
+        put("a.ndjson", &object("T", 1_735_689_660)),
+        parquet("a.parquet", vec!["T"]),
+    ] {
+        let summary = bench.load(&[], &[&file], &[]).unwrap();
+        let unused = finding(&summary, "unused_columns").unwrap();
+        assert!(
+            unused
+                .example
+                .ends_with("Timestamp in names of folders not used"),
+            "{unused:?}"
+        );
+    }
+    let others = [
+        (
+            put(
+                "b.csv",
+                &format!("{PRICES}T,1735689600,2\n\nS,1735689660,2\n"),
+            ),
+            "b.csv: row 2 (line 4)",
+        ),
+        (
+            put(
+                "b.ndjson",
+                &(object("T", 1_735_689_600) + &object("S", 1_735_689_660)),
+            ),
+            "b.ndjson: row 2",
+        ),
+        (parquet("b.parquet", vec!["T", "S"]), "b.parquet: row 2"),
+    ];
+    for (file, place) in &others {
+        let message = bench.explained(&bench.load(&[], &[file], &[]).unwrap_err());
+        assert_eq!(
+            message,
+            format!(
+                "hive/token_address=T/Timestamp=2025/{place}, column token_address: found S in a \
+                 folder token_address=T, expected the same in the file and in the name of its folder\n\
+                 --column token_address=token_address takes what the file says"
+            )
+        );
+        let given = ReadOptions {
+            columns: vec![ColumnName::parse("token_address=token_address").unwrap()],
+            ..ReadOptions::default()
+        };
+        let other = Bench::new();
+        let summary = other.load_as(given, &[], &[file], &[]).unwrap();
+        assert_eq!(summary.prices.total, 2);
+        assert_eq!(prices_of(&other.open(), "S").0.len(), 1);
+    }
+    // Texts of the other tables are compared too.
+    let signals = put(
+        "s.csv",
+        &(SIGNALS.to_owned() + &signal("a", "2025-01-01", "S")),
+    );
+    let message = bench.explained(&bench.load(&[&signals], &[], &[]).unwrap_err());
+    assert!(
+        message.contains("found S in a folder token_address=T"),
+        "{message}"
+    );
+}
+
+#[test]
 fn what_a_directory_holds_beside_is_refused_or_named() {
     let bench = Bench::new();
     let folder = bench.directory.path().join("prices");

@@ -37,6 +37,14 @@ fn a_line_before_the_header_says_the_delimiter() {
         (format!("sep=,\n{rows}"), given(";")),
         // Put together of two of them.
         (format!("sep=;\n{rows}{rows}"), ReadOptions::default()),
+        (
+            format!("sep=;\n{rows}\u{feff}sep=;\r\n{rows}"),
+            ReadOptions::default(),
+        ),
+        (
+            format!("sep=;\n{rows}SEP=;\n{}", rows.replace('T', "\"T\"")),
+            ReadOptions::default(),
+        ),
     ] {
         assert_eq!(fingerprint(&content, reading), plain, "{content}");
     }
@@ -49,6 +57,23 @@ fn a_line_before_the_header_says_the_delimiter() {
         "prices.csv: row 1 (line 3), column price: found 1,5, with a decimal comma, expected a price \
          in SOL that is not negative and has at most 18 fractional digits"
     );
+    // Lines are counted with it; another delimiter than that of the header is none.
+    for (second, expected) in [
+        (
+            "sep=;\ntoken_address;timestamp;price\nT;1735689720;x\n",
+            "row 3 (line 7), column price: found x",
+        ),
+        (
+            "sep=,\ntoken_address,timestamp,price\nT,1735689720,3\n",
+            "row 3 (line 5): found 1 field in sep=,",
+        ),
+    ] {
+        let found = bench.refusal("prices", &format!("sep=;\n{rows}{second}"));
+        assert!(
+            found.starts_with(&format!("prices.csv: {expected}")),
+            "{found}"
+        );
+    }
 }
 
 #[test]
@@ -149,6 +174,152 @@ fn what_is_no_row_is_told_by_what_it_seems_to_be() {
         assert!(said.starts_with(&format!("{name}: {found}")), "{said}");
         let (_, given) = said.split_once('\n').unwrap();
         assert!(given.contains(hint) && given.is_empty() == hint.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn what_people_write_is_told_how_it_is_written() {
+    let bench = Bench::new();
+    let hint_of = |table: &str, content: &str| {
+        let file = bench.file(&format!("{table}.csv"), content);
+        let loaded = match table {
+            "signals" => bench.load(&[&file], &[], &[]),
+            "trades" => bench.load(&[], &[], &[&file]),
+            _ => bench.load(&[], &[&file], &[]),
+        };
+        let said = bench.explained(&loaded.unwrap_err());
+        let (found, hint) = said.split_once('\n').unwrap();
+        assert!(found.starts_with(&format!("{table}.csv: ")), "{said}");
+        hint.to_owned()
+    };
+    for (price, expected) in [
+        ("1 234.5", "without anything between its digits: 1234.5"),
+        (
+            "1\u{a0}234.5",
+            "without anything between its digits: 1234.5",
+        ),
+        ("1_234.5", "without anything between its digits: 1234.5"),
+        ("1'234.5", "without anything between its digits: 1234.5"),
+        ("0.5\u{200b}", "without anything between its digits: 0.5"),
+        ("'0.5", "without quotes: 0.5"),
+        ("\"=\"\"0.5\"\"\"", "without quotes: 0.5"),
+        (
+            "#DIV/0!",
+            "a spreadsheet shows #DIV/0! where a formula failed",
+        ),
+        (
+            "#NAME?",
+            "a spreadsheet shows #NAME? where a formula failed",
+        ),
+        ("0.0₅12", "a small digit stands for so many zeros"),
+        ("1.5D-5", "a number is written as 0.00012 or 1.2e-4"),
+        ("1/3", "a number is written as 0.00012 or 1.2e-4"),
+        ("<0.1", "a number is written as 0.00012 or 1.2e-4"),
+        ("much", ""),
+    ] {
+        let hint = hint_of("prices", &format!("{HEADER}T,1735689600,{price}\n"));
+        assert!(
+            hint.contains(expected) && hint.is_empty() == expected.is_empty(),
+            "{price}: {hint}"
+        );
+    }
+    for (time, expected) in [
+        ("2025-1-2 0:05", "two digits for its month and its day"),
+        ("2025/01/02 00:05", "a date has hyphens"),
+        ("2025-02-30", "there is no such day"),
+        ("Jan 2 2025 00:05", "a month is written in digits"),
+        (
+            "Wed Jan 01 2025 00:00:00 GMT+0000",
+            "a month is written in digits",
+        ),
+        ("2025-01-02 01:00 PM", "hours are counted to 24"),
+        ("2025-01-02 24:00:00", "hours from 00 to 23"),
+        ("\"2025-01-02 00:00:00,5\"", "with a point"),
+        ("2025-01-02 00:00:00 EST", "EST is not understood"),
+        (
+            "0000-00-00 00:00:00",
+            "seems to stand for nothing: every row",
+        ),
+        ("0", "epoch numbers count"),
+    ] {
+        let hint = hint_of("prices", &format!("{HEADER}T,{time},1\n"));
+        assert!(hint.contains(expected), "{time}: {hint}");
+    }
+    let outcomes = "signal_id,entry_timestamp,exit_timestamp,entry_price,realized_pnl_sol\n";
+    for (row, expected) in [
+        (
+            "0,1,",
+            "0 seems to stand for nothing: where there is no value, write none",
+        ),
+        ("2025-01-02,1,(0.05)", "a minus before it: -0.05"),
+        ("2025-01-02,1,−0.05", "a minus before it: -0.05"),
+        ("2025-01-02,1,0.05-", "a minus before it: -0.05"),
+    ] {
+        let hint = hint_of("trades", &format!("{outcomes}a,2025-01-01,{row}\n"));
+        assert!(hint.contains(expected), "{row}: {hint}");
+    }
+    let signals = "id,timestamp,token_address,momentum,score_factors\n";
+    for (row, expected) in [
+        (
+            "1.0000000000000002,",
+            "a little more than 1 is written as 1",
+        ),
+        ("80,", "divided by 100"),
+        (",\"{'momentum': 0.5}\"", "json.dumps"),
+    ] {
+        let content = format!("{signals}a,2025-01-01,T,{row}\n");
+        let content = match row.starts_with(',') {
+            true => content.replace("momentum,", "x,"),
+            false => content.replace(",score_factors", ",x"),
+        };
+        let hint = hint_of("signals", &content);
+        assert!(hint.contains(expected), "{row}: {hint}");
+    }
+    for (content, expected) in [
+        (
+            format!("Prices of January\n\n{HEADER}T,1735689600,1\n"),
+            "line 3 has the names of the columns: tail -n +3 FILE",
+        ),
+        (
+            format!("{}T 1735689600 1\n", HEADER.replace(',', " ")),
+            "--delimiter ' ' reads them so",
+        ),
+        (
+            "timestamp,TokA,TokB\n1735689600,1,2\n".into(),
+            "if each token has a column of its own, unpivot of DuckDB",
+        ),
+        (
+            "block_time,token_mint_address,price\n".into(),
+            "--column timestamp=block_time --column token_address=token_mint_address",
+        ),
+        (
+            format!("{HEADER}T,1735689600,1\n\\.\n"),
+            "a dump of PostgreSQL ends its rows so",
+        ),
+    ] {
+        let hint = hint_of("prices", &content);
+        assert!(hint.contains(expected), "{content}: {hint}");
+    }
+    for (name, content, expected) in [
+        (
+            "nested.ndjson",
+            "{\"token_address\":{\"address\":\"T\"},\"timestamp\":1735689600,\"price\":1}",
+            "jq -c '.token_address = .KEY.address'",
+        ),
+        (
+            "candle.ndjson",
+            "{\"c\":1.5,\"unixTime\":1735689600,\"address\":\"T\"}",
+            "--column price=c --column timestamp=unixTime --column token_address=address if",
+        ),
+        (
+            "pointer.parquet",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 123\n",
+            "git lfs pull",
+        ),
+    ] {
+        let file = bench.file(name, content);
+        let said = bench.explained(&bench.load(&[], &[&file], &[]).unwrap_err());
+        assert!(said.contains(expected), "{said}");
     }
 }
 
