@@ -11,6 +11,7 @@ mod corrections;
 mod disk;
 mod errors;
 mod formats;
+mod memory;
 mod merging;
 mod mistaken;
 mod odd;
