@@ -7,6 +7,7 @@ mod disk;
 mod faults;
 mod foreign;
 mod load;
+mod run_faults;
 mod runs;
 mod settings;
 mod state;

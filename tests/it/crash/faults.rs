@@ -5,18 +5,46 @@ use hindsight::ingest::{self, LoadRequest, NoProgress};
 
 use super::*;
 
-const EIO: i32 = 5;
+pub(super) const EIO: i32 = 5;
 const ENOMEM: i32 = 12;
-const ENOSPC: i32 = 28;
+pub(super) const ENOSPC: i32 = 28;
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy)]
-enum Fault {
+pub(super) enum Fault {
     /// This one fails.
     Once(i32),
     /// So do all that come after.
     FromThen(i32),
     Killed,
+}
+
+impl Fault {
+    /// Makes the call go wrong that a command makes for the so manieth time on what lies in a folder
+    /// `above` of the directory, and notes there that it did.
+    pub(super) fn inject(
+        self,
+        command: &mut Command,
+        library: &Path,
+        call: &str,
+        at: u64,
+        directory: &Path,
+    ) {
+        command
+            .env("LD_PRELOAD", library)
+            .env("XDG_CONFIG_HOME", directory.join("no-configuration"))
+            .env("FAULT_CALL", call)
+            .env("FAULT_AT", at.to_string())
+            .env("FAULT_UNDER", directory.join("above"))
+            .env("FAULT_NOTE", directory.join("note"));
+        match self {
+            Self::Once(error) => command.env("FAULT_ERROR", error.to_string()),
+            Self::FromThen(error) => command
+                .env("FAULT_ERROR", error.to_string())
+                .env("FAULT_ON", "1"),
+            Self::Killed => command.env("FAULT_ERROR", "0"),
+        };
+    }
 }
 
 /// The calls, each with how it can go wrong.
@@ -44,7 +72,7 @@ const FAULTS: &[(&str, &[Fault])] = &[
 ];
 
 /// The library that makes calls fail; `None`, and said so, where there is no compiler.
-fn library() -> Option<&'static Path> {
+pub(super) fn library() -> Option<&'static Path> {
     static BUILT: LazyLock<Option<(TempDir, PathBuf)>> = LazyLock::new(|| {
         let directory = removed_at_the_end(tempfile::tempdir().unwrap());
         let library = directory.path().join("faults.so");
@@ -209,19 +237,7 @@ fn one_fault(
     }
     let note = directory.join("note");
     let mut load = hindsight(&workspace);
-    load.env("LD_PRELOAD", library)
-        .env("XDG_CONFIG_HOME", directory.join("no-configuration"))
-        .env("FAULT_CALL", call)
-        .env("FAULT_AT", at.to_string())
-        .env("FAULT_UNDER", directory.join("above"))
-        .env("FAULT_NOTE", &note);
-    match fault {
-        Fault::Once(error) => load.env("FAULT_ERROR", error.to_string()),
-        Fault::FromThen(error) => load
-            .env("FAULT_ERROR", error.to_string())
-            .env("FAULT_ON", "1"),
-        Fault::Killed => load.env("FAULT_ERROR", "0"),
-    };
+    fault.inject(&mut load, library, call, at, &directory);
     let request = histories.request("more");
     load.arg("load").arg("--signals").args(&request.signals);
     let output = load.arg("--prices").args(&request.prices).output().unwrap();

@@ -76,6 +76,32 @@ fn kill_runs(name: &'static str, state: &State) {
     assert_eq!(status_of(state, "afterwards"), Some(whole));
 }
 
+/// The label and the status of every run, of which those that are completed have all their rows.
+pub(super) fn check_rows(workspace: &Path) -> Vec<(String, String)> {
+    let (csv, _) = done(hindsight(workspace).args(["query", RUNS, "--format", "csv"]));
+    let rows = csv.lines().skip(1).map(|row| {
+        let fields: Vec<_> = row.split(',').collect();
+        let [
+            label,
+            status,
+            trades,
+            signals,
+            trade_rows,
+            comparisons,
+            curve,
+        ] = fields[..]
+        else {
+            panic!("{row}");
+        };
+        match status {
+            "completed" => assert_eq!((trade_rows, comparisons, curve), (trades, signals, signals)),
+            _ => assert_eq!((trade_rows, comparisons, curve), ("0", "0", "0"), "{row}"),
+        }
+        (label.to_owned(), status.to_owned())
+    });
+    rows.collect()
+}
+
 /// The status of the run with this label, and its numbers of [`RUNS`].
 fn status_of(state: &State, label: &str) -> Option<(String, Vec<u64>)> {
     let rows = state.rows(&format!("{RUNS} where r.label = '{label}'"));
