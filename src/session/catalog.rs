@@ -3,6 +3,7 @@
 //! It answers queries of its relations, and of those that read nothing at all the ones with a function
 //! or a type that only it has.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
@@ -11,6 +12,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Visit, Visitor};
 use futures::stream;
 
 use super::settings::{SETTINGS, Settings, reported_name};
@@ -21,8 +23,11 @@ use crate::catalog::input::{
     COMMENT, CatalogInput, FunctionInfo, FunctionKind, RoleInfo, SettingInfo,
     Settings as CatalogSettings, TableInfo, TableKind,
 };
+use crate::catalog::interpret::{calls, names};
 use crate::catalog::relations::functions::FunctionSet;
-use crate::catalog::{Catalog, Described, answers, collect};
+use crate::catalog::{
+    Catalog, Described, answers, collect, functions as catalog_functions, relations,
+};
 use crate::clock::now;
 use crate::engine::Served;
 use crate::error::{Error, Result};
@@ -129,6 +134,40 @@ fn has_function(state: &SessionState, name: &str) -> bool {
         || state.table_functions().contains_key(name)
 }
 
+/// The first function that a statement calls and that neither the catalog has nor the engine; `None` of
+/// one that reads other relations than the catalog's, of which the engine says what is not there.
+fn unknown_function(
+    is_of_engine: &dyn Fn(&str) -> bool,
+    statement: &SqlStatement,
+) -> Option<String> {
+    struct Unknown<'f>(&'f dyn Fn(&str) -> bool, Option<String>);
+    impl Visitor for Unknown<'_> {
+        type Break = ();
+
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+            let (schema, name) = names::schema_and_name(relation);
+            match relations::find(schema.as_deref(), &name) {
+                Some(_) => ControlFlow::Continue(()),
+                None => ControlFlow::Break(()),
+            }
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let (Expr::Function(call), None) = (expr, &self.1) {
+                let (_, name) = names::schema_and_name(&call.name);
+                let is_known = !catalog_functions::named(&name).is_empty()
+                    || calls::is_special(&name)
+                    || (self.0)(&name);
+                self.1 = (!is_known).then_some(name);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut unknown = Unknown(is_of_engine, None);
+    let flow = statement.visit(&mut unknown);
+    unknown.1.filter(|_| flow.is_continue())
+}
+
 impl CatalogSettings for Settings {
     fn show(&self, name: &str) -> Option<String> {
         self.get(&name.to_lowercase()).map(str::to_owned)
@@ -184,6 +223,23 @@ impl Session {
         }
         let described = self.catalog(None).await.ok()?.describe(statement, given);
         Some((statement.clone(), described.ok()?))
+    }
+
+    /// The function that a statement calls and that is nowhere, where the engine misses another thing
+    /// first, which the catalog has.
+    pub(super) fn unknown_function(&self, statement: &Statement, missed: &Error) -> Option<Error> {
+        let Statement::Statement(statement) = statement else {
+            return None;
+        };
+        let served = self.served();
+        let is_of_engine = |name: &str| has_function(&served.state, name);
+        let name = unknown_function(&is_of_engine, statement)?;
+        let is_said = missed.to_string().contains(&name);
+        (!is_said).then(|| Error::session_hint(
+            "42883",
+            format!("function {name} does not exist"),
+            "select routine_name, syntax_example from information_schema.routines lists what there is",
+        ))
     }
 
     /// A prepared statement that the catalog answers.

@@ -89,6 +89,12 @@ impl Session {
         {
             return Ok(Self::described(prepared, statement, described));
         }
+        if let Err(error) = &planned
+            && matches!(error.sqlstate(), "42P01" | "42883")
+            && let Some(unknown) = self.unknown_function(&sql, error)
+        {
+            return Err(unknown);
+        }
         planned
     }
 

@@ -57,6 +57,10 @@ fn tools_are_answered_as_they_look_around() {
                 ),
                 ("commit", &["COMMIT"]),
                 ("discard all", &["DISCARD ALL"]),
+                (
+                    "select pg_is_in_recovery(), (select count(*) from pg_stat_wal_receiver)",
+                    &["f|0", "SELECT 1"],
+                ),
             ],
         ),
         (
@@ -187,6 +191,28 @@ fn tools_are_answered_as_they_look_around() {
     let mut wire = Wire::connect(server.address);
     let two = parse("", "set search_path = \"public\"; set names 'UTF8';", &[]);
     assert_eq!(said(&wire.ask(&[two, sync()].concat())), ["42601"]);
+}
+
+#[test]
+fn tools_are_told_which_function_there_is_not() {
+    let workspace = workspace();
+    let server = TestServer::of_workspace(workspace.path(), &trusting());
+    let mut wire = Wire::connect(server.address);
+    for sql in [
+        "select pg_export_snapshot()",
+        "select pg_is_in_recovery(), pg_export_snapshot()",
+        "select pg_is_in_recovery(), (select pg_export_snapshot() from pg_stat_wal_receiver)",
+        "select coalesce(pg_export_snapshot(), '') from pg_class",
+    ] {
+        let answer = wire.ask(&query(sql));
+        let refused = answer.iter().find(|message| message.kind == b'E').unwrap();
+        let message = refused.field(b'M').unwrap();
+        assert_eq!(refused.sqlstate(), "42883", "{sql}: {message}");
+        assert!(message.contains("pg_export_snapshot"), "{sql}: {message}");
+    }
+    // A table that is not there comes first, as from PostgreSQL.
+    let answer = wire.ask(&query("select pg_is_in_recovery(), nothing() from nowhere"));
+    assert_eq!(said(&answer), ["42P01"]);
 }
 
 #[test]
