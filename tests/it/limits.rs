@@ -183,6 +183,7 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
         "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
          where a.x + b.y < 0",
         "select count(*) from generate_series(1, 10000000000) g(value) where value < 0",
+        "with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t",
         "create temp table t as select count(*) from generate_series(1, 10000000000) g(value) \
          where value < 0",
         "select count(simulate_exit(token_address, timestamp, 'hybrid', 50, 500, 50, 10080, 'level')) \
