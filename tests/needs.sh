@@ -32,7 +32,7 @@ postgres|postgresql|tests of state and sources in PostgreSQL
 pgbouncer|pgbouncer|tests of a transaction pooler
 jq|jq|the pages of README that use it
 psql|postgresql-client|psql
-python|python3-venv|statistics held to numpy and scipy; psycopg, asyncpg, SQLAlchemy, Superset
+python|python3-venv|statistics held to numpy and scipy; psycopg, asyncpg, ADBC, DuckDB, SQLAlchemy, Superset
 node|nodejs npm|node-pg, the page in a browser
 chromium|chromium fonts-dejavu-core|the page in a browser
 java|default-jdk-headless|pgjdbc
