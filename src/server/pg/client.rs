@@ -1,17 +1,14 @@
 //! One client that is logged in: its messages in order, each answered before the next.
 
+mod extended;
+mod statement;
+
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::FutureExt;
-use pgwire::messages::data::{NoData, ParameterDescription};
-use pgwire::messages::extendedquery::{
-    BindComplete, CloseComplete, ParseComplete, PortalSuspended,
-};
 use pgwire::messages::response::{
     CommandComplete, EmptyQueryResponse, NotificationResponse, ReadyForQuery, TransactionStatus,
 };
@@ -19,20 +16,16 @@ use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
 use tokio::sync::mpsc;
 
 use super::cancel::Backend;
-use super::encode::Columns;
 use super::login::LoggedIn;
-use super::run::{self, Portal, Progress, Sink};
+use super::run::{self, Portal};
 use super::wire::{Body, Broken, Channel, malformed};
-use super::{Shared, report, values};
+use super::{Shared, report};
 use crate::caller::activity::{NOTIFICATION_LIMIT, Notification};
 use crate::caller::client::Notice;
 use crate::caller::transaction::TransactionStatus as Standing;
-use crate::dialect::output::types::{self, PgType};
 use crate::error::{Error, Result};
-use crate::session::{Prepared, SETTINGS, Session, milliseconds, reported_name};
-
-/// How many portals a client may have open.
-const PORTAL_LIMIT: usize = 1_000;
+use crate::session::{SETTINGS, Session, milliseconds, reported_name};
+use statement::Driven;
 
 /// A client that is logged in.
 pub struct Client {
@@ -50,12 +43,6 @@ pub struct Client {
     is_skipping: bool,
     /// What the client was last told of its settings.
     reported: HashMap<&'static str, String>,
-}
-
-/// How a statement ended for the client that waited for it.
-enum Driven<T> {
-    Done(T),
-    Failed(Error),
 }
 
 impl Client {
@@ -306,341 +293,6 @@ impl Client {
         })
     }
 
-    async fn parse(&mut self, mut body: Body) -> Result<Result<()>, Broken> {
-        let read = (|| {
-            let (name, text) = (body.text()?, body.text()?);
-            let count = body.count()?;
-            let mut types = Vec::with_capacity(count.min(1_000));
-            for _ in 0..count {
-                types.push(body.number()? as u32);
-            }
-            body.end()?;
-            let zone = self.session.show("timezone")?;
-            let oids: Arc<[u32]> = types.into();
-            let types = oids.iter().map(|oid| values::data_type(*oid, &zone));
-            Ok((name, text, types.collect::<Result<Vec<_>>>()?, oids))
-        })();
-        let (name, text, types, declared) = match read {
-            Ok(read) => read,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.empty.remove(&name);
-        let session = Arc::clone(&self.session);
-        let prepare = move |_| async move {
-            let mut statements = session.parse(&text)?;
-            let Some(statement) = statements.pop() else {
-                return Ok(None);
-            };
-            if !statements.is_empty() {
-                let message = "cannot insert multiple commands into a prepared statement";
-                return Err(Error::session("42601", message));
-            }
-            let start = statement.start;
-            let prepared = session.prepare(statement, &types).await;
-            let mut prepared = prepared.map_err(|error| error.moved(start))?;
-            prepared.declared = declared;
-            Ok(Some(prepared))
-        };
-        Ok(match self.drive(None, prepare).await? {
-            Driven::Done(Some(prepared)) => self
-                .session
-                .name_statement(&name, Arc::new(prepared))
-                .map(|()| self.channel.put(&ParseComplete::new())),
-            Driven::Done(None) => {
-                self.session.forget_statement(&name);
-                self.add_empty(name)
-                    .map(|()| self.channel.put(&ParseComplete::new()))
-            }
-            Driven::Failed(error) => Err(error),
-        })
-    }
-
-    async fn bind(&mut self, mut body: Body) -> Result<Result<()>, Broken> {
-        let bound = (|| {
-            let length = body.length();
-            let (portal, name) = (body.text()?, body.text()?);
-            let formats = formats(&mut body)?;
-            let count = body.count()?;
-            let mut given = Vec::with_capacity(count.min(1_000));
-            for _ in 0..count {
-                given.push(body.value()?);
-            }
-            let results = self::formats(&mut body)?;
-            body.end()?;
-            if self.empty.contains_key(&name) {
-                self.portals.remove(&portal);
-                return self.add_empty(format!("\0{portal}"));
-            }
-            self.empty.remove(&format!("\0{portal}"));
-            let prepared = self.session.named_statement(&name)?;
-            // The message, and the values that are made of it.
-            let memory = self.session.reserve("portal", 3 * length)?;
-            let values = bound_values(&prepared, &name, &formats, &given)?;
-            if self.portals.contains_key(&portal) && !portal.is_empty() {
-                let message = format!("cursor \"{portal}\" already exists");
-                return Err(Error::session("42P03", message));
-            }
-            if self.portals.len() >= PORTAL_LIMIT {
-                let message = format!("more than {PORTAL_LIMIT} portals are open");
-                return Err(Error::session("54000", message));
-            }
-            let bound = Portal::new(prepared, values, &results, memory)?;
-            self.portals.insert(portal, bound);
-            Ok(())
-        })();
-        if bound.is_ok() {
-            self.channel.put(&BindComplete::new());
-        }
-        Ok(bound)
-    }
-
-    /// Notes that there is no statement under this name.
-    fn add_empty(&mut self, name: String) -> Result<()> {
-        if self.empty.len() >= PORTAL_LIMIT {
-            let message = format!("more than {PORTAL_LIMIT} empty statements and portals are kept");
-            return Err(Error::session("54000", message));
-        }
-        self.empty.insert(name, ());
-        Ok(())
-    }
-
-    fn describe(&mut self, mut body: Body) -> Result<()> {
-        let (kind, name) = (body.byte()?, body.text()?);
-        body.end()?;
-        match kind {
-            b'S' if self.empty.contains_key(&name) => {
-                self.channel.put(&ParameterDescription::new(Vec::new()));
-                self.channel.put(&NoData::new());
-            }
-            b'S' => {
-                let prepared = self.session.named_statement(&name)?;
-                let types: Vec<u32> = match &prepared.parameter_fields {
-                    Some(fields) => fields.iter().map(|field| PgType::of(field).oid).collect(),
-                    None => {
-                        let types = prepared.parameters.iter();
-                        types
-                            .map(|data_type| values::oid(data_type.as_ref()))
-                            .collect()
-                    }
-                };
-                // Some clients insist on what they have said.
-                let types = types.into_iter().enumerate().map(|(position, oid)| {
-                    let declared = prepared.declared.get(position).copied();
-                    declared
-                        .filter(|oid| !matches!(*oid, 0 | types::UNKNOWN))
-                        .unwrap_or(oid)
-                });
-                self.channel
-                    .put(&ParameterDescription::new(types.collect()));
-                match (&prepared.schema, &prepared.copy) {
-                    (Some(schema), None) => {
-                        let columns = Columns::new(Arc::clone(schema), &[])?;
-                        self.channel.put(&columns.description());
-                    }
-                    _ => self.channel.put(&NoData::new()),
-                }
-            }
-            b'P' if self.empty.contains_key(&format!("\0{name}")) => {
-                self.channel.put(&NoData::new());
-            }
-            b'P' => {
-                let Some(portal) = self.portals.get(&name) else {
-                    // A cursor that was declared in SQL is a portal too.
-                    let schema = self.session.cursor_schema(&name);
-                    let schema = schema.ok_or_else(|| no_portal(&name))?;
-                    self.channel.put(&Columns::new(schema, &[])?.description());
-                    return Ok(());
-                };
-                match (&portal.columns, &portal.prepared.copy) {
-                    (Some(columns), None) => self.channel.put(&columns.description()),
-                    _ => self.channel.put(&NoData::new()),
-                }
-            }
-            _ => return Err(malformed("invalid DESCRIBE message subtype")),
-        }
-        Ok(())
-    }
-
-    async fn execute(&mut self, mut body: Body) -> Result<Result<()>, Broken> {
-        let read = (|| {
-            let (name, most) = (body.text()?, body.number()?);
-            body.end()?;
-            Ok((name, u64::try_from(most).unwrap_or_default()))
-        })();
-        let (name, most) = match read {
-            Ok(read) => read,
-            Err(error) => return Ok(Err(error)),
-        };
-        if self.empty.contains_key(&format!("\0{name}")) {
-            self.channel.put(&EmptyQueryResponse::new());
-            return Ok(Ok(()));
-        }
-        let Some(portal) = self.portals.remove(&name) else {
-            return Ok(Err(no_portal(&name)));
-        };
-        let text = portal.prepared.text();
-        let session = Arc::clone(&self.session);
-        let run = move |sink| async move {
-            let (portal, result) = portal.execute(session, most, sink).await;
-            result.map(|progress| (portal, progress))
-        };
-        Ok(match self.drive(Some(&text), run).await? {
-            Driven::Done((portal, progress)) => {
-                self.portals.insert(name, portal);
-                if progress == Progress::Suspended {
-                    self.channel.put(&PortalSuspended::new());
-                }
-                self.report_settings();
-                Ok(())
-            }
-            Driven::Failed(error) => Err(error),
-        })
-    }
-
-    fn close(&mut self, mut body: Body) -> Result<()> {
-        let (kind, name) = (body.byte()?, body.text()?);
-        body.end()?;
-        match kind {
-            b'S' => {
-                self.empty.remove(&name);
-                self.session.forget_statement(&name);
-            }
-            b'P' => {
-                self.empty.remove(&format!("\0{name}"));
-                self.portals.remove(&name);
-                self.session.close_cursor(&name);
-            }
-            _ => return Err(malformed("invalid CLOSE message subtype")),
-        }
-        self.channel.put(&CloseComplete::new());
-        Ok(())
-    }
-
-    /// Has something done on the threads that compute, and meanwhile sends what is made, listens to
-    /// the client, and watches the clock. With a text, it is a statement that is logged.
-    async fn drive<T, F>(
-        &mut self,
-        text: Option<&str>,
-        work: impl FnOnce(Sink) -> F,
-    ) -> Result<Driven<T>, Broken>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        let started = Instant::now();
-        let shared = Arc::clone(&self.shared);
-        let _running = shared.memory.begin();
-        if let Some(text) = text {
-            self.now_runs(Some(text));
-        }
-        // Who asked before the statement began meant another.
-        let _ = self.backend.cancel.notified().now_or_never();
-        let (sink, mut made) = mpsc::channel::<Bytes>(4);
-        let mut task = self.shared.computing.spawn(work(sink));
-        let limit = self.time_limit();
-        let timeout = async {
-            match limit {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(timeout);
-        let mut is_made = false;
-        let result = loop {
-            tokio::select! {
-                biased;
-                () = self.backend.cancel.notified() => break Err(Error::Cancelled),
-                () = &mut timeout => {
-                    let message = "canceling statement due to statement timeout";
-                    break Err(Error::session("57014", message));
-                }
-                () = self.shared.ending.cancelled() => {
-                    task.abort();
-                    let message = "terminating connection due to administrator command";
-                    return Err(Error::session("57P01", message).into());
-                }
-                chunk = made.recv(), if !is_made && self.channel.outbound.is_empty() => match chunk {
-                    Some(chunk) => self.channel.outbound.extend_from_slice(&chunk),
-                    None => is_made = true,
-                },
-                joined = &mut task, if is_made => break joined.unwrap_or_else(|error| {
-                    tracing::error!(peer = %self.peer, "a statement crashed: {error}");
-                    Err(Error::session("XX000", "the statement crashed; the server goes on"))
-                }),
-                Some(notice) = self.notices.recv() => {
-                    self.channel.put(&report::notice(&notice));
-                }
-                attended = self.channel.attend() => if let Err(broken) = attended {
-                    task.abort();
-                    return Err(broken);
-                },
-            }
-        };
-        if result.is_err() {
-            // Whatever still computes for it is told to stop.
-            task.abort();
-            self.session.stop();
-        }
-        while let Ok(notice) = self.notices.try_recv() {
-            self.channel.put(&report::notice(&notice));
-        }
-        if let Some(text) = text {
-            self.now_runs(None);
-            self.log(text, started.elapsed(), result.as_ref().err());
-        }
-        Ok(match result {
-            Ok(done) => Driven::Done(done),
-            Err(error) => Driven::Failed(error),
-        })
-    }
-
-    /// Lets other sessions see what is run.
-    fn now_runs(&self, text: Option<&str>) {
-        let application = self.session.show("application_name").unwrap_or_default();
-        let status = self.session.transaction_status();
-        let (activity, pid) = (self.session.activity(), self.session.pid());
-        activity.change(pid, |info| {
-            info.application = application;
-            if text.is_none() {
-                info.state = match status {
-                    Standing::Idle => "idle".into(),
-                    Standing::Open => "idle in transaction".into(),
-                    Standing::Failed => "idle in transaction (aborted)".into(),
-                };
-            }
-        });
-        if let Some(text) = text {
-            activity.runs(pid, text);
-        }
-    }
-
-    /// How long a statement may run: as the client wants it, but not longer than the server lets it.
-    fn time_limit(&self) -> Option<Duration> {
-        let wanted = self.session.show("statement_timeout").ok();
-        let wanted = wanted
-            .and_then(|text| milliseconds(&text))
-            .filter(|limit| *limit > 0);
-        let wanted = wanted.map(Duration::from_millis);
-        match (wanted, self.shared.statement_timeout) {
-            (Some(wanted), Some(limit)) => Some(wanted.min(limit)),
-            (wanted, limit) => wanted.or(limit),
-        }
-    }
-
-    fn log(&self, text: &str, took: Duration, error: Option<&Error>) {
-        let user = self.session.user();
-        let milliseconds = (took.as_secs_f64() * 1e6).round() / 1e3;
-        let peer = self.peer;
-        let statement = logged(text);
-        match error {
-            None => tracing::info!(%peer, user, milliseconds, "{statement}"),
-            Some(error) => {
-                let sqlstate = error.sqlstate();
-                tracing::info!(%peer, user, milliseconds, sqlstate, "{statement}");
-            }
-        }
-    }
-
     /// Tells the client of an error, which also ends an open transaction.
     fn fail(&mut self, error: &Error, before: usize) {
         self.session.failed();
@@ -688,72 +340,5 @@ impl Client {
                 self.reported.insert(setting.name, value.to_owned());
             }
         }
-    }
-}
-
-fn no_portal(name: &str) -> Error {
-    Error::session("34000", format!("portal \"{name}\" does not exist"))
-}
-
-fn formats(body: &mut Body) -> Result<Vec<i16>> {
-    let count = body.count()?;
-    let mut formats = Vec::with_capacity(count.min(1_000));
-    for _ in 0..count {
-        formats.push(body.format()?);
-    }
-    Ok(formats)
-}
-
-/// The values of a statement's parameters.
-fn bound_values(
-    prepared: &Prepared,
-    name: &str,
-    formats: &[i16],
-    given: &[Option<Bytes>],
-) -> Result<Vec<datafusion::common::ScalarValue>> {
-    let expected = prepared.parameters.len();
-    if given.len() != expected {
-        let message = format!(
-            "bind message supplies {} parameters, but prepared statement \"{name}\" requires \
-             {expected}",
-            given.len()
-        );
-        return Err(Error::session("08P01", message));
-    }
-    if formats.len() > 1 && formats.len() != expected {
-        let message = format!(
-            "bind message has {} parameter formats but {expected} parameters",
-            formats.len()
-        );
-        return Err(Error::session("08P01", message));
-    }
-    let text = datafusion::arrow::datatypes::DataType::Utf8;
-    let values = given.iter().zip(&prepared.parameters).enumerate();
-    let values = values.map(|(position, (bytes, data_type))| {
-        let format = formats.get(position).or_else(|| formats.first());
-        let data_type = data_type.as_ref().unwrap_or(&text);
-        let field = prepared
-            .parameter_fields
-            .as_ref()
-            .and_then(|fields| fields.get(position));
-        let is_binary = format == Some(&1);
-        match field.map(|field| PgType::of(field).oid) {
-            Some(oid) => values::value_of(bytes.as_ref(), is_binary, data_type, oid),
-            None => values::value(bytes.as_ref(), is_binary, data_type),
-        }
-    });
-    values.collect()
-}
-
-/// A statement as the log has it: cut where it is long, and without what it writes in quotes where it
-/// may set a password.
-fn logged(text: &str) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.to_lowercase().contains("password") {
-        line = line.split('\'').step_by(2).collect::<Vec<_>>().join("'…'");
-    }
-    match line.char_indices().nth(1_000) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
     }
 }
