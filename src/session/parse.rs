@@ -171,7 +171,7 @@ fn query(tokens: &[TokenWithSpan]) -> Result<Box<DfStatement>> {
     if !words.take("explain") {
         return plain(tokens);
     }
-    let options = command::explain_options(&mut words)?;
+    let options = command::explain::options(&mut words)?;
     if !words.is("explain")
         && let Some(Request::Sql(statement)) = within(words.rest())?
     {

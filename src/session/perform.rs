@@ -1,41 +1,28 @@
 //! What the session answers itself: settings, named statements, cursors and transactions.
 
+mod named;
+mod settings;
+mod transactions;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::ScalarValue;
-use datafusion::config::ConfigField;
-use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
 use futures::future::BoxFuture;
-use futures::{TryStreamExt, stream};
+use futures::stream;
 
-use super::command::{Command, Discard, Modes, Transaction};
-use super::cursors::{self, Cursor};
+use super::command::{Command, Discard, Transaction};
+use super::cursors;
 use super::parse::{Request, Statement};
 use super::settings::reported_name;
-use super::{DATABASE, Outcome, Prepared, Session, Work, lock, parsed, placeholders};
+use super::{Outcome, Prepared, Session, Work, lock, placeholders};
 use crate::caller::activity::{NOTIFICATION_LIMIT, Notification};
-use crate::caller::bounds::{self, limited};
+use crate::caller::bounds::limited;
 use crate::caller::client::Severity;
-use crate::caller::give_way;
-use crate::caller::transaction::{self, TransactionStatus};
-use crate::dialect::around::Around;
+use crate::caller::transaction::TransactionStatus;
 use crate::error::{Error, Result};
-
-/// What a client may change of the engine underneath, and between which bounds.
-const ENGINE_SETTINGS: [(&str, u64, u64); 2] = [
-    ("datafusion.execution.batch_size", 1, 65_536),
-    ("datafusion.execution.target_partitions", 1, 64),
-];
-/// How many statements a client may have prepared, and how many cursors open.
-const NAMED_LIMIT: usize = 5_000;
-const CURSOR_LIMIT: usize = 1_000;
-/// Settings of the engine that are words.
-const ENGINE_WORDS: [&str; 2] = ["datafusion.explain.format", "datafusion.explain.show_sizes"];
+use named::{already_prepared, no_cursor, not_prepared};
 
 impl Session {
     /// What a command returns and takes, before it does anything.
@@ -272,258 +259,6 @@ impl Session {
         }
     }
 
-    /// Keeps a statement under a name, or opens a cursor over a query.
-    pub(super) fn declare<'a>(
-        &'a self,
-        inner: &'a Prepared,
-        values: Vec<ScalarValue>,
-        command: &'a Command,
-    ) -> BoxFuture<'a, Result<Outcome>> {
-        Box::pin(async move {
-            match command {
-                Command::Prepare { name, .. } => {
-                    self.name_statement(name, Arc::new(inner.clone()))?;
-                    Ok(Outcome::Done {
-                        rows: None,
-                        verb: "PREPARE",
-                    })
-                }
-                Command::Declare {
-                    name,
-                    keeps_rows,
-                    outlasts_transaction,
-                    ..
-                } => {
-                    if !outlasts_transaction && self.transaction_status() == TransactionStatus::Idle
-                    {
-                        let message = "DECLARE CURSOR can only be used in transaction blocks";
-                        let hint = "begin a transaction, or declare it WITH HOLD";
-                        return Err(Error::session_hint("25P01", message, hint));
-                    }
-                    if lock(&self.cursors).contains_key(name) {
-                        let message = format!("cursor \"{name}\" already exists");
-                        return Err(Error::session("42P03", message));
-                    }
-                    limited(lock(&self.cursors).len(), CURSOR_LIMIT, "open cursors")?;
-                    let Outcome::Rows(rows) = self.perform(inner, values).await? else {
-                        return Err(Error::session("42601", "DECLARE takes a query"));
-                    };
-                    let memory = keeps_rows.then(|| {
-                        let pool = &self.context.runtime_env().memory_pool;
-                        MemoryConsumer::new(format!("cursor {name}")).register(pool)
-                    });
-                    let schema = inner.schema.clone().unwrap_or_else(|| rows.schema());
-                    let cursor = Cursor::new(schema, rows, memory, *outlasts_transaction);
-                    let cursor = Arc::new(tokio::sync::Mutex::new(cursor));
-                    lock(&self.cursors).insert(name.clone(), cursor);
-                    Ok(Outcome::Done {
-                        rows: None,
-                        verb: "DECLARE CURSOR",
-                    })
-                }
-                _ => self.perform(inner, values).await,
-            }
-        })
-    }
-
-    /// The statement that was given this name.
-    pub fn named_statement(&self, name: &str) -> Result<Arc<Prepared>> {
-        let named = lock(&self.named).get(name).cloned();
-        named.ok_or_else(|| not_prepared(name))
-    }
-
-    /// Gives a statement a name, which no other has.
-    pub fn name_statement(&self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
-        let mut named = lock(&self.named);
-        // The statement without a name is replaced by the next.
-        if named.contains_key(name) && !name.is_empty() {
-            return Err(already_prepared(name));
-        }
-        limited(named.len(), NAMED_LIMIT, "prepared statements")?;
-        named.insert(name.to_owned(), prepared);
-        Ok(())
-    }
-
-    /// Forgets a statement, if there is one of this name.
-    pub fn forget_statement(&self, name: &str) {
-        lock(&self.named).remove(name);
-    }
-
-    /// The columns of a cursor that is open.
-    pub fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
-        let cursor = self.cursor(name).ok()?;
-        let cursor = cursor.try_lock().ok()?;
-        Some(Arc::clone(&cursor.schema))
-    }
-
-    /// Closes a cursor, if there is one of this name.
-    pub fn close_cursor(&self, name: &str) {
-        lock(&self.cursors).remove(name);
-    }
-
-    fn cursor(&self, name: &str) -> Result<Arc<tokio::sync::Mutex<Cursor>>> {
-        let cursor = lock(&self.cursors).get(name).cloned();
-        cursor.ok_or_else(|| no_cursor(name))
-    }
-
-    /// The values of the arguments of `EXECUTE`, in the types of the parameters.
-    pub(super) async fn arguments(
-        &self,
-        named: &Prepared,
-        arguments: &[SqlExpr],
-    ) -> Result<Vec<ScalarValue>> {
-        if named.parameters.len() != arguments.len() {
-            let message = format!(
-                "wrong number of parameters: expected {}, found {}",
-                named.parameters.len(),
-                arguments.len()
-            );
-            return Err(Error::session("42601", message));
-        }
-        if arguments.is_empty() {
-            return Ok(Vec::new());
-        }
-        let items: Vec<String> = arguments
-            .iter()
-            .enumerate()
-            .map(|(i, e)| format!("{e} as a{i}"))
-            .collect();
-        let state = self.context.state();
-        let select = format!("select {}", items.join(", "));
-        let select = parsed(&select, |parser| parser.parse_statement())?;
-        let select = DfStatement::Statement(Box::new(select));
-        bounds::check_size(&select, &|name| self.tables.view_reads(name))?;
-        let plan = state.statement_to_plan(select).await?;
-        bounds::check_expansion(&plan)?;
-        let frame = self.context.execute_logical_plan(plan).await?;
-        let rows = give_way::start(frame, &self.under_way).await?;
-        let batches: Vec<RecordBatch> = rows.try_collect().await?;
-        let row = batches.iter().find(|batch| batch.num_rows() == 1);
-        let row =
-            row.ok_or_else(|| Error::session("42601", "arguments of EXECUTE are single values"))?;
-        let mut values = Vec::with_capacity(arguments.len());
-        for (column, data_type) in row.columns().iter().zip(&named.parameters) {
-            let value = ScalarValue::try_from_array(column, 0)?;
-            values.push(match data_type {
-                Some(data_type) => value.cast_to(data_type)?,
-                None => value,
-            });
-        }
-        Ok(values)
-    }
-
-    /// Sets a setting; `None` is its default.
-    pub fn set(&self, name: &str, value: Option<&str>, is_local: bool) -> Result<()> {
-        if name.starts_with("datafusion.") {
-            return self.set_engine(name, value);
-        }
-        self.settings().set(name, value, is_local)?;
-        self.put_in_force()?;
-        if name == "transaction_read_only" {
-            let is_read_only = self.settings().show(name)? == "on";
-            self.client.transaction.set_read_only(is_read_only);
-        }
-        Ok(())
-    }
-
-    fn set_engine(&self, name: &str, value: Option<&str>) -> Result<()> {
-        let bounds = ENGINE_SETTINGS.iter().find(|(known, _, _)| *known == name);
-        if bounds.is_none() && !ENGINE_WORDS.contains(&name) {
-            return Err(Error::NotAllowed(format!("setting {name} is not allowed")));
-        }
-        if let (Some((_, least, most)), Some(value)) = (bounds, value)
-            && !value
-                .parse::<u64>()
-                .is_ok_and(|value| (*least..=*most).contains(&value))
-        {
-            let message = format!("{name} must be between {least} and {most}, found {value}");
-            return Err(Error::session("22023", message));
-        }
-        let state = self.context.state_ref();
-        let mut state = state.write();
-        let options = state.config_mut().options_mut();
-        match value {
-            Some(value) => options.set(name, value)?,
-            None => ConfigField::reset(options, name)?,
-        }
-        Ok(())
-    }
-
-    /// The value of a setting.
-    pub fn show(&self, name: &str) -> Result<String> {
-        if name.starts_with("datafusion.") {
-            let config = self.context.copied_config();
-            let entries = config.options().entries();
-            let entry = entries.into_iter().find(|entry| entry.key == name);
-            if let Some(entry) = entry {
-                return Ok(entry.value.unwrap_or_default());
-            }
-        }
-        // Outside of a transaction, what the next would be.
-        let is_idle = self.transaction_status() == TransactionStatus::Idle;
-        match name.strip_prefix("transaction_") {
-            Some(mode) if is_idle => {
-                let name = format!("default_transaction_{mode}");
-                Ok(self.settings().show(&name)?.to_owned())
-            }
-            _ => Ok(self.settings().show(name)?.to_owned()),
-        }
-    }
-
-    /// Has the session do what its settings say: the time zone, and whether statements only read.
-    pub(super) fn put_in_force(&self) -> Result<()> {
-        let is_read_only = self.settings().show("default_transaction_read_only")? == "on";
-        self.client.transaction.set_read_only_alone(is_read_only);
-        let distributes = self.settings().show("hindsight.distribute")? == "auto";
-        self.client.distribute(distributes);
-        self.apply_zone()
-    }
-
-    /// Has functions know the settings of the session, its time zone first of all.
-    pub(super) fn apply_zone(&self) -> Result<()> {
-        let settings = self.settings();
-        let values = settings
-            .all()
-            .map(|(setting, value)| (setting.name.to_owned(), value.to_owned()));
-        let own = settings.own();
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let around = Around::new(self.user(), DATABASE, values.chain(own).collect());
-        drop(settings);
-        let state = self.context.state_ref();
-        let mut state = state.write();
-        state.config_mut().options_mut().extensions.insert(around);
-        Ok(())
-    }
-
-    fn set_modes(&self, modes: &Modes, prefix: &str) -> Result<()> {
-        let is_local = prefix == "transaction";
-        if is_local && self.transaction_status() == TransactionStatus::Idle {
-            let message = "SET TRANSACTION can only be used in transaction blocks";
-            self.client.notice(Severity::Warning, "25P01", message);
-            return Ok(());
-        }
-        let mut settings = self.settings();
-        if let Some(isolation) = modes.isolation {
-            settings.set(&format!("{prefix}_isolation"), Some(isolation), is_local)?;
-        }
-        let switch = |is_on: bool| Some(if is_on { "on" } else { "off" });
-        if let Some(read_only) = modes.read_only {
-            settings.set(&format!("{prefix}_read_only"), switch(read_only), is_local)?;
-            match is_local {
-                true => self.client.transaction.set_read_only(read_only),
-                false => self.client.transaction.set_read_only_alone(read_only),
-            }
-        }
-        if let Some(deferrable) = modes.deferrable {
-            settings.set(
-                &format!("{prefix}_deferrable"),
-                switch(deferrable),
-                is_local,
-            )?;
-        }
-        Ok(())
-    }
-
     fn discard(&self, what: Discard) -> Result<()> {
         if what == Discard::All && self.transaction_status() != TransactionStatus::Idle {
             let message = "DISCARD ALL cannot run inside a transaction block";
@@ -540,78 +275,6 @@ impl Session {
             self.put_in_force()?;
         }
         Ok(())
-    }
-
-    async fn transact(&self, statement: &Transaction, verb: &'static str) -> Result<Outcome> {
-        let mut verb = verb;
-        match statement {
-            Transaction::Savepoint(name) => {
-                transaction::save(&self.client, name)?;
-                self.tables.save(Some(name));
-                self.settings().save(name);
-            }
-            Transaction::Release(name) => {
-                transaction::release(&self.client, name)?;
-                self.tables.release(name);
-                self.settings().release(name);
-            }
-            Transaction::RollbackTo(name) => {
-                transaction::return_to(&self.client, name)?;
-                self.tables.return_to(name);
-                self.settings().return_to(name);
-                self.put_in_force()?;
-            }
-            Transaction::Begin { modes, .. } => self.begin(modes)?,
-            Transaction::Commit { chain } | Transaction::Rollback { chain } => {
-                let commits = matches!(statement, Transaction::Commit { .. });
-                let ended = transaction::end(&self.client, commits).await;
-                let is_kept = matches!(ended, Ok(true));
-                verb = if is_kept { "COMMIT" } else { "ROLLBACK" };
-                for notification in std::mem::take(&mut *lock(&self.notifications)) {
-                    if is_kept && let Err(error) = self.activity().notify(&notification) {
-                        let message = error.to_string();
-                        self.client
-                            .notice(Severity::Warning, error.sqlstate(), message);
-                    }
-                }
-                self.settings().end(is_kept);
-                self.tables.end(is_kept);
-                self.put_in_force()?;
-                lock(&self.cursors).retain(|_, cursor| {
-                    is_kept
-                        && cursor
-                            .try_lock()
-                            .is_ok_and(|cursor| cursor.outlasts_transaction)
-                });
-                ended?;
-                if *chain {
-                    self.begin(&Modes::default())?;
-                }
-            }
-        }
-        Ok(Outcome::Done { rows: None, verb })
-    }
-
-    fn begin(&self, modes: &Modes) -> Result<()> {
-        let read_only = match modes.read_only {
-            Some(read_only) => read_only,
-            None => self.show("default_transaction_read_only")? == "on",
-        };
-        if !transaction::begin(&self.client, read_only) {
-            return Ok(());
-        }
-        self.tables.save(None);
-        {
-            let mut settings = self.settings();
-            settings.begin();
-            for name in ["isolation", "read_only", "deferrable"] {
-                let default = settings
-                    .show(&format!("default_transaction_{name}"))?
-                    .to_owned();
-                settings.set(&format!("transaction_{name}"), Some(&default), true)?;
-            }
-        }
-        self.set_modes(modes, "transaction")
     }
 }
 
@@ -673,22 +336,4 @@ fn rows(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Outcome> {
 
 fn arrow(error: datafusion::arrow::error::ArrowError) -> Error {
     datafusion::error::DataFusionError::from(error).into()
-}
-
-fn not_prepared(name: &str) -> Error {
-    Error::session(
-        "26000",
-        format!("prepared statement \"{name}\" does not exist"),
-    )
-}
-
-fn already_prepared(name: &str) -> Error {
-    Error::session(
-        "42P05",
-        format!("prepared statement \"{name}\" already exists"),
-    )
-}
-
-fn no_cursor(name: &str) -> Error {
-    Error::session("34000", format!("cursor \"{name}\" does not exist"))
 }
