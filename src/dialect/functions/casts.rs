@@ -3,25 +3,17 @@
 //!
 //! [`ZonedCasts`] puts them in the place of DataFusion's own once types are settled.
 
-use std::cell::Cell;
+mod texts;
+mod times;
+
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Date32Array, Float64Array, IntervalMonthDayNanoArray,
-    LargeStringArray, ListArray, PrimitiveArray, StringArray, StringViewArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
-};
-use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, DurationMicrosecondType, Field, FieldRef,
-    Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
-};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -32,16 +24,13 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::own_places;
-use super::values::{INTERVAL, TIME};
-use crate::catalog::cast::{out_of_time, wrong_interval, wrong_time};
-use crate::catalog::time::read::{self, Clock};
-use crate::catalog::time::zone::Zone;
-use crate::catalog::time::{self, DAY, interval};
-use crate::catalog::types::oid;
-use crate::catalog::value::Interval;
+use crate::catalog::time::read::Clock;
 use crate::dialect::around::Around;
-use crate::dialect::numbers;
 use crate::dialect::numbers::types::is_open;
+use texts::{read, written};
+use times::moved;
+
+pub use times::{Offsets, arrow_interval, in_unit, intervals, microseconds};
 
 /// Puts PostgreSQL's casts of dates and times in the place of DataFusion's.
 #[derive(Debug)]
@@ -207,44 +196,6 @@ impl ScalarUDFImpl for ZonedCast {
     }
 }
 
-/// Offsets of a zone, each looked for once for a quarter of an hour, in which none changes.
-pub struct Offsets<'z> {
-    zone: &'z Zone,
-    quarter: Cell<i64>,
-    offset: Cell<i64>,
-}
-
-const QUARTER: i64 = 900 * time::SECOND;
-
-impl<'z> Offsets<'z> {
-    pub fn new(zone: &'z Zone) -> Self {
-        Self {
-            zone,
-            quarter: Cell::new(i64::MIN),
-            offset: Cell::new(0),
-        }
-    }
-
-    /// Microseconds to the east at an instant.
-    pub fn at(&self, instant: i64) -> i64 {
-        let quarter = instant.div_euclid(QUARTER);
-        if quarter != self.quarter.get() {
-            self.quarter.set(quarter);
-            let seconds = i64::from(self.zone.offset(instant));
-            self.offset.set(seconds * time::SECOND);
-        }
-        self.offset.get()
-    }
-
-    /// What the zone's clocks show.
-    pub fn local(&self, instant: i64) -> i64 {
-        match time::is_infinite(instant) {
-            true => instant,
-            false => instant.saturating_add(self.at(instant)),
-        }
-    }
-}
-
 /// A column as another type.
 pub fn converted(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<ArrayRef> {
     let column = match column.data_type() {
@@ -260,73 +211,6 @@ pub fn converted(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<
         (_, Kind::Text) => written(&column, from, target, clock),
         _ => moved(&column, (from, to), target, clock),
     }
-}
-
-/// Texts as dates and times.
-fn read(column: &ArrayRef, to: Kind, target: &DataType, clock: &Clock) -> Result<ArrayRef> {
-    let column = cast(column, &DataType::Utf8)?;
-    let texts = column.as_string::<i32>();
-    let wrong = |of: u32, text: &str| {
-        let text = text.to_owned();
-        move |problem| DataFusionError::from(wrong_time(problem, of, &text))
-    };
-    Ok(match to {
-        Kind::Timestamp | Kind::Zoned => {
-            let has_zone = to == Kind::Zoned;
-            let of = if has_zone {
-                oid::TIMESTAMPTZ
-            } else {
-                oid::TIMESTAMP
-            };
-            let read =
-                |text: &str| read::read_timestamp(text, has_zone, clock).map_err(wrong(of, text));
-            let times = texts.iter().map(|text| text.map(read).transpose());
-            in_unit(
-                times.collect::<Result<TimestampMicrosecondArray>>()?,
-                target,
-            )?
-        }
-        Kind::Date => {
-            let read = |text: &str| read::read_date(text, clock).map_err(wrong(oid::DATE, text));
-            let days = texts.iter().map(|text| text.map(read).transpose());
-            let days: ArrayRef = Arc::new(days.collect::<Result<Date32Array>>()?);
-            cast(&days, target)?
-        }
-        Kind::Time => {
-            let read = |text: &str| read::read_time(text, clock).map_err(wrong(oid::TIME, text));
-            let times = texts.iter().map(|text| text.map(read).transpose());
-            let times: ArrayRef = Arc::new(times.collect::<Result<Time64MicrosecondArray>>()?);
-            cast(&times, target)?
-        }
-        Kind::Interval => {
-            let read = |text: &str| {
-                let of = interval::read_interval(text, None);
-                let of =
-                    of.map_err(|problem| DataFusionError::from(wrong_interval(problem, text)))?;
-                arrow_interval(of)
-            };
-            let intervals = texts.iter().map(|text| text.map(read).transpose());
-            let intervals = intervals.collect::<Result<IntervalMonthDayNanoArray>>()?;
-            cast(&(Arc::new(intervals) as ArrayRef), target)?
-        }
-        Kind::List => read_lists(texts, target, clock)?,
-        Kind::Bytes => {
-            let read = |text: &str| {
-                let bytes = crate::catalog::cast::bytes(text);
-                bytes.ok_or_else(|| {
-                    super::routine::failed("22P02", "invalid input syntax for type bytea")
-                })
-            };
-            let bytes = texts.iter().map(|text| text.map(read).transpose());
-            let bytes = bytes.collect::<Result<Vec<_>>>()?;
-            let bytes = bytes.iter().map(|bytes| bytes.as_deref());
-            cast(
-                &(Arc::new(BinaryArray::from_iter(bytes)) as ArrayRef),
-                target,
-            )?
-        }
-        Kind::Text | Kind::Number => cast(&column, target)?,
-    })
 }
 
 /// Lists of other elements: those that become integers are rounded.
@@ -364,277 +248,4 @@ fn moved_lists(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<Ar
         values,
         nulls,
     )?))
-}
-
-/// Texts such as `{1,2,NULL}` as lists.
-fn read_lists(texts: &StringArray, target: &DataType, clock: &Clock) -> Result<ArrayRef> {
-    let DataType::List(item) = target else {
-        return exec_err!("{target} is no list");
-    };
-    let (mut items, mut lengths) = (Vec::new(), Vec::new());
-    for text in texts {
-        let Some(text) = text else {
-            lengths.push(0);
-            continue;
-        };
-        let list = crate::catalog::cast::parse_array(text.trim()).ok_or_else(|| {
-            let message = format!("malformed array literal: \"{text}\"");
-            super::routine::failed("22P02", message)
-        })?;
-        lengths.push(list.len());
-        items.extend(list);
-    }
-    let items: ArrayRef = Arc::new(StringArray::from(items));
-    let items = converted(&items, item.data_type(), clock)?;
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    let nulls = texts.nulls().cloned();
-    Ok(Arc::new(ListArray::try_new(
-        Arc::clone(item),
-        offsets,
-        items,
-        nulls,
-    )?))
-}
-
-/// Lists as texts such as `{1,2,NULL}`.
-fn written_lists(column: &ArrayRef, clock: &Clock) -> Result<Vec<Option<String>>> {
-    let lists = column.as_list::<i32>();
-    let items = converted(lists.values(), &DataType::Utf8, clock)?;
-    let is_nested = matches!(lists.value_type(), DataType::List(_));
-    let is_bool = lists.value_type() == DataType::Boolean;
-    let items = items.as_string::<i32>();
-    let offsets = lists.value_offsets();
-    let bound = |at: usize| offsets.get(at).map_or(0, |offset| *offset as usize);
-    let text = |row: usize| {
-        let items = (bound(row)..bound(row + 1)).map(|place| match items.is_null(place) {
-            true => "NULL".to_owned(),
-            false if is_nested => items.value(place).to_owned(),
-            false if is_bool => items.value(place).chars().take(1).collect(),
-            false => array_item(items.value(place)),
-        });
-        format!("{{{}}}", items.collect::<Vec<_>>().join(","))
-    };
-    Ok((0..lists.len())
-        .map(|row| lists.is_valid(row).then(|| text(row)))
-        .collect())
-}
-
-/// An item of an array, in quotes where it needs them.
-fn array_item(item: &str) -> String {
-    let is_plain = !item.is_empty()
-        && !item.eq_ignore_ascii_case("null")
-        && !item.contains(|c: char| matches!(c, ',' | '{' | '}' | '"' | '\\') || c.is_whitespace());
-    match is_plain {
-        true => item.to_owned(),
-        false => format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")),
-    }
-}
-
-/// An interval as Arrow keeps it, in nanoseconds.
-pub fn arrow_interval(of: Interval) -> Result<IntervalMonthDayNano> {
-    let nanoseconds = of.microseconds.checked_mul(1000);
-    let nanoseconds = nanoseconds.ok_or_else(|| DataFusionError::from(out_of_time("interval")))?;
-    Ok(IntervalMonthDayNano::new(of.months, of.days, nanoseconds))
-}
-
-/// Dates and times as texts.
-fn written(column: &ArrayRef, from: Kind, target: &DataType, clock: &Clock) -> Result<ArrayRef> {
-    let texts: Vec<Option<String>> = match from {
-        Kind::Timestamp | Kind::Zoned => {
-            let times = microseconds(column)?;
-            let zone = (from == Kind::Zoned).then_some(&clock.zone);
-            let text = |at: i64| time::timestamp_text(at, zone);
-            times.iter().map(|at| at.map(text)).collect()
-        }
-        Kind::Date => {
-            let days = cast(column, &DataType::Date32)?;
-            let days = days.as_primitive::<Date32Type>();
-            days.iter().map(|days| days.map(time::date_text)).collect()
-        }
-        Kind::Time => {
-            let times = cast(column, &TIME)?;
-            let times = times.as_primitive::<Time64MicrosecondType>();
-            times.iter().map(|at| at.map(time::time_text)).collect()
-        }
-        Kind::Interval => {
-            let of = intervals(column)?;
-            of.iter().map(|of| of.map(time::interval_text)).collect()
-        }
-        Kind::List => written_lists(column, clock)?,
-        Kind::Bytes => {
-            let bytes = cast(column, &DataType::Binary)?;
-            let hex = |bytes: &[u8]| {
-                let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-                format!("\\x{}", digits.collect::<String>())
-            };
-            bytes
-                .as_binary::<i32>()
-                .iter()
-                .map(|bytes| bytes.map(hex))
-                .collect()
-        }
-        Kind::Number => {
-            let texts = numbers::texts(column, clock.zone.clone())?;
-            return Ok(cast(&(Arc::new(texts) as ArrayRef), target)?);
-        }
-        Kind::Text => return Ok(cast(column, target)?),
-    };
-    Ok(match target {
-        DataType::LargeUtf8 => Arc::new(LargeStringArray::from(texts)),
-        DataType::Utf8View => Arc::new(StringViewArray::from_iter(texts)),
-        _ => Arc::new(StringArray::from(texts)),
-    })
-}
-
-/// Timestamps in microseconds.
-pub fn microseconds(column: &ArrayRef) -> Result<TimestampMicrosecondArray> {
-    fn whole<T: ArrowPrimitiveType<Native = i64>>(
-        column: &ArrayRef,
-        scale: fn(i64) -> i64,
-    ) -> TimestampMicrosecondArray {
-        let values = column.as_primitive::<T>();
-        values.unary(|at| if time::is_infinite(at) { at } else { scale(at) })
-    }
-    Ok(match column.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            whole::<TimestampNanosecondType>(column, |at| at.div_euclid(1000))
-        }
-        DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            whole::<TimestampMillisecondType>(column, |at| at.saturating_mul(1000))
-        }
-        DataType::Timestamp(TimeUnit::Second, _) => {
-            whole::<TimestampSecondType>(column, |at| at.saturating_mul(1_000_000))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            column.as_primitive::<TimestampMicrosecondType>().clone()
-        }
-        _ => return exec_err!("{} is no timestamp", column.data_type()),
-    })
-}
-
-/// Timestamps in the unit and with the zone of a type.
-pub fn in_unit(times: TimestampMicrosecondArray, target: &DataType) -> Result<ArrayRef> {
-    let DataType::Timestamp(unit, zone) = target else {
-        return exec_err!("{target} is no timestamp");
-    };
-    fn scaled<T: ArrowPrimitiveType<Native = i64>>(
-        times: &TimestampMicrosecondArray,
-        scale: fn(i64) -> Option<i64>,
-    ) -> Result<PrimitiveArray<T>> {
-        times.try_unary(|at| match time::is_infinite(at) {
-            true => Ok(at),
-            false => scale(at).ok_or_else(|| DataFusionError::from(out_of_time("timestamp"))),
-        })
-    }
-    Ok(match unit {
-        TimeUnit::Microsecond => Arc::new(times.with_timezone_opt(zone.clone())),
-        TimeUnit::Nanosecond => {
-            let times = scaled::<TimestampNanosecondType>(&times, |at| at.checked_mul(1000))?;
-            Arc::new(times.with_timezone_opt(zone.clone()))
-        }
-        TimeUnit::Millisecond => {
-            let rounded = |at: i64| Some((at + 500).div_euclid(1000));
-            let times = scaled::<TimestampMillisecondType>(&times, rounded)?;
-            Arc::new(times.with_timezone_opt(zone.clone()))
-        }
-        TimeUnit::Second => {
-            let rounded = |at: i64| Some((at + 500_000).div_euclid(1_000_000));
-            let times = scaled::<TimestampSecondType>(&times, rounded)?;
-            Arc::new(times.with_timezone_opt(zone.clone()))
-        }
-    })
-}
-
-/// Intervals in PostgreSQL's parts; a duration is days and time.
-pub fn intervals(column: &ArrayRef) -> Result<Vec<Option<Interval>>> {
-    if matches!(column.data_type(), DataType::Duration(_)) {
-        let column = cast(column, &DataType::Duration(TimeUnit::Microsecond))?;
-        let durations = column.as_primitive::<DurationMicrosecondType>();
-        let of = |microseconds| interval::between(microseconds, 0);
-        return Ok(durations.iter().map(|at| at.and_then(of)).collect());
-    }
-    let column = cast(column, &INTERVAL)?;
-    let of = column.as_primitive::<IntervalMonthDayNanoType>().iter();
-    let of = of.map(|of| {
-        of.map(|of| Interval {
-            months: of.months,
-            days: of.days,
-            microseconds: of.nanoseconds / 1000,
-        })
-    });
-    Ok(of.collect())
-}
-
-fn moved(
-    column: &ArrayRef,
-    (from, to): (Kind, Kind),
-    target: &DataType,
-    clock: &Clock,
-) -> Result<ArrayRef> {
-    let zone = &clock.zone;
-    let offsets = Offsets::new(zone);
-    let out = |name: &str| DataFusionError::from(out_of_time(name));
-    let local = |column: &ArrayRef| {
-        let times = microseconds(column)?;
-        Ok::<_, DataFusionError>(match from {
-            Kind::Zoned => times.unary(|at| offsets.local(at)),
-            _ => times,
-        })
-    };
-    Ok(match (from, to) {
-        (Kind::Zoned, Kind::Timestamp) => in_unit(local(column)?, target)?,
-        (Kind::Timestamp, Kind::Zoned) => {
-            let times = microseconds(column)?;
-            in_unit(times.unary(|at| zone.instant(at)), target)?
-        }
-        (Kind::Date, Kind::Timestamp | Kind::Zoned) => {
-            let days = cast(column, &DataType::Date32)?;
-            let days = days.as_primitive::<Date32Type>();
-            let zone = (to == Kind::Zoned).then_some(zone);
-            let times =
-                days.try_unary(|days| time::midnight(days, zone).ok_or_else(|| out("timestamp")))?;
-            in_unit(times, target)?
-        }
-        (Kind::Zoned | Kind::Timestamp, Kind::Date) => {
-            let local = local(column)?;
-            let days: Date32Array =
-                local.try_unary(|at| time::day(at).ok_or_else(|| out("date")))?;
-            cast(&(Arc::new(days) as ArrayRef), target)?
-        }
-        (Kind::Zoned | Kind::Timestamp, Kind::Time) => {
-            let local = local(column)?;
-            let times: Time64MicrosecondArray = local.unary(|at| at.rem_euclid(DAY));
-            cast(&(Arc::new(times) as ArrayRef), target)?
-        }
-        (Kind::Interval, Kind::Time) => {
-            let of = intervals(column)?.into_iter();
-            let times = of.map(|of| of.map(|of| of.microseconds.rem_euclid(DAY)));
-            cast(
-                &(Arc::new(times.collect::<Time64MicrosecondArray>()) as ArrayRef),
-                target,
-            )?
-        }
-        (Kind::Time, Kind::Interval) => {
-            let times = cast(column, &TIME)?;
-            let times = times.as_primitive::<Time64MicrosecondType>();
-            let of: IntervalMonthDayNanoArray =
-                times.unary(|at| IntervalMonthDayNano::new(0, 0, at.saturating_mul(1000)));
-            cast(&(Arc::new(of) as ArrayRef), target)?
-        }
-        (Kind::Interval, Kind::Interval) => {
-            let of = intervals(column)?.into_iter();
-            let of = of.map(|of| of.map(arrow_interval).transpose());
-            let of = of.collect::<Result<IntervalMonthDayNanoArray>>()?;
-            cast(&(Arc::new(of) as ArrayRef), target)?
-        }
-        _ => {
-            let name = super::routine::pg_name;
-            let message = format!(
-                "cannot cast type {} to {}",
-                name(column.data_type()),
-                name(target)
-            );
-            return Err(super::routine::failed("42846", message));
-        }
-    })
 }

@@ -16,6 +16,7 @@ pub mod json_edit;
 mod json_path;
 pub mod json_paths;
 pub mod json_text;
+mod json_writer;
 pub mod length;
 pub mod matches;
 pub mod next_value;

@@ -14,6 +14,7 @@ mod negation;
 pub mod operators;
 mod quotient;
 mod regression;
+mod texts;
 pub mod types;
 
 use std::sync::Arc;
@@ -25,9 +26,10 @@ use crate::error::Result;
 
 pub use any_places::AnyPlaces;
 pub use chain::type_of;
-pub use conversions::{parse, texts, truth};
+
 pub use exact::Exact;
 pub use functions::SUMMAND;
+pub use texts::{parse, texts, truth};
 
 /// The cast to a type of numbers, by PostgreSQL's name for it.
 pub fn conversion(name: &str) -> Option<ScalarUDF> {

@@ -211,7 +211,7 @@ fn double(expr: Expr) -> Expr {
 }
 
 fn truth(text: &str) -> Result<Expr> {
-    match conversions::truth(text.trim()) {
+    match super::truth(text.trim()) {
         Some(value) => Ok(lit(value)),
         None => Err(wrong("boolean", text)),
     }
@@ -238,7 +238,7 @@ fn read(text: &str, of: &DataType) -> Result<Expr> {
             ScalarValue::Float64(Some(value.map_err(|_| wrong("double precision", text))?))
         }
         _ => {
-            let value = conversions::parse(trimmed).ok_or_else(|| wrong("numeric", text))?;
+            let value = super::parse(trimmed).ok_or_else(|| wrong("numeric", text))?;
             let places = i8::try_from(value.places)
                 .unwrap_or(types::PLACES)
                 .min(types::PLACES);

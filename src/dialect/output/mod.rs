@@ -2,6 +2,7 @@
 
 mod binary;
 pub mod cells;
+mod intervals;
 pub mod numeric;
 mod text;
 pub mod types;

@@ -5,6 +5,7 @@
 //! array as its texts, any value as JSON.
 
 pub mod arrays;
+pub mod degrees;
 pub mod digests;
 pub mod json;
 pub mod numbers;
@@ -130,6 +131,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Function>>> = LazyLock::new
     digests::register(&mut functions);
     json::register(&mut functions);
     numbers::register(&mut functions);
+    degrees::register(&mut functions);
     objects::register(&mut functions);
     regexps::register(&mut functions);
     sets::register(&mut functions);

@@ -236,22 +236,6 @@ pub fn register(f: &mut Functions) {
         let below = below.filter(|bound| at_most(bound, a.first()));
         Ok(super::text::count(below.count()))
     });
-    f.strict("sind", "float8", "float8", |_, a| Ok(whole(a, sind)));
-    f.strict("cosd", "float8", "float8", |_, a| {
-        Ok(whole(a, |x| sind(90.0 - x)))
-    });
-    f.strict("tand", "float8", "float8", |_, a| Ok(whole(a, tand)));
-    f.strict("cotd", "float8", "float8", |_, a| {
-        Ok(whole(a, |x| 1.0 / tand(x)))
-    });
-    f.strict("asind", "float8", "float8", |_, a| in_degrees(a, f64::asin));
-    f.strict("acosd", "float8", "float8", |_, a| in_degrees(a, f64::acos));
-    f.strict("atand", "float8", "float8", |_, a| {
-        Ok(whole(a, |x| rounded(x.atan().to_degrees())))
-    });
-    f.strict("atan2d", "float8, float8", "float8", |_, a| {
-        Ok(float(a, |y, x| rounded(y.atan2(x).to_degrees())))
-    });
 }
 
 fn pattern(a: &[Value], position: usize) -> Result<Pattern> {
@@ -306,7 +290,7 @@ fn exact(a: &[Value], operate: fn(Numeric, Numeric) -> Option<Numeric>) -> Resul
     operate(*x, *y).map(Value::Numeric).ok_or_else(too_large)
 }
 
-fn float(a: &[Value], operate: fn(f64, f64) -> f64) -> Value {
+pub(super) fn float(a: &[Value], operate: fn(f64, f64) -> f64) -> Value {
     match a {
         [Value::Float(x), Value::Float(y)] => Value::Float(operate(*x, *y)),
         _ => Value::Null,
@@ -365,7 +349,7 @@ fn bits(a: &[Value], operate: fn(i64, i64) -> i64) -> Value {
     }
 }
 
-fn whole(a: &[Value], operate: fn(f64) -> f64) -> Value {
+pub(super) fn whole(a: &[Value], operate: fn(f64) -> f64) -> Value {
     match a.first() {
         Some(Value::Float(x)) => Value::Float(operate(*x)),
         _ => Value::Null,
@@ -454,54 +438,5 @@ fn at_most(bound: &Value, value: Option<&Value>) -> bool {
     match (number(bound), number(value)) {
         (Some(bound), Some(value)) => bound.compare(&value).is_le(),
         _ => bound.order(value).is_le(),
-    }
-}
-
-/// A sine of degrees, exact where it is a half or whole.
-fn sind(degrees: f64) -> f64 {
-    let turned = degrees % 360.0;
-    let (sign, turned) = match turned < 0.0 {
-        true => (-1.0, -turned),
-        false => (1.0, turned),
-    };
-    let (sign, turned) = match turned > 180.0 {
-        true => (-sign, turned - 180.0),
-        false => (sign, turned),
-    };
-    let turned = match turned > 90.0 {
-        true => 180.0 - turned,
-        false => turned,
-    };
-    let sine = match turned {
-        30.0 => 0.5,
-        90.0 => 1.0,
-        turned => turned.to_radians().sin(),
-    };
-    sign * sine
-}
-
-fn tand(degrees: f64) -> f64 {
-    let turned = degrees % 180.0;
-    match turned {
-        45.0 | -135.0 => 1.0,
-        -45.0 | 135.0 => -1.0,
-        _ => sind(degrees) / sind(90.0 - degrees),
-    }
-}
-
-/// An angle whose last digits are those of a conversion, without them.
-fn rounded(degrees: f64) -> f64 {
-    let whole = degrees.round();
-    match (degrees - whole).abs() < 1e-13 {
-        true => whole,
-        false => degrees,
-    }
-}
-
-fn in_degrees(a: &[Value], angle: fn(f64) -> f64) -> Result<Value> {
-    match a.first() {
-        Some(Value::Float(x)) if x.abs() > 1.0 => Err(failure("22003", "input is out of range")),
-        Some(Value::Float(x)) => Ok(Value::Float(rounded(angle(*x).to_degrees()))),
-        _ => Ok(Value::Null),
     }
 }
