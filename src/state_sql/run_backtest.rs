@@ -5,6 +5,8 @@
 //! looked up once, every signal is simulated once, and what is stored belongs together. The run is a task of its own; when nobody waits for it any more, or it
 //! is asked to stop, it ends as cancelled, and whatever it leaves is in the state.
 
+mod stand_in;
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use datafusion::arrow::datatypes::{
     DataType, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
 };
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DFSchema, Result, internal_err};
+use datafusion::common::{DFSchema, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -40,6 +42,7 @@ use crate::whatif::grid::SweepSource;
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
 use crate::whatif::statistics::{interval, own_arguments};
+use stand_in::{Made, MadeRows, StandIn};
 
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -459,60 +462,6 @@ fn internal(problem: &str) -> Error {
 }
 
 const ADMITTED_SIGNALS: &str = "admitted_signals";
-
-/// What a run has made so far, where its queries find it.
-struct MadeRows {
-    parameters: RecordBatch,
-    admitted_signals: OnceLock<Vec<RecordBatch>>,
-}
-
-/// One of the things that a run makes.
-#[derive(Debug, Clone, Copy)]
-enum Made {
-    Parameters,
-    AdmittedSignals,
-}
-
-/// Stands for what a run makes while it is planned.
-#[derive(Debug)]
-struct StandIn {
-    of: Made,
-    /// At most; by it joins know which side is small.
-    row_count: usize,
-}
-
-impl Operator for StandIn {
-    fn name(&self) -> &'static str {
-        "MadeRows"
-    }
-
-    fn detail(&self) -> String {
-        format!("{:?}", self.of)
-    }
-
-    fn row_count(&self) -> Option<usize> {
-        Some(self.row_count)
-    }
-
-    fn execute(
-        &self,
-        _: &[Arc<dyn ExecutionPlan>],
-        _: &SchemaRef,
-        context: Arc<TaskContext>,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let Some(made) = context.session_config().get_extension::<MadeRows>() else {
-            return internal_err!("no run is under way");
-        };
-        let rows = match self.of {
-            Made::Parameters => vec![made.parameters.clone()],
-            Made::AdmittedSignals => match made.admitted_signals.get() {
-                Some(rows) => rows.clone(),
-                None => return internal_err!("the signals are not simulated yet"),
-            },
-        };
-        Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
-    }
-}
 
 /// A row of the arguments beside the parameters, null where they are not given.
 pub fn own_row(own: Vec<(&'static str, DataType, Option<Expr>)>) -> Result<LogicalPlan> {
