@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{HttpServer, SHARED, defaults, events, operating, read};
-use crate::server::certificate;
+use crate::server::logins::certificate;
 use crate::wire::{NETWORK, trusting};
 
 fn steps(from: usize, to: usize) -> Vec<String> {
