@@ -41,7 +41,7 @@ use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 
 /// One generation of the dataset with everything that is planned over it.
-pub struct Served {
+pub struct OpenGeneration {
     pub dataset: Dataset,
     pub pipeline: Arc<Pipeline>,
     /// Tables, functions and settings, which every session starts from.
@@ -50,20 +50,20 @@ pub struct Served {
     functions: OnceLock<Arc<FunctionSet>>,
 }
 
-/// The newest generation that any session has seen, and the state.
-pub struct Newest {
-    /// Where newer ones appear; `None` where the dataset lies in memory.
-    workspace: Option<PathBuf>,
+/// A workspace that is open: the newest generation that any session has seen, and the state.
+pub struct OpenWorkspace {
+    /// Where newer generations appear; `None` where the dataset lies in memory.
+    folder: Option<PathBuf>,
     config: SessionConfig,
     /// The memory that all statements share.
     runtime: Arc<RuntimeEnv>,
     activity: Activity,
-    served: Mutex<Arc<Served>>,
+    opened: Mutex<Arc<OpenGeneration>>,
     store: Arc<Store>,
     runs: Arc<Runs>,
 }
 
-impl Newest {
+impl OpenWorkspace {
     /// The memory that all statements share.
     pub fn memory(&self) -> Arc<dyn MemoryPool> {
         Arc::clone(&self.runtime.memory_pool)
@@ -71,27 +71,27 @@ impl Newest {
 
     /// Opens what sessions share over a dataset.
     pub async fn new(
-        workspace: Option<PathBuf>,
+        folder: Option<PathBuf>,
         state: Place,
         dataset: Dataset,
         config: SessionConfig,
         runtime: Arc<RuntimeEnv>,
     ) -> Result<Self> {
         let config = settings(config);
-        let ranges = match &workspace {
-            Some(workspace) => configuration::ranges(workspace)?,
+        let ranges = match &folder {
+            Some(folder) => configuration::ranges(folder)?,
             None => Ranges::default(),
         };
         let store = Arc::new(Store::new(state).with_ranges(ranges));
-        let served = Served::new(dataset, config.clone(), &runtime, store.ranges()).await?;
-        let served = Arc::new(served);
+        let opened = OpenGeneration::new(dataset, config.clone(), &runtime, store.ranges()).await?;
+        let opened = Arc::new(opened);
         Ok(Self {
-            runs: Arc::new(Runs::new(workspace.clone())),
-            workspace,
+            runs: Arc::new(Runs::new(folder.clone())),
+            folder,
             config,
             runtime,
             activity: Activity::default(),
-            served: Mutex::new(served),
+            opened: Mutex::new(opened),
             store,
         })
     }
@@ -112,18 +112,18 @@ impl Newest {
     }
 
     /// The newest generation; a load since the last look is opened here.
-    pub async fn get(&self) -> Result<Arc<Served>> {
-        let lock = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = Arc::clone(&lock());
-        let Some(workspace) = &self.workspace else {
-            return Ok(served);
+    pub async fn newest(&self) -> Result<Arc<OpenGeneration>> {
+        let lock = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = Arc::clone(&lock());
+        let Some(folder) = &self.folder else {
+            return Ok(opened);
         };
-        if Dataset::current_generation(workspace)? == served.dataset.generation {
-            return Ok(served);
+        if Dataset::current_generation(folder)? == opened.dataset.generation {
+            return Ok(opened);
         }
-        let dataset = Dataset::open(workspace)?;
+        let dataset = Dataset::open(folder)?;
         let (config, ranges) = (self.config.clone(), self.store.ranges());
-        let newer = Arc::new(Served::new(dataset, config, &self.runtime, ranges).await?);
+        let newer = Arc::new(OpenGeneration::new(dataset, config, &self.runtime, ranges).await?);
         let mut newest = lock();
         if newer.dataset.generation >= newest.dataset.generation {
             *newest = Arc::clone(&newer);
@@ -132,7 +132,7 @@ impl Newest {
     }
 }
 
-impl Served {
+impl OpenGeneration {
     /// The functions as the catalog shows them, collected when they are first asked for.
     pub fn functions(&self, collect: impl FnOnce(&Self) -> FunctionSet) -> &Arc<FunctionSet> {
         self.functions.get_or_init(|| Arc::new(collect(self)))

@@ -29,7 +29,7 @@ use crate::catalog::{
     Catalog, Described, answers, collect, functions as catalog_functions, relations,
 };
 use crate::clock::now;
-use crate::engine::Served;
+use crate::engine::OpenGeneration;
 use crate::error::{Error, Result};
 use crate::parameters::PARAMETERS;
 use crate::records::roles::Role;
@@ -39,8 +39,8 @@ use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::TABLE_FUNCTIONS;
 
 /// The functions of an engine, as the catalog shows them.
-pub fn functions(served: &Served) -> FunctionSet {
-    let own: Vec<String> = hindsight_udfs::scalar_functions(&served.dataset.price_book)
+pub fn functions(opened: &OpenGeneration) -> FunctionSet {
+    let own: Vec<String> = hindsight_udfs::scalar_functions(&opened.dataset.price_book)
         .iter()
         .map(|function| function.name().to_owned())
         .chain(
@@ -54,7 +54,7 @@ pub fn functions(served: &Served) -> FunctionSet {
                 .map(|function| function.name().to_owned()),
         )
         .collect();
-    let mut functions = collect::functions(&served.state, |name| own.iter().any(|own| own == name));
+    let mut functions = collect::functions(&opened.state, |name| own.iter().any(|own| own == name));
     functions.extend(TABLE_FUNCTIONS.iter().map(|function| {
         let example = format!("select * from {}()", function.name);
         product_function(function.name, parameters(), FunctionKind::Function, example)
@@ -198,8 +198,8 @@ impl Session {
         let Statement::Statement(statement) = statement else {
             return Ok(None);
         };
-        let served = self.served();
-        let is_of_engine = |name: &str| has_function(&served.state, name);
+        let opened = self.opened();
+        let is_of_engine = |name: &str| has_function(&opened.state, name);
         if !answers::is_catalogs(&is_of_engine, statement) {
             return Ok(None);
         }
@@ -216,8 +216,8 @@ impl Session {
         let Statement::Statement(statement) = statement else {
             return None;
         };
-        let served = self.served();
-        let is_of_engine = |name: &str| has_function(&served.state, name);
+        let opened = self.opened();
+        let is_of_engine = |name: &str| has_function(&opened.state, name);
         if !answers::reads_nothing(&is_of_engine, statement) {
             return None;
         }
@@ -231,8 +231,8 @@ impl Session {
         let Statement::Statement(statement) = statement else {
             return None;
         };
-        let served = self.served();
-        let is_of_engine = |name: &str| has_function(&served.state, name);
+        let opened = self.opened();
+        let is_of_engine = |name: &str| has_function(&opened.state, name);
         let name = unknown_function(&is_of_engine, statement)?;
         let is_said = missed.to_string().contains(&name);
         (!is_said).then(|| Error::session_hint(
@@ -315,7 +315,7 @@ impl Session {
         }
         let mut users: Vec<(String, Role)> = vec![(self.user().into(), self.role())];
         users.extend(
-            self.newest
+            self.workspace
                 .store()
                 .users()
                 .await?
@@ -333,13 +333,13 @@ impl Session {
             }
         }
         let settings = self.settings().clone();
-        let activity = self.newest.activity();
+        let activity = self.workspace.activity();
         Ok(Catalog::new(CatalogInput {
             database: DATABASE.into(),
             user: self.user().into(),
             backend_pid: self.pid,
             tables,
-            functions: Arc::clone(self.served().functions(functions)),
+            functions: Arc::clone(self.opened().functions(functions)),
             roles,
             sessions: activity.sessions_for(self.user(), self.role() >= Role::Operator),
             settings: &settings,

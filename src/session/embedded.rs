@@ -17,7 +17,7 @@ use super::{Outcome, Session};
 use crate::caller::client::Notice;
 use crate::caller::runs::Runs;
 use crate::dataset::Dataset;
-use crate::engine::{Newest, Served};
+use crate::engine::{OpenGeneration, OpenWorkspace};
 use crate::error::Result;
 use crate::records::roles::Role;
 use crate::store::{Place, Store};
@@ -26,14 +26,14 @@ use crate::whatif::pipeline::Pipeline;
 /// A workspace that is open: its history as it is now, for any number of sessions.
 #[derive(Clone)]
 pub struct Engine {
-    newest: Arc<Newest>,
+    workspace: Arc<OpenWorkspace>,
     session: Arc<Session>,
-    served: Arc<Served>,
+    opened: Arc<OpenGeneration>,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine(generation {})", self.served.dataset.generation)
+        write!(f, "Engine(generation {})", self.opened.dataset.generation)
     }
 }
 
@@ -107,24 +107,24 @@ impl Engine {
 
     /// The memory that all statements share.
     pub(crate) fn memory(&self) -> Arc<dyn MemoryPool> {
-        self.newest.memory()
+        self.workspace.memory()
     }
 
     async fn build(
-        workspace: Option<PathBuf>,
+        folder: Option<PathBuf>,
         state: Place,
         dataset: Dataset,
         config: SessionConfig,
         runtime: Arc<RuntimeEnv>,
     ) -> Result<Self> {
-        let newest = Newest::new(workspace, state, dataset, config, runtime).await?;
-        let newest = Arc::new(newest);
-        let served = newest.get().await?;
-        let session = Session::new(Arc::clone(&newest), "hindsight", Role::Operator).await?;
+        let workspace = OpenWorkspace::new(folder, state, dataset, config, runtime).await?;
+        let workspace = Arc::new(workspace);
+        let opened = workspace.newest().await?;
+        let session = Session::new(Arc::clone(&workspace), "hindsight", Role::Operator).await?;
         Ok(Self {
-            newest,
+            workspace,
             session: Arc::new(session),
-            served,
+            opened,
         })
     }
 
@@ -141,17 +141,17 @@ impl Engine {
 
     /// The runs under way in this process.
     pub fn runs(&self) -> &Arc<Runs> {
-        self.newest.runs()
+        self.workspace.runs()
     }
 
     /// A session for a user: what it sets and makes, no other sees.
     pub async fn session(&self, user: &str, role: Role) -> Result<Session> {
-        Session::new(Arc::clone(&self.newest), user, role).await
+        Session::new(Arc::clone(&self.workspace), user, role).await
     }
 
     /// The dataset as it was when the engine was opened.
     pub fn dataset(&self) -> &Dataset {
-        &self.served.dataset
+        &self.opened.dataset
     }
 
     /// The combinations that backtests of its own session have run so far.
@@ -162,18 +162,18 @@ impl Engine {
     /// Begins to read what a backtest needs, while the first is being planned. Who needs it is told
     /// what fails.
     pub fn read_ahead(&self) {
-        let source = Arc::clone(self.served.sweep_source());
+        let source = Arc::clone(self.opened.sweep_source());
         tokio::task::spawn_blocking(move || drop(source.history().map(|_| ())));
     }
 
     /// Users, scenarios, runs and live settings.
     pub fn store(&self) -> &Arc<Store> {
-        self.newest.store()
+        self.workspace.store()
     }
 
     /// The planned queries.
     pub fn pipeline(&self) -> &Pipeline {
-        &self.served.pipeline
+        &self.opened.pipeline
     }
 
     /// Executes one statement in the engine's own session.

@@ -52,7 +52,7 @@ use crate::caller::give_way::{Stop, UnderWay};
 use crate::caller::guard;
 use crate::caller::progress::Progress;
 use crate::caller::transaction::TransactionStatus;
-use crate::engine::{Newest, Served};
+use crate::engine::{OpenGeneration, OpenWorkspace};
 use crate::error::{Error, Result};
 use crate::records::roles::Role;
 use command::Command;
@@ -79,8 +79,8 @@ pub const ATTRIBUTE: &str = "attribute";
 /// One client's session.
 pub struct Session {
     client: Arc<Client>,
-    newest: Arc<Newest>,
-    served: Mutex<Arc<Served>>,
+    workspace: Arc<OpenWorkspace>,
+    opened: Mutex<Arc<OpenGeneration>>,
     tables: Arc<SessionTables>,
     context: SessionContext,
     under_way: UnderWay,
@@ -153,7 +153,7 @@ impl Prepared {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.newest.activity().remove(self.pid);
+        self.workspace.activity().remove(self.pid);
     }
 }
 
@@ -164,23 +164,23 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    pub(crate) async fn new(newest: Arc<Newest>, user: &str, role: Role) -> Result<Self> {
-        let served = newest.get().await?;
-        let tables = Arc::new(SessionTables::new(base_tables(&served)?));
+    pub(crate) async fn new(workspace: Arc<OpenWorkspace>, user: &str, role: Role) -> Result<Self> {
+        let opened = workspace.newest().await?;
+        let tables = Arc::new(SessionTables::new(base_tables(&opened)?));
         let schema = MemoryCatalogProvider::new();
         schema.register_schema(SCHEMA, Arc::clone(&tables) as _)?;
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
         catalogs.register_catalog(DATABASE.into(), Arc::new(schema));
-        let mut state = served.state.clone();
+        let mut state = opened.state.clone();
         state.register_catalog_list(catalogs);
-        let (store, runs) = (Arc::clone(newest.store()), Arc::clone(newest.runs()));
+        let (store, runs) = (Arc::clone(workspace.store()), Arc::clone(workspace.runs()));
         let client = Arc::new(Client::new(user, role, store, runs));
         state.config_mut().set_extension(Arc::clone(&client));
-        let pid = newest.activity().add(user);
+        let pid = workspace.activity().add(user);
         let session = Self {
             client,
-            newest,
-            served: Mutex::new(served),
+            workspace,
+            opened: Mutex::new(opened),
             tables,
             context: SessionContext::new_with_state(state),
             under_way: UnderWay::default(),
@@ -206,7 +206,7 @@ impl Session {
 
     /// The sessions of the process.
     pub fn activity(&self) -> &Activity {
-        self.newest.activity()
+        self.workspace.activity()
     }
 
     /// The run that this session began last, for as long as that is under way.
@@ -236,7 +236,7 @@ impl Session {
 
     /// The fingerprint of the generation that statements see.
     pub fn fingerprint(&self) -> String {
-        self.served().dataset.fingerprint.clone()
+        self.opened().dataset.fingerprint.clone()
     }
 
     /// What the user may do.
@@ -352,20 +352,20 @@ impl Session {
     }
 
     /// The generation that statements see.
-    fn served(&self) -> Arc<Served> {
-        Arc::clone(&lock(&self.served))
+    fn opened(&self) -> Arc<OpenGeneration> {
+        Arc::clone(&lock(&self.opened))
     }
 
     /// Goes over to the newest generation, and says which it is.
     async fn refresh(&self) -> Result<u64> {
-        let newest = self.newest.get().await?;
+        let newest = self.workspace.newest().await?;
         let generation = newest.dataset.generation;
         {
-            let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-            if served.dataset.generation == generation {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            if opened.dataset.generation == generation {
                 return Ok(generation);
             }
-            *served = Arc::clone(&newest);
+            *opened = Arc::clone(&newest);
         }
         self.tables.set_base(base_tables(&newest)?);
         {
@@ -402,8 +402,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The tables that a generation brings.
-fn base_tables(served: &Served) -> Result<Arc<dyn datafusion::catalog::SchemaProvider>> {
-    let catalog = served.state.catalog_list().catalog(DATABASE);
+fn base_tables(opened: &OpenGeneration) -> Result<Arc<dyn datafusion::catalog::SchemaProvider>> {
+    let catalog = opened.state.catalog_list().catalog(DATABASE);
     let schema = catalog.and_then(|catalog| catalog.schema(SCHEMA));
     schema.ok_or_else(|| {
         let missing = format!("no schema {DATABASE}.{SCHEMA}");

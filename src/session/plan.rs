@@ -76,7 +76,7 @@ impl Session {
         }
         // What is refused of a statement, the catalog would drop.
         let is_plain = || match &sql {
-            DfStatement::Statement(statement) => queries::is_plain(&self.served().state, statement),
+            DfStatement::Statement(statement) => queries::is_plain(&self.opened().state, statement),
             _ => true,
         };
         let planned = self.plan_on_engine(prepared.clone(), sql.clone()).await;

@@ -18,12 +18,12 @@ const SOON: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// A server of its own process.
-struct Served {
+struct ServerProcess {
     process: Child,
     address: std::net::SocketAddr,
 }
 
-impl Served {
+impl ServerProcess {
     fn start(workspace: &std::path::Path) -> Self {
         let mut process = hindsight(workspace)
             .args(["serve", "--trust", "--listen", "127.0.0.1:0"])
@@ -89,7 +89,7 @@ fn memory(process: u32, what: &str) -> Option<u64> {
     Some(kibibytes >> 10)
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -216,7 +216,7 @@ fn attacks() -> Vec<(String, &'static [&'static str])> {
 #[test]
 fn attacks_cost_the_statement_that_makes_them() {
     let workspace = files::removed_at_the_end(crate::server::workspace());
-    let server = Served::start(workspace.path());
+    let server = ServerProcess::start(workspace.path());
     let mut other = Wire::connect(server.address);
     for (sql, expected) in attacks() {
         let started = Instant::now();
@@ -290,7 +290,7 @@ const ROUNDS: usize = 1_000;
 #[test]
 fn memory_comes_back_after_many_rounds() {
     let workspace = files::removed_at_the_end(crate::server::workspace());
-    let server = Served::start(workspace.path());
+    let server = ServerProcess::start(workspace.path());
     let attack = "select length(string_agg(repeat(id, 2000), '')) from signals; \
                   select replace(repeat(id, 100000), 'a', repeat('b', 1000)) from signals limit 0; \
                   select rpad(id, 2147483647, 'x') from signals";
@@ -313,7 +313,7 @@ fn memory_comes_back_after_many_rounds() {
 #[test]
 fn clients_that_read_nothing_hold_back_what_is_made_for_them() {
     let workspace = files::removed_at_the_end(crate::server::workspace());
-    let server = Served::start(workspace.path());
+    let server = ServerProcess::start(workspace.path());
     let slow: Vec<Wire> = (0..8)
         .map(|_| {
             let mut wire = Wire::connect(server.address);
@@ -369,7 +369,7 @@ fn the_command_line_has_a_limit_too() {
 #[test]
 fn what_a_session_keeps_is_bounded() {
     let workspace = files::removed_at_the_end(crate::server::workspace());
-    let server = Served::start(workspace.path());
+    let server = ServerProcess::start(workspace.path());
     let mut wire = Wire::connect(server.address);
     let mut state = |sql: &str| wire.rows(sql).err().map(|error| error[..5].to_owned());
     let long = "x".repeat(8_000);

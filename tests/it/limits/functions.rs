@@ -110,14 +110,14 @@ const CONSTANTS: [&str; 12] = [
 
 /// A server with two clients, one of which asks what may be too much.
 struct Asked {
-    server: Served,
+    server: ServerProcess,
     wire: Wire,
     other: Wire,
 }
 
 impl Asked {
     fn start(workspace: &Path) -> Self {
-        let server = Served::start(workspace);
+        let server = ServerProcess::start(workspace);
         Self {
             wire: Wire::connect(server.address),
             other: Wire::connect(server.address),
