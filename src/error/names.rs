@@ -15,6 +15,12 @@ const ALL_TOLD: usize = 12;
 pub fn column(error: &SchemaError) -> String {
     match error {
         SchemaError::FieldNotFound { field, .. } => match &field.relation {
+            Some(relation) if is_of_no_table(error) => {
+                format!(
+                    "missing FROM-clause entry for table \"{}\"",
+                    relation.table()
+                )
+            }
             Some(relation) => format!("column {relation}.{} does not exist", field.name),
             None => format!("column \"{}\" does not exist", field.name),
         },
@@ -23,6 +29,23 @@ pub fn column(error: &SchemaError) -> String {
         }
         error => error.to_string(),
     }
+}
+
+/// Whether a column is asked of a table that is none of those that are read.
+pub fn is_of_no_table(error: &SchemaError) -> bool {
+    let SchemaError::FieldNotFound {
+        field,
+        valid_fields,
+    } = error
+    else {
+        return false;
+    };
+    let tables = valid_fields
+        .iter()
+        .filter_map(|field| field.relation.as_ref());
+    let is_known = |name: &str| tables.clone().any(|table| table.table() == name);
+    let name = field.relation.as_ref().map(|relation| relation.table());
+    tables.clone().next().is_some() && name.is_some_and(|name| !is_known(name))
 }
 
 /// Which columns there are in place of one that there is not.
@@ -34,6 +57,9 @@ pub fn columns(error: &SchemaError) -> Option<String> {
     else {
         return None;
     };
+    if is_of_no_table(error) {
+        return None;
+    }
     let near = nearest(&field.name, valid_fields);
     let known: Vec<String> = valid_fields
         .iter()

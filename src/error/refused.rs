@@ -44,6 +44,9 @@ pub fn in_postgresql(text: &str) -> Option<(&'static str, String)> {
         );
         return Some(("42804", message));
     }
+    if let Some(told) = form(text) {
+        return Some(told);
+    }
     let operation = [
         "common argument type for comparison operation ",
         "common argument type for logical boolean operation ",
@@ -65,6 +68,79 @@ pub fn in_postgresql(text: &str) -> Option<(&'static str, String)> {
     }
     let message = format!("operator does not exist: {left} {} {right}", sign(operator));
     Some(("42883", message))
+}
+
+/// Functions that are computed over windows alone.
+const OVER_WINDOWS: [&str; 9] = [
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+    "nth_value",
+];
+
+/// What stands where it may not.
+fn form(text: &str) -> Option<(&'static str, String)> {
+    let told = |state, message: &str| Some((state, message.to_owned()));
+    let has = |words: &str| text.contains(words);
+    if let Some((_, rest)) = text.split_once("Invalid function '")
+        && let Some((name, _)) = rest.split_once('\'')
+        && OVER_WINDOWS.contains(&name)
+    {
+        let message = format!("window function {name} requires an OVER clause");
+        return Some(("42809", message));
+    }
+    if let Some((_, rest)) = text.split_once("Order by column out of bounds, specified: ") {
+        let place = rest.split(',').next().unwrap_or(rest);
+        let message = format!("ORDER BY position {place} is not in select list");
+        return Some(("42P10", message));
+    }
+    if let Some((_, rest)) = text.split_once("Cannot find column with position ") {
+        let place = rest.split(' ').next().unwrap_or(rest);
+        let message = format!("GROUP BY position {place} is not in select list");
+        return Some(("42P10", message));
+    }
+    if has("Scalar subquery returned more than one row") {
+        let message = "more than one row returned by a subquery used as an expression";
+        return told("21000", message);
+    }
+    if has("SELECT DISTINCT ON expressions must match initial ORDER BY expressions") {
+        let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
+        return told("42P10", message);
+    }
+    if has("Aggregate function calls cannot contain window function calls") {
+        let message = "aggregate function calls cannot contain window function calls";
+        return told("42803", message);
+    }
+    if has("does not support logical expression WindowFunction") {
+        let message = "window functions are not allowed in WHERE, GROUP BY or HAVING";
+        return told("42P20", message);
+    }
+    if has("to grouping function is not in grouping columns") {
+        let message = "arguments to GROUPING must be grouping expressions of the query";
+        return told("42803", message);
+    }
+    if has("NTILE requires a positive integer") {
+        return told("22014", "argument of ntile must be greater than zero");
+    }
+    if has("start bound cannot be UNBOUNDED FOLLOWING") {
+        return told("42P20", "frame start cannot be UNBOUNDED FOLLOWING");
+    }
+    if has("end bound cannot be UNBOUNDED PRECEDING") {
+        return told("42P20", "frame end cannot be UNBOUNDED PRECEDING");
+    }
+    if has("frame offsets for ROWS / GROUPS must be non negative integers") {
+        return told("22013", "frame offset must be a whole number, not negative");
+    }
+    if has("RANGE requires exactly one ORDER BY column") {
+        let message = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
+        return told("42P20", message);
+    }
+    None
 }
 
 /// An operator as PostgreSQL names it.
@@ -189,6 +265,17 @@ mod tests {
                 Some((state, told.to_owned())),
                 "{said}"
             );
+        }
+        for (said, state) in [
+            ("Invalid function 'rank'. Did you mean 'rand'?", "42809"),
+            (
+                "Order by column out of bounds, specified: 2, max: 1",
+                "42P10",
+            ),
+            ("NTILE requires a positive integer", "22014"),
+            ("Scalar subquery returned more than one row", "21000"),
+        ] {
+            assert_eq!(in_postgresql(said).map(|(state, _)| state), Some(state));
         }
         assert_eq!(in_postgresql("something else"), None);
     }

@@ -56,6 +56,7 @@ pub(super) fn state(error: &DataFusionError) -> &'static str {
     let root = error.find_root();
     if let DataFusionError::Plan(text)
     | DataFusionError::Internal(text)
+    | DataFusionError::NotImplemented(text)
     | DataFusionError::Execution(text) = root
         && let Some((state, _)) = refused::in_postgresql(text)
     {
@@ -67,6 +68,7 @@ pub(super) fn state(error: &DataFusionError) -> &'static str {
             _ => "42601",
         },
         DataFusionError::SchemaError(error, _) => match **error {
+            SchemaError::FieldNotFound { .. } if names::is_of_no_table(error) => "42P01",
             SchemaError::FieldNotFound { .. } => "42703",
             SchemaError::AmbiguousReference { .. } => "42702",
             _ => "42701",
