@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::context::SessionState;
@@ -29,6 +30,7 @@ use crate::catalog::{
     Catalog, Described, answers, collect, functions as catalog_functions, relations,
 };
 use crate::clock::now;
+use crate::dataset::Dataset;
 use crate::engine::OpenGeneration;
 use crate::error::{Error, Result};
 use crate::parameters::PARAMETERS;
@@ -301,8 +303,13 @@ impl Session {
     async fn catalog(&self, stop: Option<Stop>) -> Result<Catalog> {
         let state = self.context.state();
         let mut tables = collect::tables(&state, DATABASE, SCHEMA).await?;
+        let opened = self.opened();
         for table in &mut tables {
-            describe(table, self.tables.is_own(&table.name));
+            let is_own = self.tables.is_own(&table.name);
+            describe(table, is_own);
+            if !is_own && let Some((rows, bytes)) = size(&opened.dataset, &table.name) {
+                (table.rows, table.bytes) = (Some(rows), Some(bytes));
+            }
         }
         let mut roles: Vec<RoleInfo> = Vec::new();
         for role in Role::ALL {
@@ -349,6 +356,22 @@ impl Session {
             deadline: None,
         }))
     }
+}
+
+/// How many rows and bytes a data table has.
+fn size(dataset: &Dataset, table: &str) -> Option<(usize, usize)> {
+    let of_batch = |batch: &RecordBatch| (batch.num_rows(), batch.get_array_memory_size());
+    Some(match table {
+        "signals" => of_batch(&dataset.signals),
+        "trade_outcomes" => of_batch(&dataset.trade_outcomes),
+        "data_quality" => of_batch(&dataset.data_quality),
+        "token_prices" => {
+            let rows = dataset.price_book.price_count();
+            // Of each an instant and a price.
+            (rows, rows.saturating_mul(16))
+        }
+        _ => return None,
+    })
 }
 
 /// Adds what only the product knows of a table.
