@@ -5,17 +5,31 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::format::ExplainFormat;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 
+use crate::catalog::PG_TYPE;
+
 /// The one column of a plan.
-pub fn schema() -> SchemaRef {
+pub fn schema(plan: &LogicalPlan) -> SchemaRef {
     let column = Field::new("QUERY PLAN", DataType::Utf8, false);
+    let column = match is_json(plan) {
+        true => column.with_metadata([(PG_TYPE.to_owned(), "json".to_owned())].into()),
+        false => column,
+    };
     Arc::new(Schema::new(vec![column]))
+}
+
+/// Whether a plan is explained as JSON, which is one value.
+fn is_json(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Explain(explain)
+        if matches!(explain.explain_format, ExplainFormat::PostgresJSON))
 }
 
 /// The nodes of a plan that reads no table, which together are PostgreSQL's `Result`.
@@ -50,8 +64,13 @@ pub fn cost(plan: &dyn ExecutionPlan) -> String {
 /// and behind the first line what it costs.
 pub async fn lines(
     rows: SendableRecordBatchStream,
+    schema: &SchemaRef,
     cost: &str,
 ) -> Result<SendableRecordBatchStream> {
+    let is_json = schema
+        .fields()
+        .iter()
+        .any(|field| field.metadata().contains_key(PG_TYPE));
     let batches: Vec<RecordBatch> = rows.try_collect().await?;
     let mut plans: Vec<(String, String)> = Vec::new();
     for batch in &batches {
@@ -63,6 +82,10 @@ pub async fn lines(
             };
             plans.push((column(&names), column(&texts)));
         }
+    }
+    if is_json {
+        let plans = plans.into_iter().map(|(_, plan)| plan);
+        return one_column(schema, plans.take(1).collect());
     }
     let reads_nothing = plans.iter().flat_map(|(_, plan)| plan.lines()).all(|line| {
         let node = line.trim_start();
@@ -88,9 +111,15 @@ pub async fn lines(
     if let Some(first) = lines.first_mut() {
         first.push_str(cost);
     }
-    let batch = RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(lines))])?;
+    one_column(schema, lines)
+}
+
+fn one_column(schema: &SchemaRef, lines: Vec<String>) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::clone(schema);
+    let column = Arc::new(StringArray::from(lines));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column])?;
     let rows = stream::iter([Ok(batch)]);
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema(), rows)))
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
 fn text(column: &ArrayRef) -> Result<ArrayRef> {

@@ -185,7 +185,7 @@ impl Session {
             }
         };
         let schema = returns_rows(&plan).then(|| match &plan {
-            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => explain::schema(),
+            plan @ (LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) => explain::schema(plan),
             plan => labelled(plan, &self.tables),
         });
         Ok(Prepared {
@@ -345,7 +345,7 @@ impl Session {
         let rows = give_way::start(frame, &self.under_way).await?;
         if let Some(schema) = &prepared.schema {
             return Ok(Outcome::Rows(match is_explained {
-                true => explain::lines(rows, &cost).await?,
+                true => explain::lines(rows, schema, &cost).await?,
                 false => renamed(rows, schema),
             }));
         }
