@@ -165,6 +165,8 @@ impl Range {
 async fn scroll(cursor: &mut Cursor, direction: Direction) -> Result<Range> {
     let at = cursor.position;
     let (rows, position) = match direction {
+        // The row where it is, once more.
+        Direction::Forward(Some(0)) | Direction::Backward(Some(0)) => one(cursor, at).await?,
         Direction::Forward(count) => {
             let most = count.map_or(u64::MAX, |count| at.saturating_add(count));
             let total = cursor.keep(most).await?;

@@ -75,6 +75,7 @@ pub fn parse_within(sql: &str, pool: &Arc<dyn MemoryPool>) -> Result<Vec<Stateme
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
     let tokens =
         tokens.map_err(|error| syntax(sql, ParserError::TokenizerError(error.to_string())))?;
+    check_numbers(sql, &tokens)?;
     let tokens = joined(tokens);
     let mut statements = Vec::new();
     let mut place = Place::start(sql);
@@ -100,6 +101,39 @@ pub fn parse_within(sql: &str, pool: &Arc<dyn MemoryPool>) -> Result<Vec<Stateme
         });
     }
     Ok(statements)
+}
+
+/// Refuses a number with letters at its end, which the parser would take for another value: `0b101` for
+/// a zero called `b101`, `0x1F` for bits.
+fn check_numbers(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut place = Place::start(sql);
+    for (at, token) in tokens.iter().enumerate() {
+        let has_letters = match &token.token {
+            Token::Number(_, _) => tokens.get(at + 1).is_some_and(|next| {
+                next.span.start == token.span.end
+                    && matches!(&next.token, Token::Word(word) if word.quote_style.is_none())
+            }),
+            Token::HexStringLiteral(_) => true,
+            _ => continue,
+        };
+        if !has_letters {
+            continue;
+        }
+        place.go_to(token.span.start);
+        if !place
+            .rest
+            .as_str()
+            .starts_with(|letter: char| letter.is_ascii_digit() || letter == '.')
+        {
+            continue;
+        }
+        let words = place.rest.as_str();
+        let end = words.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        let word = words.get(..end.unwrap_or(words.len())).unwrap_or(words);
+        let message = format!("trailing junk after numeric literal at or near \"{word}\"");
+        return Err(Error::session("42601", message).at(place.characters + 1));
+    }
+    Ok(())
 }
 
 /// Makes one literal of those that stand on lines of their own, one behind the other.

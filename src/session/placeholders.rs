@@ -147,6 +147,17 @@ async fn take_casts(
 
 /// The Arrow type that a type of SQL is.
 pub async fn arrow_type(state: &SessionState, data_type: SqlType) -> Result<DataType> {
+    // The numbers of what is in the catalog.
+    if matches!(data_type, SqlType::Regclass) {
+        return Ok(DataType::Int64);
+    }
+    if let SqlType::Custom(name, modifiers) = &data_type
+        && modifiers.is_empty()
+        && let Some(name) = name.0.last().and_then(|part| part.as_ident())
+        && ["oid", "regclass", "regproc", "regtype"].contains(&name.value.to_lowercase().as_str())
+    {
+        return Ok(DataType::Int64);
+    }
     let null = Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(Expr::Value(Value::Null.with_empty_span())),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::sql::parser::Statement as DfStatement;
@@ -14,6 +14,8 @@ use futures::future::BoxFuture;
 use crate::caller::bounds::{self, limited};
 use crate::caller::give_way;
 use crate::caller::transaction::TransactionStatus;
+use crate::dialect::around::Around;
+use crate::dialect::functions::casts::converted;
 use crate::error::{Error, Result};
 use crate::session::command::Command;
 use crate::session::cursors::Cursor;
@@ -154,9 +156,20 @@ impl Session {
         let row =
             row.ok_or_else(|| Error::session("42601", "arguments of EXECUTE are single values"))?;
         let mut values = Vec::with_capacity(arguments.len());
+        let clock = Around::of(state.config_options()).clock();
         for (column, data_type) in row.columns().iter().zip(&named.parameters) {
             let value = ScalarValue::try_from_array(column, 0)?;
             values.push(match data_type {
+                Some(
+                    of @ (DataType::List(_)
+                    | DataType::Date32
+                    | DataType::Time64(_)
+                    | DataType::Timestamp(_, _)
+                    | DataType::Interval(_)),
+                ) if column.data_type() != of => {
+                    let column = converted(column, of, &clock)?;
+                    ScalarValue::try_from_array(&column, 0)?
+                }
                 Some(data_type) => value.cast_to(data_type)?,
                 None => value,
             });
