@@ -200,8 +200,18 @@ fn length(column: &ArrayRef) -> usize {
         }
         DataType::Utf8 => between(column.as_string::<i32>().value_offsets()),
         DataType::LargeUtf8 => between(column.as_string::<i64>().value_offsets()),
-        DataType::List(_) => length(column.as_list::<i32>().values()),
-        _ => column.get_array_memory_size(),
+        DataType::List(_) => {
+            let lists = column.as_list::<i32>();
+            let offsets = lists.value_offsets();
+            let first = offsets.first().copied().unwrap_or_default();
+            let first = usize::try_from(first).unwrap_or_default();
+            length(&lists.values().slice(first, between(offsets)))
+        }
+        // A slice has its own part of what it shares.
+        _ => {
+            let own = column.to_data().get_slice_memory_size();
+            own.unwrap_or_else(|_| column.get_array_memory_size())
+        }
     }
 }
 
@@ -236,6 +246,8 @@ impl Accumulator for Counted<Box<dyn Accumulator>> {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let bytes = values.first().map_or(0, length);
+        self.bytes = self.bytes.saturating_sub(bytes);
         self.inner.retract_batch(values)
     }
 
