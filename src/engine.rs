@@ -22,6 +22,7 @@ use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::queries::recursion::InRounds;
+use crate::dialect::queries::unions::UnionTypes;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::Result;
 use crate::growing;
@@ -220,6 +221,7 @@ fn settings(config: SessionConfig) -> SessionConfig {
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(Decorrelate::default()));
+    rules.insert(1, Arc::new(UnionTypes));
     rules
 }
 

@@ -149,8 +149,9 @@ fn typed(expr: &mut Expr) {
             right,
         } => {
             // Blanks that fill a text up are not compared.
+            let are_filled = is_filled(left) || is_filled(right);
             for side in [&mut *left, &mut *right] {
-                if is_filled(side) {
+                if is_filled(side) || are_filled && is_quoted(side) {
                     **side = call("rtrim", vec![(**side).clone()]);
                 }
             }
@@ -235,6 +236,10 @@ fn typed(expr: &mut Expr) {
 /// Whether it is a cast to `char(n)`.
 fn is_filled(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(function) if function.name.to_string() == "bpchar")
+}
+
+fn is_quoted(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
 }
 
 /// What is narrower for PostgreSQL than for DataFusion.
@@ -419,7 +424,6 @@ fn plain_window(spec: &mut WindowSpec) {
     }
 }
 
-/// A call of a function of ours.
 /// Has no place in an array counted from its end, where DataFusion counts those below 0.
 fn from_start(place: &mut Expr, least: &str) {
     let is_known = matches!(place, Expr::Value(_));

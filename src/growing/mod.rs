@@ -107,6 +107,8 @@ const GROWING: &[(&str, Growth)] = &[
     ("regexp_match", Growth::Slow(64)),
     ("regexp_matches", Growth::Slow(64)),
     ("regexp_like", Growth::Slow(512)),
+    ("~", Growth::Slow(512)),
+    ("~*", Growth::Slow(512)),
     ("regexp_count", Growth::Whole(80)),
     ("regexp_instr", Growth::Whole(80)),
     ("simulate_exit", Growth::Slow(1_024)),

@@ -156,7 +156,8 @@ pub const PATTERN_BYTES: usize = 64 << 10;
 pub fn check_pattern(name: &str, args: &[ColumnarValue]) -> Result<()> {
     let place = match name {
         PATTERN => 0,
-        name if name.starts_with("regexp_") || name == "substring" => 1,
+        "~" | "~*" | "substring" => 1,
+        name if name.starts_with("regexp_") => 1,
         _ => return Ok(()),
     };
     match args.get(place).map(longest) {

@@ -32,6 +32,7 @@
 //! the same in every process and generation; its index, constraint and rule follow it.
 
 pub mod answers;
+pub mod array_literals;
 pub mod arrow;
 pub mod calendar;
 pub mod cast;

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{call, decimal, literal, number};
+use crate::catalog::array_literals::{self, Item};
 use crate::dialect::numbers;
 
 /// A cast as a call, for the types whose casts are ours.
@@ -67,39 +68,74 @@ fn quoted(expr: &Expr) -> Option<&str> {
 
 /// An array that is written as text.
 fn array(inner: &Expr, element: &SqlType, data_type: &SqlType) -> Option<Expr> {
-    let items = crate::catalog::cast::parse_array(quoted(inner)?.trim())?;
-    let elem = items.into_iter().map(|item| {
-        let value = match item {
-            Some(text) => Value::SingleQuotedString(text),
-            None => Value::Null,
-        };
-        let value = Expr::Value(value.with_empty_span());
-        match cast(&value, element) {
-            Some(cast) => cast,
-            None => Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(value),
-                data_type: element.clone(),
-                array: false,
-                format: None,
-            },
-        }
-    });
-    let elements = Array {
-        elem: elem.collect(),
-        named: true,
-    };
+    // Brackets say nothing of dimensions: the text has its own.
+    if let SqlType::Array(
+        ArrayElemTypeDef::SquareBracket(within, None) | ArrayElemTypeDef::AngleBracket(within),
+    ) = element
+        && quoted(inner).is_some()
+    {
+        return array(inner, within, element);
+    }
+    if let Expr::Array(elements) = inner
+        && function_of(element) == Some(("numeric", Vec::new()))
+        && !elements
+            .elem
+            .iter()
+            .any(|item| matches!(item, Expr::Array(_)))
+        && !elements.elem.is_empty()
+    {
+        let items = elements.elem.iter();
+        return Some(Expr::Array(Array {
+            elem: items
+                .map(|item| call("numeric", vec![item.clone()]))
+                .collect(),
+            named: elements.named,
+        }));
+    }
+    let items = array_literals::parse(quoted(inner)?)?;
+    let (elements, dimensions) = array_of(items, element);
     // Each number keeps its places.
     if !elements.elem.is_empty() && function_of(element) == Some(("numeric", Vec::new())) {
         return Some(Expr::Array(elements));
     }
+    let array_of_type =
+        |of: SqlType| SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(of), None));
+    let data_type = (1..dimensions).fold(data_type.clone(), |of, _| array_of_type(of));
     Some(Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(Expr::Array(elements)),
-        data_type: data_type.clone(),
+        data_type,
         array: false,
         format: None,
     })
+}
+
+/// The items as an array of values of their type, and how many dimensions it has.
+fn array_of(items: Vec<Item>, element: &SqlType) -> (Array, usize) {
+    let mut dimensions = 1;
+    let elem = items.into_iter().map(|item| match item {
+        Item::Array(items) => {
+            let (array, within) = array_of(items, element);
+            dimensions = within + 1;
+            Expr::Array(array)
+        }
+        Item::Text(text) => {
+            let value = text.map_or(Value::Null, Value::SingleQuotedString);
+            let value = Expr::Value(value.with_empty_span());
+            match cast(&value, element) {
+                Some(cast) => cast,
+                None => Expr::Cast {
+                    kind: CastKind::Cast,
+                    expr: Box::new(value),
+                    data_type: element.clone(),
+                    array: false,
+                    format: None,
+                },
+            }
+        }
+    });
+    let elem = elem.collect();
+    (Array { elem, named: true }, dimensions)
 }
 
 /// The function that casts to a type, and the digits or the length that the type has.

@@ -144,6 +144,7 @@ fn is_ours(from: &DataType, to: &DataType) -> bool {
 /// A cast to one type.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ZonedCast {
+    name: &'static str,
     target: FieldRef,
     signature: Signature,
 }
@@ -152,7 +153,21 @@ impl ZonedCast {
     /// The cast of an expression.
     pub fn of(expr: Expr, target: FieldRef) -> Expr {
         let signature = Signature::any(1, Volatility::Stable);
-        ScalarUDF::new_from_impl(Self { target, signature }).call(vec![expr])
+        let cast = Self {
+            name: "cast",
+            target,
+            signature,
+        };
+        ScalarUDF::new_from_impl(cast).call(vec![expr])
+    }
+
+    /// The cast to a type, as a function that statements may call.
+    pub fn function(name: &'static str, target: DataType) -> ScalarUDF {
+        ScalarUDF::new_from_impl(Self {
+            name,
+            target: Arc::new(Field::new(name, target, true)),
+            signature: Signature::any(1, Volatility::Stable),
+        })
     }
 
     /// The cast of an expression to a type.
@@ -163,7 +178,7 @@ impl ZonedCast {
 
 impl ScalarUDFImpl for ZonedCast {
     fn name(&self) -> &str {
-        "cast"
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -202,6 +217,9 @@ pub fn converted(column: &ArrayRef, target: &DataType, clock: &Clock) -> Result<
         DataType::Dictionary(_, values) => cast(column, values)?,
         _ => Arc::clone(column),
     };
+    if column.data_type() == target {
+        return Ok(column);
+    }
     let (Some(from), Some(to)) = (kind(column.data_type()), kind(target)) else {
         return Ok(cast(&column, target)?);
     };

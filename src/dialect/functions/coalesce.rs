@@ -6,14 +6,20 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{ExprSchema, Result};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use crate::catalog::PG_TYPE;
 use crate::dialect::numbers::types::is_text;
+
+/// Whether a type is one of JSON, which is kept as texts.
+fn is_json(name: &str) -> bool {
+    matches!(name, "json" | "jsonb")
+}
 
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -50,7 +56,18 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.0.return_field_from_args(args)
+        let of = args.arg_fields.iter().find_map(|field| {
+            let of = field.metadata().get(PG_TYPE)?;
+            is_json(of).then(|| of.clone())
+        });
+        let field = self.0.return_field_from_args(args)?;
+        Ok(match of {
+            Some(of) if is_text(field.data_type()) => {
+                let metadata = [(PG_TYPE.to_owned(), of)].into();
+                Arc::new(Field::clone(&field).with_metadata(metadata))
+            }
+            _ => field,
+        })
     }
 
     #[expect(deprecated, reason = "what it says is passed on")]

@@ -16,13 +16,14 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    TypeSignature, Volatility,
 };
 
 use super::json_text::{Json, quoted};
 use super::json_writer::Writer;
 use super::routine::{failed, named};
 use crate::catalog::PG_TYPE;
+use crate::catalog::array_literals::{self, Item};
 use crate::catalog::time::read::Clock;
 use crate::dialect::around::Around;
 
@@ -44,6 +45,8 @@ enum Op {
     PathOf,
     PathTextOf,
     Contains,
+    /// -1, 0 or 1, by the order of `jsonb`.
+    Compare,
     Has,
     TypeOf,
     ArrayLength,
@@ -66,6 +69,8 @@ enum Op {
     OfItems,
     /// An object of a list of keys and a list of values.
     OfMembers,
+    /// An object of texts: keys and values in turns, in pairs, or in two arrays.
+    OfTexts,
 }
 
 /// A function that makes or reads JSON.
@@ -84,7 +89,13 @@ pub fn functions() -> Vec<ScalarUDF> {
             name,
             op,
             is_binary,
-            signature: Signature::variadic_any(Volatility::Stable),
+            signature: match op {
+                Op::BuildObject | Op::BuildArray => Signature::one_of(
+                    vec![TypeSignature::Nullary, TypeSignature::VariadicAny],
+                    Volatility::Stable,
+                ),
+                _ => Signature::variadic_any(Volatility::Stable),
+            },
         })
     };
     vec![
@@ -109,6 +120,7 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("jsonb_extract_path_text", Op::PathTextOf, true),
         of("json_contains", Op::Contains, true),
         of("json_has", Op::Has, true),
+        of("jsonb_compare", Op::Compare, true),
         of("json_typeof", Op::TypeOf, false),
         of("jsonb_typeof", Op::TypeOf, true),
         of("json_array_length", Op::ArrayLength, false),
@@ -131,6 +143,8 @@ pub fn functions() -> Vec<ScalarUDF> {
         of("jsonb_of_items", Op::OfItems, true),
         of("json_of_members", Op::OfMembers, false),
         of("jsonb_of_members", Op::OfMembers, true),
+        of("json_object", Op::OfTexts, false),
+        of("jsonb_object", Op::OfTexts, true),
     ]
 }
 
@@ -162,7 +176,7 @@ impl ScalarUDFImpl for JsonFunction {
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.op {
             Op::Contains | Op::Has => DataType::Boolean,
-            Op::ArrayLength => DataType::Int32,
+            Op::ArrayLength | Op::Compare => DataType::Int32,
             Op::Items | Op::TextItems | Op::Keys | Op::Values | Op::TextValues => {
                 DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
             }
@@ -192,7 +206,8 @@ impl ScalarUDFImpl for JsonFunction {
             | Op::Into
             | Op::WithoutNulls
             | Op::OfItems
-            | Op::OfMembers => {
+            | Op::OfMembers
+            | Op::OfTexts => {
                 if self.is_binary {
                     "jsonb"
                 } else {
@@ -252,6 +267,7 @@ impl JsonFunction {
             }
             Op::OfItems => self.of_items(columns, rows),
             Op::OfMembers => self.of_members(columns, rows),
+            Op::OfTexts => self.of_texts(columns, rows),
             _ => self.read(columns, rows, of),
         }
     }
@@ -331,6 +347,27 @@ impl JsonFunction {
         Ok(Arc::new(builder.finish()))
     }
 
+    /// `{"a" : "1", "b" : "2"}` of texts.
+    fn of_texts(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+        let mut builder = StringBuilder::new();
+        for row in 0..rows {
+            let Some(texts) = members(columns, row)? else {
+                builder.append_null();
+                continue;
+            };
+            let mut members = Vec::with_capacity(texts.len() / 2);
+            for member in texts.chunks(2) {
+                let [Some(key), value] = member else {
+                    return Err(failed("22004", "null value not allowed for object key"));
+                };
+                let value = value.as_deref().map_or_else(|| "null".to_owned(), quoted);
+                members.push(format!("{} : {value}", quoted(key)));
+            }
+            builder.append_value(self.finished(format!("{{{}}}", members.join(", ")))?);
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+
     /// `{ "a" : 1, "b" : 2 }` of keys and values.
     fn of_members(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
         let (keys, values) = (list(columns, 0)?, list(columns, 1)?);
@@ -352,6 +389,71 @@ impl JsonFunction {
         }
         Ok(Arc::new(builder.finish()))
     }
+}
+
+/// Keys and values of texts, in a row; `None` where there are none.
+fn members(columns: &[ArrayRef], row: usize) -> Result<Option<Vec<Option<String>>>> {
+    let uneven = |message: &str| failed("2202E", message);
+    let mut parts = columns.iter().map(|column| text_items(column, row));
+    let (first, second) = (parts.next().transpose()?, parts.next().transpose()?);
+    Ok(match (first.flatten(), second) {
+        (None, _) | (_, Some(None)) => None,
+        (Some(items), None) => {
+            let mut members = Vec::with_capacity(items.len());
+            for item in items {
+                match item {
+                    Item::Text(text) => members.push(text),
+                    Item::Array(pair) if pair.len() == 2 => {
+                        members.extend(pair.into_iter().map(|item| match item {
+                            Item::Text(text) => text,
+                            Item::Array(_) => None,
+                        }));
+                    }
+                    Item::Array(_) => return Err(uneven("array must have two columns")),
+                }
+            }
+            if members.len() % 2 == 1 {
+                return Err(uneven("array must have even number of elements"));
+            }
+            Some(members)
+        }
+        (Some(keys), Some(Some(values))) => {
+            if keys.len() != values.len() {
+                return Err(uneven("mismatched array dimensions"));
+            }
+            let members = keys.into_iter().zip(values);
+            let members = members.flat_map(|(key, value)| [key, value]);
+            let text = |item| match item {
+                Item::Text(text) => Ok(text),
+                Item::Array(_) => Err(uneven("wrong number of array subscripts")),
+            };
+            Some(members.map(text).collect::<Result<_>>()?)
+        }
+    })
+}
+
+/// The items of an array of texts, or of its literal; `None` of null.
+fn text_items(column: &ArrayRef, row: usize) -> Result<Option<Vec<Item>>> {
+    if column.is_null(row) {
+        return Ok(None);
+    }
+    let Some(lists) = column.as_list_opt::<i32>() else {
+        let texts = texts(column)?;
+        let text = texts.value(row);
+        let malformed = || failed("22P02", format!("malformed array literal: \"{text}\""));
+        return Ok(Some(array_literals::parse(text).ok_or_else(malformed)?));
+    };
+    let items = lists.value(row);
+    if items.as_list_opt::<i32>().is_some() {
+        let arrays = (0..items.len()).map(|place| {
+            let items = text_items(&items, place)?;
+            Ok(Item::Array(items.unwrap_or_default()))
+        });
+        return arrays.collect::<Result<_>>().map(Some);
+    }
+    let items = texts(&items)?;
+    let items = items.iter().map(|item| Item::Text(item.map(str::to_owned)));
+    Ok(Some(items.collect()))
 }
 
 fn parsed(text: &str) -> Result<Json<'_>> {

@@ -215,6 +215,25 @@ pub fn without_nulls(json: &Json<'_>) -> String {
     }
 }
 
+/// `json_strip_nulls`, which leaves no blanks; `jsonb` has its own.
+pub fn without_nulls_or_blanks(json: &Json<'_>) -> String {
+    match &json.kind {
+        Kind::Object(members) => {
+            let known = members
+                .iter()
+                .filter(|(_, value)| !matches!(value.kind, Kind::Null));
+            let known = known
+                .map(|(key, value)| format!("{}:{}", quoted(key), without_nulls_or_blanks(value)));
+            format!("{{{}}}", known.collect::<Vec<_>>().join(","))
+        }
+        Kind::Array(items) => {
+            let items = items.iter().map(without_nulls_or_blanks);
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
+        _ => json.text.to_owned(),
+    }
+}
+
 /// `jsonb_pretty`: a line for each part.
 pub fn in_lines(json: &Json<'_>) -> String {
     let mut text = String::new();

@@ -3,7 +3,10 @@
 //! Numbers keep their digits. `jsonb` is written as PostgreSQL writes it: keys by length and then by
 //! bytes, of equal keys the last, one blank behind `,` and `:`.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
+
+use crate::dialect::numbers::parse;
 
 /// How deep JSON may be nested.
 const MOST_DEPTH: usize = 1000;
@@ -96,6 +99,44 @@ impl<'t> Json<'t> {
         }
     }
 
+    /// The order of `jsonb`: by kinds, arrays and objects by their sizes first.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let rank = |json: &Self| match &json.kind {
+            Kind::Null => 0,
+            Kind::Text(_) => 1,
+            Kind::Number => 2,
+            Kind::Bool(_) => 3,
+            Kind::Array(_) => 4,
+            Kind::Object(_) => 5,
+        };
+        match (&self.kind, &other.kind) {
+            (Kind::Text(one), Kind::Text(other)) => one.cmp(other),
+            (Kind::Bool(one), Kind::Bool(other)) => one.cmp(other),
+            (Kind::Number, Kind::Number) => match (parse(self.text), parse(other.text)) {
+                (Some(one), Some(other)) => one.compare(&other),
+                _ => self.text.cmp(other.text),
+            },
+            (Kind::Array(one), Kind::Array(other)) => {
+                let items = one.iter().zip(other).map(|(one, other)| one.compare(other));
+                let differ = items.into_iter().find(|order| order.is_ne());
+                let by_size = one.len().cmp(&other.len());
+                by_size.then(differ.unwrap_or(Ordering::Equal))
+            }
+            (Kind::Object(one), Kind::Object(other)) => {
+                let (one, other) = (sorted(one), sorted(other));
+                let members = one.iter().zip(&other);
+                let members = members.map(|((key, value), (other_key, other_value))| {
+                    let by_key = key.len().cmp(&other_key.len()).then(key.cmp(other_key));
+                    by_key.then_with(|| value.compare(other_value))
+                });
+                let differ = members.into_iter().find(|order| order.is_ne());
+                let by_size = one.len().cmp(&other.len());
+                by_size.then(differ.unwrap_or(Ordering::Equal))
+            }
+            _ => rank(self).cmp(&rank(other)),
+        }
+    }
+
     /// What `json_typeof` says.
     pub fn type_name(&self) -> &'static str {
         match &self.kind {
@@ -134,14 +175,8 @@ impl<'t> Json<'t> {
                 out.push(']');
             }
             Kind::Object(members) => {
-                let mut sorted: Vec<&(String, Json<'t>)> = Vec::new();
-                for member in members {
-                    sorted.retain(|known| known.0 != member.0);
-                    sorted.push(member);
-                }
-                sorted.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(&b.0)));
                 out.push('{');
-                for (place, (key, part)) in sorted.into_iter().enumerate() {
+                for (place, (key, part)) in sorted(members).into_iter().enumerate() {
                     if place > 0 {
                         out.push_str(", ");
                     }
@@ -153,6 +188,14 @@ impl<'t> Json<'t> {
             }
         }
     }
+}
+
+/// The members of an object by length and then by bytes of their keys; of equal keys the last.
+fn sorted<'m, 't>(members: &'m [(String, Json<'t>)]) -> Vec<&'m (String, Json<'t>)> {
+    let mut sorted: Vec<_> = members.iter().rev().collect();
+    sorted.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(&b.0)));
+    sorted.dedup_by(|later, first| later.0 == first.0);
+    sorted
 }
 
 /// A number without exponent, where it is of a size to be written out.

@@ -30,16 +30,21 @@ pub mod series;
 pub mod sleep;
 pub mod span;
 pub mod syntax;
+pub mod trim_array;
 pub mod values;
 pub mod windows;
+pub mod without_nulls;
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::Volatility;
 use datafusion::logical_expr::planner::ExprPlanner;
 
+use crate::dialect::queries::dates_in_sets;
 use crate::error::Result;
+use casts::ZonedCast;
 use coalesce::Coalesce;
 use date_trunc::DateTrunc;
 use extract::Extract;
@@ -54,6 +59,8 @@ use routine::{Places, Routine};
 use series::Series;
 use sleep::Sleep;
 use span::BySpan;
+use trim_array::TrimArray;
+use without_nulls::WithoutNulls;
 
 /// Registers them where the functions of all statements are.
 pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
@@ -71,6 +78,9 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         PgTypeof::function(),
         Series::function(),
         Sleep::function(),
+        TrimArray::function(),
+        WithoutNulls::function(),
+        ZonedCast::function(dates_in_sets::AS_DATE, DataType::Date32),
         Routine::new("age", Stable),
         Routine::new("acosd", Immutable),
         Routine::new("array_dims", Immutable),
@@ -80,6 +90,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("atan2d", Immutable),
         Routine::new("atand", Immutable),
         Routine::new("bit", Immutable),
+        Routine::new("chr", Immutable),
         Routine::new("clock_timestamp", Volatile),
         Routine::new("concat", Immutable),
         Routine::new("concat_ws", Immutable),
@@ -156,6 +167,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         Routine::new("to_timestamp", Stable),
         Routine::new("transaction_timestamp", Stable),
         Routine::new("trim_scale", Immutable),
+        Routine::new("unistr", Immutable),
         Routine::new("upper", Immutable),
         Routine::new("user", Stable),
         Routine::new("uuid", Immutable),

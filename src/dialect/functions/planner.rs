@@ -5,16 +5,19 @@ use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr,
 };
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, Volatility};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, Volatility, lit,
+};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::sync::Arc;
 
 use super::casts::ZonedCast;
 use super::extract::Extract;
-use super::routine::Routine;
+use super::routine::{Routine, pg_name};
 use super::span::Span;
 use super::values::INTERVAL;
 use super::{json, json_paths};
+use crate::catalog::functions::patterns;
 use crate::dialect::numbers::type_of;
 use crate::dialect::numbers::types::is_text;
 use crate::error::Error;
@@ -93,6 +96,27 @@ fn side(expr: &Expr, schema: &DFSchema) -> Side {
     }
 }
 
+/// How many bytes of a pattern are read while a statement is planned.
+const LONGEST_PATTERN: usize = 64 << 10;
+
+/// A pattern that is written out, as the engine reads it; `None` where it reads none of it.
+fn pattern_of(pattern: &Expr) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) = pattern else {
+        return None;
+    };
+    if pattern.len() > LONGEST_PATTERN {
+        // Where it is matched it is refused.
+        return Some(lit(pattern.as_str()));
+    }
+    patterns::compiled(pattern, false).ok()?;
+    let plain = patterns::in_rust(pattern);
+    // A dot is any letter, the end of a line too.
+    Some(match plain.contains('.') {
+        true => lit(format!("(?s){plain}")),
+        false => lit(plain),
+    })
+}
+
 /// How many operators on times may stand over each other: each asks all below it for their types.
 const LEVELS: usize = 50;
 
@@ -121,6 +145,40 @@ impl ExprPlanner for Operators {
                 Ok(DataType::List(_) | DataType::FixedSizeList(_, _))
             )
         };
+        let is_of_lists = matches!(
+            op,
+            BinaryOperator::AtArrow
+                | BinaryOperator::ArrowAt
+                | BinaryOperator::PGOverlap
+                | BinaryOperator::StringConcat
+                | BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq
+        );
+        let is_null = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.is_null());
+        if op == BinaryOperator::StringConcat {
+            // Null beside an array is one without elements.
+            match (is_list(&left), is_list(&right)) {
+                (true, false) if is_null(&right) => return Ok(PlannerResult::Planned(left)),
+                (false, true) if is_null(&left) => return Ok(PlannerResult::Planned(right)),
+                _ => {}
+            }
+        }
+        // A text in quotes is an array beside one.
+        let (left, right) = match (is_list(&left), is_list(&right)) {
+            (true, false) if is_of_lists && side(&right, schema) == Side::Unknown => {
+                let of = left.get_type(schema)?;
+                (left, ZonedCast::to(right, of))
+            }
+            (false, true) if is_of_lists && side(&left, schema) == Side::Unknown => {
+                let of = right.get_type(schema)?;
+                (ZonedCast::to(left, of), right)
+            }
+            _ => (left, right),
+        };
         if let (false, Some(function)) = (is_list(&left), of_json(&op).and_then(json_function)) {
             let arguments = match op {
                 BinaryOperator::ArrowAt => vec![right, left],
@@ -148,12 +206,61 @@ impl ExprPlanner for Operators {
             BinaryOperator::Minus if is_jsonb(&left) => "jsonb_delete",
             _ => "",
         };
-        if let Some(function) = json::function(edited) {
+        if !edited.is_empty()
+            && let Some(function) = json::function(edited)
+        {
             return Ok(PlannerResult::Planned(function.call(vec![left, right])));
         }
-        if op == BinaryOperator::PGOverlap && is_list(&left) {
+        let order = match op {
+            BinaryOperator::Eq => Some(Operator::Eq),
+            BinaryOperator::NotEq => Some(Operator::NotEq),
+            BinaryOperator::Lt => Some(Operator::Lt),
+            BinaryOperator::LtEq => Some(Operator::LtEq),
+            BinaryOperator::Gt => Some(Operator::Gt),
+            BinaryOperator::GtEq => Some(Operator::GtEq),
+            _ => None,
+        };
+        let is_jsonb_or_quoted =
+            |expr: &Expr| is_jsonb(expr) || side(expr, schema) == Side::Unknown;
+        if let Some(order) = order
+            && (is_jsonb(&left) && is_jsonb_or_quoted(&right)
+                || is_jsonb_or_quoted(&left) && is_jsonb(&right))
+            && let Some(compare) = json::function("jsonb_compare")
+        {
+            let compared = BinaryExpr::new(
+                Box::new(compare.call(vec![left, right])),
+                order,
+                Box::new(lit(0)),
+            );
+            return Ok(PlannerResult::Planned(Expr::BinaryExpr(compared)));
+        }
+        let matched = match op {
+            BinaryOperator::PGRegexMatch => Some(("~", false)),
+            BinaryOperator::PGRegexIMatch => Some(("~*", false)),
+            BinaryOperator::PGRegexNotMatch => Some(("~", true)),
+            BinaryOperator::PGRegexNotIMatch => Some(("~*", true)),
+            _ => None,
+        };
+        if let Some((name, is_negated)) = matched {
+            if let Some(right) = pattern_of(&right) {
+                return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+            }
+            let function = Routine::new(name, Volatility::Immutable);
+            let matches = function.call(vec![left, right]);
+            return Ok(PlannerResult::Planned(match is_negated {
+                true => Expr::Not(Box::new(matches)),
+                false => matches,
+            }));
+        }
+        if op == BinaryOperator::PGOverlap && (is_list(&left) || is_list(&right)) {
             let function = datafusion::functions_nested::array_has::array_has_any_udf();
             return Ok(PlannerResult::Planned(function.call(vec![left, right])));
+        }
+        if op == BinaryOperator::PGOverlap {
+            let name = |expr: &Expr| type_of(expr, schema).map(|of| pg_name(&of));
+            let (left, right) = (name(&left)?, name(&right)?);
+            let message = format!("operator does not exist: {left} && {right}");
+            return Err(Error::session("42883", message).into());
         }
         let sides = (side(&left, schema), side(&right, schema));
         let is_temporal = |side| matches!(side, Side::Moment | Side::Time | Side::Interval);
@@ -172,6 +279,17 @@ impl ExprPlanner for Operators {
             };
             Ok::<_, datafusion::common::DataFusionError>(ZonedCast::to(expr, of))
         };
+        let is_date = |expr: &Expr| matches!(type_of(expr, schema), Ok(DataType::Date32));
+        let is_broken =
+            |expr: &Expr| type_of(expr, schema).is_ok_and(|of| of.is_decimal() || of.is_floating());
+        if matches!(op, BinaryOperator::Plus | BinaryOperator::Minus)
+            && (is_date(&left) && is_broken(&right) || is_broken(&left) && is_date(&right))
+        {
+            let name = |expr: &Expr| type_of(expr, schema).map(|of| pg_name(&of));
+            let (left, right) = (name(&left)?, name(&right)?);
+            let message = format!("operator does not exist: {left} {op} {right}");
+            return Err(Error::session("42883", message).into());
+        }
         if levels(&left).max(levels(&right)) >= LEVELS {
             let message = format!(
                 "the statement is too deep: more than {LEVELS} operators on times in one expression"

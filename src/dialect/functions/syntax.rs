@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     UnaryOperator, Value, visit_expressions_mut,
 };
 
+use super::without_nulls::WithoutNulls;
 use super::{aggregates, windows};
 use crate::catalog::functions::times::read_interval;
 use crate::catalog::time::interval::negated;
@@ -92,7 +93,7 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
         }
         Expr::Value(value) => {
             let bits = match &value.value {
-                Value::UnicodeStringLiteral(text) => {
+                Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) => {
                     value.value = Value::SingleQuotedString(text.clone());
                     return Ok(());
                 }
@@ -380,6 +381,18 @@ fn fields_named(function: &mut Function) {
 
 /// Functions of PostgreSQL that DataFusion has under another name.
 fn renamed(function: &mut Function) {
+    if simple_name(function).as_deref() == Some("array_remove")
+        && let FunctionArguments::List(list) = &mut function.args
+        && let [
+            _,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(removed))),
+        ] = list.args.as_slice()
+        && removed.value == Value::Null
+    {
+        list.args.truncate(1);
+        function.name = ObjectName::from(vec![Ident::new(WithoutNulls::NAME)]);
+        return;
+    }
     let name = match simple_name(function).as_deref() {
         Some("array_replace") => "array_replace_all",
         Some("array_remove") => "array_remove_all",

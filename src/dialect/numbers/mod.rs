@@ -29,6 +29,7 @@ pub use chain::type_of;
 
 pub use exact::Exact;
 pub use functions::SUMMAND;
+pub use operators::read as read_as;
 pub use texts::{parse, texts, truth};
 
 /// The cast to a type of numbers, by PostgreSQL's name for it.

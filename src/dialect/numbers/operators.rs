@@ -223,7 +223,7 @@ fn wrong(name: &str, text: &str) -> datafusion::error::DataFusionError {
 }
 
 /// A text in quotes as a number of the type that it stands beside.
-fn read(text: &str, of: &DataType) -> Result<Expr> {
+pub fn read(text: &str, of: &DataType) -> Result<Expr> {
     let trimmed = text.trim();
     let whole = |name: &str| trimmed.parse::<i64>().map_err(|_| wrong(name, text));
     let value = match of {

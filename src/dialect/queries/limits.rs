@@ -135,7 +135,6 @@ pub fn rewrite_groups(select: &mut Select) -> Result<()> {
     if let GroupByExpr::Expressions(groups, _) = group_by
         && let [Expr::Tuple(parts)] = groups.as_slice()
         && parts.is_empty()
-        && select.having.is_none()
     {
         groups.clear();
     }

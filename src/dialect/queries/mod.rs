@@ -8,7 +8,10 @@
 mod bags;
 mod calls;
 mod clauses;
+pub mod dates_in_sets;
 pub mod decorrelate;
+mod elements;
+mod exclusions;
 mod limits;
 pub mod names;
 mod order;
@@ -18,6 +21,8 @@ mod rows;
 mod samples;
 mod sets;
 pub mod tokens;
+pub mod unions;
+mod value_rows;
 
 use std::ops::ControlFlow;
 
@@ -85,6 +90,8 @@ impl VisitorMut for Forms {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         flow(clauses::check_query(query).and_then(|()| {
             recursion::rewrite(query);
+            value_rows::rewrite(&mut query.body);
+            dates_in_sets::rewrite(query);
             bags::rewrite(&mut query.body)?;
             limits::rewrite(query)?;
             order::rewrite_union(query);
@@ -94,6 +101,8 @@ impl VisitorMut for Forms {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         flow(clauses::check_select(select).and_then(|()| {
+            exclusions::rewrite_named(select);
+            elements::rewrite(select);
             limits::rewrite_groups(select)?;
             order::rewrite_select(select)?;
             sets::rewrite_select(select)
@@ -110,6 +119,7 @@ impl VisitorMut for Forms {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         flow(clauses::check_expr(expr).and_then(|()| {
+            exclusions::rewrite(expr, &mut self.room)?;
             order::rewrite_aggregate(expr);
             sets::rewrite_array(expr)?;
             rows::rewrite(expr, &mut self.room)?;

@@ -38,11 +38,20 @@ fn open(term: &mut SetExpr) {
     match term {
         SetExpr::Select(select) => {
             for item in &mut select.projection {
-                match item {
-                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                        open_value(expr);
-                    }
-                    _ => {}
+                let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item
+                else {
+                    continue;
+                };
+                let name = match &*expr {
+                    Expr::Identifier(name) => Some(name.clone()),
+                    Expr::CompoundIdentifier(names) => names.last().cloned(),
+                    _ => None,
+                };
+                open_value(expr);
+                // A column that is opened keeps its name.
+                if let (SelectItem::UnnamedExpr(expr), Some(alias)) = (&*item, name) {
+                    let expr = expr.clone();
+                    *item = SelectItem::ExprWithAlias { expr, alias };
                 }
             }
         }

@@ -8,15 +8,16 @@ mod tables;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
-    Ident, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem, SetExpr,
-    TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut, visit_expressions,
-    visit_expressions_mut,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Ident, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem,
+    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::limits::folded;
+use crate::catalog::array_literals::{self, Item};
 use crate::error::Result;
 use returning::{ARRAY, rows_of};
 
@@ -106,18 +107,43 @@ impl VisitorMut for Sets {
 
 /// The elements of an array of arrays that is written out, as one call.
 fn flattened(array: &Expr) -> Option<Expr> {
-    let inner = |array: &Expr| match array {
-        Expr::Array(array) => array.elem.first().cloned(),
-        _ => None,
-    };
     let mut text = array.to_string();
-    let mut element = inner(array)?;
-    while let Expr::Array(_) = element {
+    let dimensions = dimensions(array)?;
+    for _ in 1..dimensions {
         text = format!("flatten({text})");
-        element = inner(&element)?;
     }
-    let is_flat = text == array.to_string();
-    (!is_flat).then(|| expression(&format!("unnest({text})")).ok())?
+    (dimensions > 1).then(|| expression(&format!("unnest({text})")).ok())?
+}
+
+/// How many dimensions an array has that is written out.
+fn dimensions(array: &Expr) -> Option<usize> {
+    match array {
+        Expr::Array(array) => {
+            let within = array.elem.first().and_then(dimensions);
+            Some(1 + within.unwrap_or_default())
+        }
+        Expr::Cast {
+            expr,
+            data_type: DataType::Array(_),
+            ..
+        } => match expr.as_ref() {
+            Expr::Value(value) => {
+                let Value::SingleQuotedString(text) = &value.value else {
+                    return None;
+                };
+                let mut items = array_literals::parse(text)?;
+                let mut dimensions = 1;
+                while let Some(Item::Array(within)) = items.into_iter().next() {
+                    dimensions += 1;
+                    items = within;
+                }
+                Some(dimensions)
+            }
+            array => dimensions(array),
+        },
+        Expr::Nested(array) => dimensions(array),
+        _ => None,
+    }
 }
 
 fn is_unnest(function: &Function) -> bool {
@@ -134,7 +160,7 @@ fn argument(function: &Function) -> Option<&Expr> {
     }
 }
 
-fn expression(text: &str) -> Result<Expr> {
+pub(super) fn expression(text: &str) -> Result<Expr> {
     let parsed = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(1_000)
         .try_with_sql(text)

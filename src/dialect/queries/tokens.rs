@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::unsupported;
+use super::exclusions::{self, Exclusion};
 use crate::error::Result;
 
 /// Rewrites the tokens of one statement, none of them blank:
@@ -13,7 +13,8 @@ use crate::error::Result;
 /// - `TRIM (LEADING FROM a)` says the blank that it trims;
 /// - `top` without a number behind it is a name;
 /// - `WITH DATA` behind a query is what holds without it;
-/// - `EXCLUDE NO OTHERS` in a window frame is what holds without it, other exclusions are refused.
+/// - `EXCLUDE NO OTHERS` in a window frame is what holds without it, other exclusions become a mark of the
+///   window.
 pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     let is_known = |token: &TokenWithSpan| {
         matches!(&token.token, Token::Word(word) if word.quote_style.is_none()
@@ -76,12 +77,21 @@ pub fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
                 let mut words = words.iter().enumerate();
                 words.all(|(position, word)| after(position).is_some_and(|token| is(token, word)))
             };
+            let excluded = if follows(&["current", "row"]) {
+                Some((Exclusion::CurrentRow, 2))
+            } else if follows(&["group"]) {
+                Some((Exclusion::Group, 1))
+            } else if follows(&["ties"]) {
+                Some((Exclusion::Ties, 1))
+            } else {
+                None
+            };
             if follows(&["no", "others"]) {
                 rest = rest.get(2..).unwrap_or_default();
-            } else if follows(&["current", "row"]) || follows(&["group"]) || follows(&["ties"]) {
-                let hint =
-                    "take the row's own value off the aggregate, or join the rows themselves";
-                return Err(unsupported("EXCLUDE in a window frame", hint));
+            } else if let Some((excluded, words)) = excluded
+                && exclusions::mark(&mut rewritten, excluded).is_some()
+            {
+                rest = rest.get(words..).unwrap_or_default();
             } else {
                 rewritten.push(token.clone());
             }

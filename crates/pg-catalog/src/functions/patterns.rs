@@ -48,13 +48,7 @@ pub fn flagged(pattern: &str, flags: &str) -> Result<Rc<Find>> {
             }
         }
     }
-    // Three letters in front of a pattern say that it is an advanced one, as all are here.
-    let plain = pattern.strip_prefix("***:").unwrap_or(pattern);
-    let plain = match plain.strip_prefix("***=") {
-        Some(literal) => escaped(literal),
-        None => in_rust(plain),
-    };
-    let regex = compile_regex(&plain, Some(&modes)).map_err(|_| {
+    let regex = compile_regex(&in_rust(pattern), Some(&modes)).map_err(|_| {
         failure(
             "2201B",
             format!("invalid regular expression: \"{pattern}\""),
@@ -77,8 +71,17 @@ pub fn flagged(pattern: &str, flags: &str) -> Result<Rc<Find>> {
     Ok(find)
 }
 
-/// The escapes of PostgreSQL that have another letter here: the ends of words.
-fn in_rust(pattern: &str) -> String {
+/// A pattern whose escapes have the letters that they have here: the ends of words.
+pub fn in_rust(pattern: &str) -> String {
+    // Three letters in front of a pattern say that it is an advanced one, as all are here.
+    let plain = pattern.strip_prefix("***:").unwrap_or(pattern);
+    match plain.strip_prefix("***=") {
+        Some(literal) => escaped(literal),
+        None => unescaped(plain),
+    }
+}
+
+fn unescaped(pattern: &str) -> String {
     let mut written = String::with_capacity(pattern.len());
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {

@@ -1,6 +1,7 @@
 //! Functions of texts.
 
 mod formats;
+mod unicode;
 
 use super::Functions;
 use super::patterns::{compiled, is_like};
@@ -9,6 +10,7 @@ use crate::error::Result;
 use crate::interpret::run::Context;
 use crate::value::Value;
 use formats::{format, parse_ident, string_to_array};
+use unicode::unistr;
 
 pub fn register(f: &mut Functions) {
     f.strict("lower", "text", "text", |_, a| map(a, |t| t.to_lowercase()));
@@ -93,9 +95,13 @@ pub fn register(f: &mut Functions) {
         }
     });
     f.strict("chr", "int4", "text", |_, a| {
+        if int_at(a, 0) == 0 {
+            return Err(failure("54000", "null character not permitted"));
+        }
         let letter = u32::try_from(int_at(a, 0)).ok().and_then(char::from_u32);
         Ok(Value::optional(letter.map(String::from)))
     });
+    f.strict("unistr", "text", "text", unistr);
     f.strict("translate", "text, text, text", "text", translate);
     f.strict("quote_ident", "text", "text", |_, a| map(a, quote_ident));
     f.strict("quote_literal", "anytext", "text", |_, a| {
@@ -414,9 +420,13 @@ fn overlay(_: &Context<'_>, a: &[Value]) -> Result<Value> {
     };
     let start = usize::try_from(from - 1).unwrap_or(0);
     let end = usize::try_from(from.saturating_add(length) - 1).unwrap_or(0);
-    let before: String = text.chars().take(start).collect();
-    let after: String = text.chars().skip(end).collect();
-    Ok(Value::text([before.as_str(), new, after.as_str()].concat()))
+    let place = |letters: usize| {
+        let letter = text.char_indices().nth(letters);
+        letter.map_or(text.len(), |(place, _)| place)
+    };
+    let before = text.get(..place(start)).unwrap_or(text);
+    let after = text.get(place(end)..).unwrap_or_default();
+    Ok(Value::text([before, new, after].concat()))
 }
 
 #[cfg(test)]

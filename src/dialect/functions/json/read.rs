@@ -90,6 +90,11 @@ impl JsonFunction {
                     let other = key.map(parsed).transpose()?;
                     flags.push(json.zip(other).map(|(json, other)| json.contains(&other)));
                 }
+                Op::Compare => {
+                    let other = key.map(parsed).transpose()?;
+                    let order = json.zip(other).map(|(json, other)| json.compare(&other));
+                    counts.push(order.map(|order| order as i32));
+                }
                 Op::Has => flags.push(json.zip(key).map(|(json, key)| {
                     match &json.kind {
                         Kind::Object(members) => members.iter().any(|(name, _)| name == key),
@@ -167,7 +172,10 @@ impl JsonFunction {
                     out.push(made.map(|text| self.finished(text)).transpose()?);
                 }
                 Op::WithoutNulls => {
-                    let made = json.map(|json| json_edit::without_nulls(&json));
+                    let made = json.map(|json| match self.is_binary {
+                        true => json_edit::without_nulls(&json),
+                        false => json_edit::without_nulls_or_blanks(&json),
+                    });
                     out.push(made.map(|text| self.finished(text)).transpose()?);
                 }
                 Op::InLines => out.push(json.map(|json| json_edit::in_lines(&json))),
