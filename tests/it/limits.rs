@@ -45,8 +45,9 @@ impl ServerProcess {
         }
     }
 
-    /// From now on the peak is that of what comes: what came before has been given back.
-    fn forget_peak(&self) {
+    /// From now on the peak is that of what comes: what came before has been given back, but for what
+    /// the allocator keeps, in MiB.
+    fn forget_peak(&self) -> u64 {
         let mut before = u64::MAX;
         loop {
             match self.memory("VmRSS:") {
@@ -57,6 +58,7 @@ impl ServerProcess {
         }
         let peaks = format!("/proc/{}/clear_refs", self.process.id());
         std::fs::write(peaks, "5").unwrap();
+        before
     }
 
     /// The most memory that it ever had, in MiB, or since that was forgotten.
