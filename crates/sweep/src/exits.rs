@@ -235,7 +235,7 @@ impl<'a> ExitTable<'a> {
         let mut count = 0;
         let mut first = [UNTOUCHED; ROWS_AT_ONCE];
         for row in (0..self.rows).step_by(ROWS_AT_ONCE) {
-            for first in self.first_touches(row, slots, &mut first) {
+            for first in self.first_ranks(row, slots, &mut first) {
                 if let Some(word) = is_exit.get_mut(*first as usize / 64) {
                     *word |= 1 << (*first % 64);
                     count += 1;
@@ -254,7 +254,7 @@ impl<'a> ExitTable<'a> {
     }
 
     /// The ranks of the first touches of any of some slots, of the signals from a row on.
-    pub(super) fn first_touches<'f>(
+    pub(super) fn first_ranks<'f>(
         &self,
         row: usize,
         slots: &[usize],

@@ -16,9 +16,9 @@ impl ExitTable<'_> {
         for row in 0..self.rows {
             let place = row % ROWS_AT_ONCE;
             if place == 0 {
-                self.first_touches(row, &shared, &mut of_shared);
+                self.first_ranks(row, &shared, &mut of_shared);
                 for (slots, first) in slots.iter().zip(&mut of_parts) {
-                    self.first_touches(row, &slots.own, first);
+                    self.first_ranks(row, &slots.own, first);
                     if slots.has_shared {
                         let both = first.iter_mut().zip(&of_shared);
                         both.for_each(|(first, shared)| *first = (*first).min(*shared));

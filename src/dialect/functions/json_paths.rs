@@ -10,8 +10,8 @@ use datafusion::arrow::array::StringBuilder;
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, ListBuilder, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::Result;
 use datafusion::common::utils::take_function_args;
-use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use super::json_path::{Item, Path, read};
 use super::json_text::Json;
 use super::routine::{failed, named};
+use crate::dialect::numbers::columns::{columns, result};
 
 /// What is told of what a path finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,21 +92,13 @@ impl ScalarUDFImpl for Paths {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if is_constant { 1 } else { args.number_rows };
-        let texts = |value: ColumnarValue| {
-            let texts = cast(&value.into_array(rows)?, &DataType::Utf8)?;
+        let (given, is_constant) = columns(&args.args)?;
+        let texts = |column: ArrayRef| {
+            let texts = cast(&column, &DataType::Utf8)?;
             Ok::<StringArray, datafusion::common::DataFusionError>(texts.as_string::<i32>().clone())
         };
-        let [json, path] = take_function_args(self.name, args.args)?;
-        let column = self.told(&texts(json)?, &texts(path)?)?;
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?),
-            false => ColumnarValue::Array(column),
-        })
+        let [json, path] = take_function_args(self.name, given)?;
+        result(self.told(&texts(json)?, &texts(path)?)?, is_constant)
     }
 }
 

@@ -15,7 +15,7 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Field, Int64Type, TimestampMicrosecondType,
 };
-use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -25,6 +25,7 @@ use super::routine::{failed, unknown};
 use super::values::{INTERVAL, TIMESTAMP, taken, timestamptz};
 use crate::catalog::time;
 use crate::dialect::around::Around;
+use crate::dialect::numbers::columns::{columns, result};
 
 /// The most values that one batch of series has.
 pub const MOST: usize = 10_000_000;
@@ -97,21 +98,9 @@ impl ScalarUDFImpl for Series {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let (given, is_constant) = columns(&args.args)?;
         let rows = if is_constant { 1 } else { args.number_rows };
-        let columns = args
-            .args
-            .iter()
-            .map(|argument| argument.clone().into_array(rows));
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        let lists = lists(&columns, rows, &args)?;
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&lists, 0)?),
-            false => ColumnarValue::Array(lists),
-        })
+        result(lists(&given, rows, &args)?, is_constant)
     }
 }
 

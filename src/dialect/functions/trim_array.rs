@@ -10,12 +10,13 @@ use datafusion::arrow::array::{Array, AsArray, ListArray, UInt64Array};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::routine::{failed, unknown};
+use crate::dialect::numbers::columns::{columns, result};
 
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -53,13 +54,8 @@ impl ScalarUDFImpl for TrimArray {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if is_constant { 1 } else { args.number_rows };
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let [lists, counts] = columns.as_slice() else {
+        let (given, is_constant) = columns(&args.args)?;
+        let [lists, counts] = given.as_slice() else {
             return exec_err!("trim_array takes an array and a number");
         };
         let (Some(lists), Some(counts)) = (
@@ -70,7 +66,7 @@ impl ScalarUDFImpl for TrimArray {
         };
         let nulls = NullBuffer::union(lists.nulls(), counts.nulls());
         let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-        let (mut kept, mut lengths) = (Vec::new(), Vec::with_capacity(rows));
+        let (mut kept, mut lengths) = (Vec::new(), Vec::with_capacity(lists.len()));
         for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
             let [start, end] = bounds else { continue };
             let length = i64::from(end - start);
@@ -94,9 +90,6 @@ impl ScalarUDFImpl for TrimArray {
         let values = take(lists.values(), &UInt64Array::from(kept), None)?;
         let offsets = OffsetBuffer::from_lengths(lengths);
         let trimmed = ListArray::try_new(Arc::clone(item), offsets, values, nulls)?;
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&trimmed, 0)?),
-            false => ColumnarValue::Array(Arc::new(trimmed)),
-        })
+        result(Arc::new(trimmed), is_constant)
     }
 }

@@ -9,12 +9,13 @@ use datafusion::arrow::array::{Array, AsArray, ListArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{filter, is_not_null};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::routine::unknown;
+use crate::dialect::numbers::columns::{columns, result};
 
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -53,13 +54,8 @@ impl ScalarUDFImpl for WithoutNulls {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(argument) = args.args.first() else {
-            return exec_err!("array_remove takes an array");
-        };
-        let is_constant = matches!(argument, ColumnarValue::Scalar(_));
-        let rows = if is_constant { 1 } else { args.number_rows };
-        let column = argument.clone().into_array(rows)?;
-        let Some(lists) = column.as_list_opt::<i32>() else {
+        let (given, is_constant) = columns(&args.args)?;
+        let Some(lists) = given.first().and_then(|column| column.as_list_opt::<i32>()) else {
             return exec_err!("array_remove takes an array");
         };
         let DataType::List(item) = lists.data_type() else {
@@ -80,9 +76,6 @@ impl ScalarUDFImpl for WithoutNulls {
         let offsets = OffsetBuffer::from_lengths(lengths);
         let values = filter(&values, &known)?;
         let kept = ListArray::try_new(Arc::clone(item), offsets, values, lists.nulls().cloned())?;
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&kept, 0)?),
-            false => ColumnarValue::Array(Arc::new(kept)),
-        })
+        result(Arc::new(kept), is_constant)
     }
 }

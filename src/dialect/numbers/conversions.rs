@@ -20,8 +20,9 @@ use num_traits::ToPrimitive;
 
 use super::columns::{self, Exacts, failed, out_of_range};
 use super::exact::Exact;
-use super::texts::{fitted, parse, texts, truth};
+use super::texts::{fitted, parse, texts};
 use super::types;
+use crate::catalog::cast::parse_bool;
 use crate::dialect::around::Around;
 use crate::dialect::output::types::{PG_TYPE, PgType};
 use crate::error::Error;
@@ -445,7 +446,7 @@ impl Conversion {
                 texts
                     .map(|text| {
                         let Some(text) = text else { return Ok(None) };
-                        let value = truth(text.trim());
+                        let value = parse_bool(text.trim());
                         value.map(Some).ok_or_else(|| self.wrong(text))
                     })
                     .collect()

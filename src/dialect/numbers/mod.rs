@@ -4,7 +4,7 @@ mod aggregates;
 mod any_places;
 mod arithmetic;
 mod chain;
-mod columns;
+pub mod columns;
 mod conversions;
 mod exact;
 mod functions;
@@ -30,7 +30,7 @@ pub use chain::type_of;
 pub use exact::Exact;
 pub use functions::SUMMAND;
 pub use operators::read as read_as;
-pub use texts::{parse, texts, truth};
+pub use texts::{parse, texts};
 
 /// The cast to a type of numbers, by PostgreSQL's name for it.
 pub fn conversion(name: &str) -> Option<ScalarUDF> {

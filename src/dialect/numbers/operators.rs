@@ -6,11 +6,12 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF, lit};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arithmetic::Operation;
 use super::{chain, columns, conversions, types};
+use crate::catalog::cast::parse_bool;
 use crate::dialect::output::types::PG_TYPE;
 use crate::error::Error;
 
@@ -150,11 +151,11 @@ impl ExprPlanner for Operators {
                 original(op, left, right)
             }
             BinaryOperator::And | BinaryOperator::Or => {
-                let read = |expr: Expr, side: Side| match side {
-                    Side::Quoted(text) => truth(&text),
+                let truth = |expr: Expr, side: Side| match side {
+                    Side::Quoted(text) => read(&text, &DataType::Boolean),
                     _ => Ok(expr),
                 };
-                let (left, right) = (read(left, sides.0)?, read(right, sides.1)?);
+                let (left, right) = (truth(left, sides.0)?, truth(right, sides.1)?);
                 original(op, left, right)
             }
             BinaryOperator::Eq
@@ -164,8 +165,10 @@ impl ExprPlanner for Operators {
             | BinaryOperator::Gt
             | BinaryOperator::GtEq => {
                 let (left, right) = match sides {
-                    (Side::Boolean, Side::Quoted(text)) => (left, truth(&text)?),
-                    (Side::Quoted(text), Side::Boolean) => (truth(&text)?, right),
+                    (Side::Boolean, Side::Quoted(text)) => (left, read(&text, &DataType::Boolean)?),
+                    (Side::Quoted(text), Side::Boolean) => {
+                        (read(&text, &DataType::Boolean)?, right)
+                    }
                     (Side::Number(of), Side::Quoted(text)) => (left, read(&text, &of)?),
                     (Side::Quoted(text), Side::Number(of)) => (read(&text, &of)?, right),
                     (Side::Number(a), Side::Number(b)) if a.is_decimal() && b.is_floating() => {
@@ -210,23 +213,20 @@ fn double(expr: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(expr), DataType::Float64))
 }
 
-fn truth(text: &str) -> Result<Expr> {
-    match super::truth(text.trim()) {
-        Some(value) => Ok(lit(value)),
-        None => Err(wrong("boolean", text)),
-    }
-}
-
 fn wrong(name: &str, text: &str) -> datafusion::error::DataFusionError {
     let message = format!("invalid input syntax for type {name}: \"{text}\"");
     columns::failed(Error::session("22P02", message))
 }
 
-/// A text in quotes as a number of the type that it stands beside.
+/// A text in quotes as a number or a truth value, as what it stands beside.
 pub fn read(text: &str, of: &DataType) -> Result<Expr> {
     let trimmed = text.trim();
     let whole = |name: &str| trimmed.parse::<i64>().map_err(|_| wrong(name, text));
     let value = match of {
+        DataType::Boolean => {
+            let value = parse_bool(trimmed).ok_or_else(|| wrong("boolean", text))?;
+            ScalarValue::Boolean(Some(value))
+        }
         DataType::Int16 | DataType::Int32 => {
             let value = i32::try_from(whole("integer")?);
             let value = value.map_err(|_| columns::failed(columns::out_of_range(of)))?;

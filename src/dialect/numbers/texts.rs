@@ -42,19 +42,6 @@ pub fn parse(text: &str) -> Option<Exact> {
     Some(if places < 0 { value.rounded(0) } else { value })
 }
 
-/// A truth value in the words that PostgreSQL takes.
-pub fn truth(text: &str) -> Option<bool> {
-    let text = text.to_ascii_lowercase();
-    let begins = |word: &str| !text.is_empty() && word.starts_with(&text);
-    match text.as_str() {
-        "on" | "1" => Some(true),
-        "off" | "of" | "0" => Some(false),
-        _ if begins("true") || begins("yes") => Some(true),
-        _ if begins("false") || begins("no") => Some(false),
-        _ => None,
-    }
-}
-
 /// Values as PostgreSQL casts them to text.
 pub fn texts(array: &ArrayRef, zone: Zone) -> Result<StringArray> {
     if let Some(texts) = array.as_string_opt::<i32>() {

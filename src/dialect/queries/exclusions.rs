@@ -157,17 +157,23 @@ pub fn rewrite(expr: &mut Expr, room: &mut usize) -> Result<()> {
     if FRAMELESS.contains(&name.as_str()) {
         return Ok(());
     }
-    // In groups, a frame that counts nothing is what it is in a range.
     let mut frame = frame;
+    let end = frame.end_bound.get_or_insert(WindowFrameBound::CurrentRow);
+    for bound in [&mut frame.start_bound, end] {
+        if is_no_step(bound) {
+            *bound = WindowFrameBound::CurrentRow;
+        }
+    }
+    // In groups, a frame that counts nothing is what it is in a range.
     let is_counted = |bound: &WindowFrameBound| {
         matches!(
             bound,
             WindowFrameBound::Preceding(Some(_)) | WindowFrameBound::Following(Some(_))
         )
     };
-    let end = frame.end_bound.get_or_insert(WindowFrameBound::CurrentRow);
-    if frame.units == WindowFrameUnits::Range && !is_counted(&frame.start_bound) && !is_counted(end)
-    {
+    let is_bare =
+        !is_counted(&frame.start_bound) && !frame.end_bound.as_ref().is_some_and(is_counted);
+    if frame.units == WindowFrameUnits::Range && is_bare {
         frame.units = WindowFrameUnits::Groups;
     }
     spec.window_frame = Some(frame.clone());
@@ -191,6 +197,16 @@ pub fn rewrite(expr: &mut Expr, room: &mut usize) -> Result<()> {
         .ok_or_else(|| Error::session("54000", "a window is written too often"))?;
     *expr = expression(&text)?;
     Ok(())
+}
+
+/// Whether a bound is the current row in other words.
+fn is_no_step(bound: &WindowFrameBound) -> bool {
+    match bound {
+        WindowFrameBound::CurrentRow => true,
+        WindowFrameBound::Preceding(rows) | WindowFrameBound::Following(rows) => {
+            rows.as_ref().is_some_and(|rows| rows.to_string() == "0")
+        }
+    }
 }
 
 fn refused(name: &str) -> Error {
@@ -225,23 +241,18 @@ impl Around<'_> {
                 Value::Number("1".into(), false).with_empty_span(),
             )))
         };
-        let is_empty = |bound: &WindowFrameBound| match bound {
-            WindowFrameBound::CurrentRow => true,
-            WindowFrameBound::Preceding(rows) | WindowFrameBound::Following(rows) => {
-                rows.as_ref().is_some_and(|rows| rows.to_string() == "0")
-            }
-        };
+        let is_current = |bound: &WindowFrameBound| *bound == WindowFrameBound::CurrentRow;
         let part = |start_bound: WindowFrameBound, end_bound: WindowFrameBound| WindowFrame {
             units: self.frame.units,
             start_bound,
             end_bound: Some(end_bound),
         };
         let mut parts = Vec::with_capacity(2);
-        if !is_empty(&self.frame.start_bound) {
+        if !is_current(&self.frame.start_bound) {
             let end = WindowFrameBound::Preceding(one());
             parts.push(part(self.frame.start_bound.clone(), end));
         }
-        if let Some(end) = self.frame.end_bound.clone().filter(|end| !is_empty(end)) {
+        if let Some(end) = self.frame.end_bound.clone().filter(|end| !is_current(end)) {
             parts.push(part(WindowFrameBound::Following(one()), end));
         }
         parts

@@ -8,12 +8,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::dialect::functions::casts::ZonedCast;
-use crate::dialect::functions::routine::failed;
-use crate::dialect::numbers::{conversion, read_as, truth, types};
+use crate::dialect::numbers::{conversion, read_as, types};
 
 /// Settles them.
 #[derive(Debug)]
@@ -126,13 +125,8 @@ fn as_common(
     common: &DataType,
 ) -> Result<Option<LogicalPlan>> {
     let value = |own: Expr| match given {
-        Given::Quoted(text) if types::is_number(common) => read_as(text, common).map(Some),
-        Given::Quoted(text) if *common == DataType::Boolean => {
-            let value = truth(text.trim()).ok_or_else(|| {
-                let message = format!("invalid input syntax for type boolean: \"{text}\"");
-                failed("22P02", message)
-            });
-            Ok(Some(lit(value?)))
+        Given::Quoted(text) if types::is_number(common) || *common == DataType::Boolean => {
+            read_as(text, common).map(Some)
         }
         Given::Quoted(_) => Ok(Some(ZonedCast::to(own, common.clone()))),
         Given::Of(of) if common.is_floating() && of.is_decimal() => {
