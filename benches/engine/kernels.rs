@@ -69,15 +69,7 @@ impl Kernels {
     pub fn walk(&self) -> u64 {
         let settings = combination(&Grid::hundred(), ExitStrategy::TrailingStop).exits;
         let part = settings.parts().remove(0);
-        let exits = self.paths(|timestamps, prices, entry, signal_timestamp| {
-            let path = PricePath {
-                timestamps,
-                prices,
-                entry,
-                signal_timestamp,
-            };
-            path.end(1, &part).position
-        });
+        let exits = self.paths(|path| path.end(1, &part).position);
         exits.map(|exit| exit as u64).sum()
     }
 
@@ -89,8 +81,8 @@ impl Kernels {
             parts.iter().for_each(|part| levels.add(part));
         }
         let mut touches = Touches::default();
-        let touched = self.paths(|timestamps, prices, entry, at| {
-            first_touches(timestamps, prices, entry, at, &levels, &mut touches);
+        let touched = self.paths(|path| {
+            first_touches(&path, None, &levels, &mut touches);
             touches.all.len()
         });
         touched.map(|touched| touched as u64).sum()
@@ -110,19 +102,15 @@ impl Kernels {
         backtest(&self.history, book, combinations, &go_on).unwrap()
     }
 
-    fn paths<T>(
-        &self,
-        mut each: impl FnMut(&[i64], &[i64], usize, i64) -> T,
-    ) -> impl Iterator<Item = T> {
+    fn paths<T>(&self, mut each: impl FnMut(PricePath<'_>) -> T) -> impl Iterator<Item = T> {
         self.history.tradable.iter().map(move |signal| {
             let prices = self.dataset.price_book.token(signal.token as usize);
-            let (timestamps, mantissas) = (&prices.timestamps, &prices.mantissas);
-            each(
-                timestamps,
-                mantissas,
-                signal.price as usize,
-                signal.timestamp,
-            )
+            each(PricePath {
+                timestamps: &prices.timestamps,
+                prices: &prices.mantissas,
+                entry: signal.price as usize,
+                signal_timestamp: signal.timestamp,
+            })
         })
     }
 }

@@ -84,11 +84,7 @@ pub(super) fn open_prices(directory: &Path) -> Result<(PriceBook, Vec<Option<Dec
                 let values = batch.column(column).as_primitive::<Int64Type>().values();
                 values.slice(offset, length)
             };
-            let prices = TokenPrices {
-                timestamps: slice(0),
-                mantissas: slice(1),
-                scale: scales.value(row),
-            };
+            let prices = TokenPrices::new(slice(0), slice(1), scales.value(row));
             tokens.push((Arc::from(address), prices));
             volumes.push(
                 batch

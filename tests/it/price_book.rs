@@ -20,11 +20,11 @@ pub fn token_prices((address, prices): (&String, &Vec<Price>)) -> (Arc<str>, Tok
     let scale = scale.unwrap_or_else(|| panic!("{address}: a price has too many digits"));
     let unit = whole(10).pow(scale.into());
     let mantissa = |price: &Price| (&price.price * &unit).to_integer().to_i64().unwrap();
-    let tokens = TokenPrices {
-        timestamps: prices.iter().map(|price| price.timestamp).collect(),
-        mantissas: prices.iter().map(mantissa).collect(),
+    let tokens = TokenPrices::new(
+        prices.iter().map(|price| price.timestamp).collect(),
+        prices.iter().map(mantissa).collect(),
         scale,
-    };
+    );
     (Arc::from(address.as_str()), tokens)
 }
 

@@ -9,6 +9,7 @@
 pub mod arguments;
 pub mod decimal;
 pub mod exits;
+pub mod extremes;
 pub mod metrics;
 pub mod portfolio;
 pub mod price_book;

@@ -5,9 +5,11 @@
 //! that a dataset on disk is used where it is mapped, without a copy.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::buffer::ScalarBuffer;
+
+use crate::extremes::Extremes;
 
 /// The most fractional digits a price may have.
 pub const PRICE_DIGITS_MAX: u8 = 18;
@@ -21,9 +23,25 @@ pub struct TokenPrices {
     pub mantissas: ScalarBuffer<i64>,
     /// Fractional digits of the mantissas, at most [`PRICE_DIGITS_MAX`].
     pub scale: u8,
+    extremes: OnceLock<Arc<Extremes>>,
 }
 
 impl TokenPrices {
+    pub fn new(timestamps: ScalarBuffer<i64>, mantissas: ScalarBuffer<i64>, scale: u8) -> Self {
+        Self {
+            timestamps,
+            mantissas,
+            scale,
+            extremes: OnceLock::new(),
+        }
+    }
+
+    /// The extremes of the prices, found once: a sixty-fourth of the memory that the prices take.
+    pub fn extremes(&self) -> &Extremes {
+        let found = || Arc::new(Extremes::of(&self.mantissas));
+        self.extremes.get_or_init(found)
+    }
+
     /// The position of the first price at or after `timestamp`.
     pub fn first_at_or_after(&self, timestamp: i64) -> Option<usize> {
         let position = lower_bound(&self.timestamps, timestamp);

@@ -407,7 +407,7 @@ impl Run<'_> {
         self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
         let scoring = &self.block.scorings.values[first.scoring];
-        let shares = sales.shares.iter();
+        let shares = sales.shares.par_iter();
         let positions = shares.map(|share| self.shared.positions.of(first.sizing, *share));
         let positions: Vec<_> = positions.collect::<Result<_>>()?;
         let parts = &self.block.rules.values[first.rules];

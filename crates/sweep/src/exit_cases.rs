@@ -65,11 +65,8 @@ fn book(random: &mut Random) -> PriceBook {
                 price
             })
             .collect();
-        let prices = TokenPrices {
-            timestamps: (0..60).map(|minute| minute * MINUTE).collect(),
-            mantissas: mantissas.into(),
-            scale: 4,
-        };
+        let timestamps = (0..60).map(|minute| minute * MINUTE).collect();
+        let prices = TokenPrices::new(timestamps, mantissas.into(), 4);
         (Arc::from(format!("token {token}")), prices)
     }))
 }

@@ -11,6 +11,7 @@ use std::hint::black_box;
 use datafusion::common::Result;
 use hindsight_udfs::exits::first_touches::{Levels, Touch, Touches, first_touches};
 use hindsight_udfs::exits::rule::Part;
+use hindsight_udfs::exits::walk::Path;
 use hindsight_udfs::exits::words::{ExitReason, FillModel, HUNDRED_PERCENT, fill};
 use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
@@ -34,6 +35,8 @@ const SIGNALS_IN_A_SLICE: usize = 16 * SIGNALS_AT_ONCE;
 const AHEAD: usize = 16;
 /// Prices that come from memory together.
 const LINE: usize = 8;
+/// Prices from which on a path is long.
+const LONG: i128 = 512;
 /// Signals whose first touches are found together.
 pub(super) const ROWS_AT_ONCE: usize = 512;
 /// Exits that one thread gathers sooner than it finds help.
@@ -307,6 +310,17 @@ impl Paths<'_> {
         (self.book.token(of.token as usize), of.price as usize)
     }
 
+    /// Whether a path over these prices may be long enough to leap over blocks of them.
+    fn is_long(&self, prices: &TokenPrices) -> bool {
+        let (Some(first), Some(last)) = (prices.timestamps.first(), prices.timestamps.last())
+        else {
+            return false;
+        };
+        let held = i128::from(self.levels.longest());
+        let span = i128::from(*last) - i128::from(*first);
+        held * prices.timestamps.len() as i128 > span * LONG
+    }
+
     /// The touches of some signals, the first of which has this row.
     fn walk(&self, first_row: usize, signals: &[u32]) -> Walked {
         let mut walked = Walked {
@@ -322,8 +336,14 @@ impl Paths<'_> {
             let signal = &self.history.tradable[*signal as usize];
             let (prices, start) = self.path(signal);
             let (timestamps, mantissas) = (&prices.timestamps[..], &prices.mantissas[..]);
-            let at = signal.timestamp;
-            first_touches(timestamps, mantissas, start, at, self.levels, &mut touches);
+            let path = Path {
+                timestamps,
+                prices: mantissas,
+                entry: start,
+                signal_timestamp: signal.timestamp,
+            };
+            let extremes = self.is_long(prices).then(|| prices.extremes());
+            first_touches(&path, extremes, self.levels, &mut touches);
 
             let paid = mantissas[start];
             let cost = i128::from(paid) * i128::from(HUNDRED_PERCENT);

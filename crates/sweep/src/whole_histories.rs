@@ -77,11 +77,7 @@ fn prices(random: &mut Random, instants: &[i64]) -> TokenPrices {
     if timestamps.is_empty() {
         (timestamps, mantissas) = (vec![instants[0]], vec![start]);
     }
-    TokenPrices {
-        timestamps: timestamps.into(),
-        mantissas: mantissas.into(),
-        scale: 4,
-    }
+    TokenPrices::new(timestamps.into(), mantissas.into(), 4)
 }
 
 fn outcome(random: &mut Random, timestamp: i64) -> Outcome {

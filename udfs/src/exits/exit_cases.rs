@@ -10,6 +10,7 @@ use super::rule::{Part, Sale};
 use super::settings::ExitSettings;
 use super::walk::{Path, walk};
 use super::words::{ExitReason, ExitStrategy, FillModel};
+use crate::extremes::Extremes;
 
 const HUNDRED: i128 = 1_000_000;
 const PATHS: usize = 30_000;
@@ -248,7 +249,10 @@ fn walks_and_first_touches_equal_the_plain_loop() {
         }
         let (timestamps, prices) = (&case.timestamps, &case.prices);
         let at = case.signal_timestamp;
-        first_touches(timestamps, prices, case.entry, at, &levels, &mut touches);
+        // Without extremes, and with those of blocks of 1 to 8 prices.
+        let extremes = Extremes::of_blocks(prices, 1 << (number / 2 % 4));
+        let extremes = (number % 2 == 1).then_some(&extremes);
+        first_touches(&case.path(), extremes, &levels, &mut touches);
         let mut slots: Vec<usize> = touches.all.iter().map(|touch| touch.slot).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -442,7 +446,7 @@ fn levels_of_zero_percent_are_touched_at_once() {
         let parts: Vec<_> = case.all.iter().map(ExitSettings::parts).collect();
         parts.iter().flatten().for_each(|part| levels.add(part));
         let mut touches = Touches::default();
-        first_touches(&timestamps, &prices, 0, 0, &levels, &mut touches);
+        first_touches(&case.path(), None, &levels, &mut touches);
         for (settings, parts) in case.all.iter().zip(&parts) {
             let expected = plain(&case, settings, &mut Met::default());
             assert_eq!(

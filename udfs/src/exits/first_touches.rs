@@ -9,7 +9,9 @@
 
 pub use super::levels::Levels;
 use super::levels::SHARE_BITS;
+use super::walk::Path as PricePath;
 use super::words::{ExitReason, HUNDRED_PERCENT, level, price_above, price_below};
+use crate::extremes::{Extreme, Extremes};
 
 /// Prices between two looks at the clock.
 const STRETCH: usize = 16;
@@ -37,16 +39,20 @@ pub struct Touches {
     next_trails: Vec<usize>,
 }
 
-/// Finds the first touches of a path that starts at `entry`: of every level that is touched before
-/// all parts are over, each once.
+/// Finds the first touches of a path: of every level that is touched before all parts are over, each
+/// once. With the extremes of its prices, long stretches without a touch are not walked.
 pub fn first_touches(
-    timestamps: &[i64],
-    prices: &[i64],
-    entry: usize,
-    signal_timestamp: i64,
+    path: &PricePath<'_>,
+    extremes: Option<&Extremes>,
     levels: &Levels,
     touches: &mut Touches,
 ) {
+    let PricePath {
+        timestamps,
+        prices,
+        entry,
+        signal_timestamp,
+    } = *path;
     touches.all.clear();
     touches.next_trails.clear();
     touches.next_trails.resize(levels.trails.len(), 0);
@@ -55,6 +61,7 @@ pub fn first_touches(
         touches,
         timestamps,
         prices,
+        extremes,
         signal_timestamp,
         entry_price: prices[entry],
         peak: prices[entry],
@@ -91,6 +98,7 @@ struct Path<'a> {
     touches: &'a mut Touches,
     timestamps: &'a [i64],
     prices: &'a [i64],
+    extremes: Option<&'a Extremes>,
     signal_timestamp: i64,
     entry_price: i64,
     peak: i64,
@@ -131,7 +139,12 @@ impl Path<'_> {
                 true => time_limit.min(self.stagnation_instant()),
                 false => time_limit,
             };
-            let end = self.prices.len().min(start + STRETCH);
+            let mut end = self.prices.len().min(start + STRETCH);
+            if let Some(extremes) = self.extremes {
+                start = self.leap::<STALE>(extremes, start, deadline);
+                let rest = extremes.rest_of_block(start);
+                end = self.prices.len().min(start + rest.min(STRETCH));
+            }
             let timestamps = &self.timestamps[start..end];
             let Some(last) = timestamps.last() else {
                 return self.run_out();
@@ -162,6 +175,23 @@ impl Path<'_> {
         }
     }
 
+    /// Takes in the blocks from a position on that end before the deadline and touch nothing: where the
+    /// next one starts.
+    fn leap<const STALE: bool>(
+        &mut self,
+        extremes: &Extremes,
+        mut start: usize,
+        deadline: i64,
+    ) -> usize {
+        while let Some((Extreme { low, high }, end)) = extremes.starting_at(start)
+            && self.timestamps[end - 1] < deadline
+            && self.is_quiet::<STALE>(start, low, high)
+        {
+            start = end;
+        }
+        start
+    }
+
     /// The end of the prices is that of all that wait for a time limit.
     fn run_out(&mut self) {
         let (first, last) = (self.levels.first_time_limit_slot(), self.prices.len() - 1);
@@ -175,7 +205,9 @@ impl Path<'_> {
         let (groups, rest) = self.prices[start..end].as_chunks();
         let mut position = start;
         for group in groups {
-            if !self.is_quiet::<STALE>(position, group) && self.steps(position, group) {
+            let low = group.iter().fold(i64::MAX, |low, price| low.min(*price));
+            let high = group.iter().fold(i64::MIN, |high, price| high.max(*price));
+            if !self.is_quiet::<STALE>(position, low, high) && self.steps(position, group) {
                 return true;
             }
             position += GROUP;
@@ -183,13 +215,11 @@ impl Path<'_> {
         self.steps(position, rest)
     }
 
-    /// Takes some prices in together where none of them can touch a level, nor arm one.
+    /// Takes prices from a position on in together, told by their extremes, where none of them can touch
+    /// a level, nor arm one.
     #[inline]
-    fn is_quiet<const STALE: bool>(&mut self, position: usize, prices: &[i64; GROUP]) -> bool {
-        let high = prices
-            .iter()
-            .fold(self.peak, |high, price| high.max(*price));
-        let low = prices.iter().fold(i64::MAX, |low, price| low.min(*price));
+    fn is_quiet<const STALE: bool>(&mut self, position: usize, low: i64, high: i64) -> bool {
+        let high = high.max(self.peak);
         // As if the peak came first: no fall from it is deeper.
         let is_quiet = low > self.trail_bound(high).max(self.fall) && high < self.rise;
         if is_quiet {
@@ -346,13 +376,13 @@ impl Path<'_> {
     }
 
     /// When the next part stagnates, unless a peak puts it off.
-    fn stagnation_instant(&self) -> i64 {
+    fn stagnation_instant(&mut self) -> i64 {
         let Some(micros) = self.levels.stagnations.get(self.next_stagnation) else {
             return i64::MAX;
         };
         let mut from_peak = self.prices[self.peak_from..].iter();
-        let offset = from_peak.position(|price| *price == self.peak).unwrap_or(0);
-        self.timestamps[self.peak_from + offset].saturating_add(*micros)
+        self.peak_from += from_peak.position(|price| *price == self.peak).unwrap_or(0);
+        self.timestamps[self.peak_from].saturating_add(*micros)
     }
 
     /// Touches the stagnations that are due at a price; whether every part is over.

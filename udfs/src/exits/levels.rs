@@ -102,6 +102,11 @@ impl Levels {
         }
     }
 
+    /// The longest time limit, microseconds.
+    pub fn longest(&self) -> i64 {
+        self.time_limits.last().copied().unwrap_or(0)
+    }
+
     /// The number of slots.
     #[inline]
     pub fn slot_count(&self) -> usize {

@@ -60,7 +60,7 @@ pub struct Part {
 impl Part {
     /// The share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where it leaves 128 bits.
     pub fn new(size: i128, share: i64) -> Option<Self> {
-        let common = greatest_common_divisor(share, WHOLE);
+        let common = greatest_common_divisor(share as u32, WHOLE as u32).into();
         let units_in_lamport = LAMPORT * i128::from(WHOLE / common);
         let amount = size.checked_mul(i128::from(share / common))?;
         Some(Self {
@@ -136,7 +136,8 @@ impl Part {
     }
 }
 
-fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+/// Of 32 bits, which are divided faster than 64.
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     match a {
         0 => b,
         a => greatest_common_divisor(b % a, a),

@@ -71,23 +71,14 @@ impl QuickSale {
         if quick.size >= LARGEST_SIZE {
             return None;
         }
-        let scaled = |above: i256, below: i256, bits: u32| {
-            let scaled = multiply_wide(above, i256::from_i128(1 << bits))?;
-            let scaled = scaled.checked_div(below)?.to_i128()?;
-            (scaled >> bits < LARGEST_FIXED).then_some(scaled)
-        };
         let below = product(&[position.unit(), ALL_PERCENT])?;
         let slippage = Line {
-            fixed: scaled(
-                product(&[part.amount, costs.slippage_percent])?,
-                below,
-                LINE_BITS,
-            )?,
+            fixed: fixed(product(&[part.amount, costs.slippage_percent])?, below)?,
             slope: slope(costs.exit_slippage_percent, ALL_PERCENT * LAMPORTS_PER_UNIT),
         };
         let (above, below) = part.fees_ratio(0, costs)?;
         let fees = Line {
-            fixed: scaled(above, below, LINE_BITS)?,
+            fixed: fixed(above, below)?,
             slope: slope(costs.platform_fee_percent, ALL_PERCENT),
         };
         let (pool, bought) = match costs.pool {
@@ -151,6 +142,28 @@ impl QuickPnl for QuickSale {
         let slippage = self.slippage.at(proceeds)? * LAMPORTS_PER_UNIT as i64;
         Some(gross - slippage - self.fees.at(proceeds)? - self.impact(proceeds)?)
     }
+}
+
+/// A ratio of a number of 0 or more to one above 0, × 2^64 and rounded down; `None` where it is too
+/// large to be kept.
+fn fixed(above: i256, below: i256) -> Option<i128> {
+    const HALF: u32 = LINE_BITS / 2;
+    let is_narrow = |below: &i128| below.leading_zeros() > HALF;
+    if let (Some(above), Some(below)) = (above.to_i128(), below.to_i128().filter(is_narrow)) {
+        let (mut quotient, mut rest) = (above / below, above % below);
+        if quotient >= LARGEST_FIXED {
+            return None;
+        }
+        for _ in 0..2 {
+            rest <<= HALF;
+            quotient = (quotient << HALF) + rest / below;
+            rest %= below;
+        }
+        return Some(quotient);
+    }
+    let scaled = multiply_wide(above, i256::from_i128(1 << LINE_BITS))?;
+    let scaled = scaled.checked_div(below)?.to_i128()?;
+    (scaled >> LINE_BITS < LARGEST_FIXED).then_some(scaled)
 }
 
 /// A share × 2^64, rounded down; below 1 for percentages that costs can have.
@@ -228,6 +241,22 @@ mod tests {
         assert!(answers > 50_000, "{answers} answers");
         assert!(with_pool > 10_000, "{with_pool} answers with a pool");
         assert!(ties > 1_000, "{ties} left to the exact PnL");
+    }
+
+    #[test]
+    fn the_fixed_part_of_a_line_is_that_of_256_bits() {
+        let mut draw = draws();
+        let mut narrow = 0;
+        for _ in 0..100_000 {
+            let (above, below) = (draw(126), draw(126) + 1);
+            let scaled = i256::from_i128(above).wrapping_mul(i256::from_i128(1 << LINE_BITS));
+            let exact = scaled.wrapping_div(i256::from_i128(below)).to_i128();
+            let exact = exact.filter(|exact| exact >> LINE_BITS < LARGEST_FIXED);
+            let found = fixed(i256::from_i128(above), i256::from_i128(below));
+            assert_eq!(found, exact, "{above} / {below}");
+            narrow += i32::from(exact.is_some() && below < 1 << 95);
+        }
+        assert!(narrow > 10_000, "{narrow}");
     }
 
     #[test]
