@@ -1,13 +1,14 @@
 //! The lowest and the highest of each block of a token's prices: where neither of them does anything,
 //! no price of the block does.
 
-/// Prices that are looked at together, a power of two.
-const BLOCK: usize = 64;
+/// So many prices to the power of two are a block.
+const BITS: u32 = 5;
 
 /// The extremes of a token's prices, block by block; prices behind the last whole block have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extremes {
-    block: usize,
+    /// The length of a block is two to this power.
+    bits: u32,
     all: Vec<Extreme>,
 }
 
@@ -33,14 +34,14 @@ impl Extreme {
 
 impl Extremes {
     pub fn of(prices: &[i64]) -> Self {
-        Self::of_blocks(prices, BLOCK)
+        Self::of_blocks(prices, BITS)
     }
 
-    /// Those of blocks of so many prices, a power of two.
-    pub(crate) fn of_blocks(prices: &[i64], block: usize) -> Self {
-        let blocks = prices.chunks_exact(block);
+    /// Those of blocks of two prices to this power.
+    pub(crate) fn of_blocks(prices: &[i64], bits: u32) -> Self {
+        let blocks = prices.chunks_exact(1 << bits);
         Self {
-            block,
+            bits,
             all: blocks.map(Extreme::of).collect(),
         }
     }
@@ -48,16 +49,21 @@ impl Extremes {
     /// How many prices from a position on are left of its block.
     #[inline]
     pub fn rest_of_block(&self, position: usize) -> usize {
-        self.block - (position & (self.block - 1))
+        self.length() - (position & (self.length() - 1))
     }
 
     /// Those of the block that starts at a position, if one does, and where it ends.
     #[inline]
     pub fn starting_at(&self, position: usize) -> Option<(Extreme, usize)> {
-        if position & (self.block - 1) != 0 {
+        if position & (self.length() - 1) != 0 {
             return None;
         }
-        let extreme = self.all.get(position / self.block)?;
-        Some((*extreme, position + self.block))
+        let extreme = self.all.get(position >> self.bits)?;
+        Some((*extreme, position + self.length()))
+    }
+
+    #[inline]
+    fn length(&self) -> usize {
+        1 << self.bits
     }
 }

@@ -198,14 +198,7 @@ fn in_blocks(
         course.cells,
     ) {
         let shared = Shared::new(history, &block, course)?;
-        let exits = ExitTable::new(
-            history,
-            book,
-            &shared.signals,
-            &block.levels,
-            block.fill_model,
-            course,
-        )?;
+        let exits = ExitTable::new(history, book, &shared.signals, &block, course)?;
         let run = Run {
             history,
             book,

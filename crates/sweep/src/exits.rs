@@ -18,7 +18,7 @@ use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 use rayon::prelude::*;
 
 use super::backtest::Course;
-use super::block::SCRATCH_BYTES;
+use super::block::{Block, SCRATCH_BYTES};
 use super::history::{History, Tradable};
 use super::part_sales::SOLD_BYTES;
 
@@ -37,6 +37,8 @@ const AHEAD: usize = 16;
 const LINE: usize = 8;
 /// Prices from which on a path is long.
 const LONG: i128 = 512;
+/// Parts of a position.
+const PARTS_MAX: usize = 8;
 /// Signals whose first touches are found together.
 pub(super) const ROWS_AT_ONCE: usize = 512;
 /// Exits that one thread gathers sooner than it finds help.
@@ -82,17 +84,20 @@ pub struct Place {
     cell: u32,
 }
 
+/// The place of a level among those of one reason, which ascend and are fewer than cells.
+fn level_place(reason: ExitReason, slot: usize) -> u32 {
+    match reason {
+        // What the clock ends, ends at the observed price, whichever limit it was.
+        ExitReason::TimeLimit | ExitReason::Stagnation | ExitReason::EndOfData => 0,
+        _ => slot as u32 & LEVEL_MASK,
+    }
+}
+
 impl Place {
     fn order(timestamp: i64, id_rank: u32, reason: ExitReason, slot: usize) -> u128 {
         // Flipped, the sign lets bits compare as numbers do.
         let instant = timestamp as u64 ^ 1 << 63;
-        let level = match reason {
-            // What the clock ends, ends at the observed price, whichever limit it was.
-            ExitReason::TimeLimit | ExitReason::Stagnation | ExitReason::EndOfData => 0,
-            // Levels of one reason ascend, of which there are fewer than cells.
-            _ => slot as u32 & LEVEL_MASK,
-        };
-        let touch = (reason as u32) << LEVEL_BITS | level;
+        let touch = (reason as u32) << LEVEL_BITS | level_place(reason, slot);
         u128::from(instant) << 64 | u128::from(id_rank) << 32 | u128::from(touch)
     }
 
@@ -156,15 +161,20 @@ impl<'a> ExitTable<'a> {
         history: &History,
         book: &PriceBook,
         signals: &[u32],
-        levels: &'a Levels,
-        fill_model: FillModel,
+        block: &'a Block,
         course: &Course,
     ) -> Result<Self> {
+        let levels = &block.levels;
+        let parts_of_slots = match &block.rules.values[..] {
+            [parts] => Some(parts_of_slots(levels, parts)),
+            _ => None,
+        };
         let paths = Paths {
             history,
             book,
             levels,
-            fill_model,
+            fill_model: block.fill_model,
+            parts_of_slots,
         };
         let mut walked: Vec<Walked> = Vec::new();
         for (slice, signals) in signals.chunks(SIGNALS_IN_A_SLICE).enumerate() {
@@ -290,6 +300,40 @@ struct Paths<'a> {
     book: &'a PriceBook,
     levels: &'a Levels,
     fill_model: FillModel,
+    /// The parts of each slot, a bit each, where one set of rules is asked for and no other.
+    parts_of_slots: Option<Vec<u16>>,
+}
+
+/// The parts of each slot, a bit each.
+fn parts_of_slots(levels: &Levels, parts: &[Part]) -> Vec<u16> {
+    let mut of_slots = vec![0; levels.slot_count()];
+    for (bit, part) in (0..).map(|place| 1 << place).zip(parts) {
+        for slot in levels.slots(part) {
+            of_slots[slot] |= bit;
+        }
+    }
+    of_slots
+}
+
+/// Leaves the first touches of each part, and no other.
+fn keep_ends(touches: &mut Vec<Touch>, parts_of_slots: &[u16]) {
+    // Within a path, as places are ordered.
+    let order = |touch: &Touch| {
+        let level = level_place(touch.reason, touch.slot);
+        (touch.position, touch.reason, level)
+    };
+    let mut first = [None; PARTS_MAX];
+    let parts = |touch: &Touch| {
+        let bits = parts_of_slots[touch.slot];
+        (0..PARTS_MAX).filter(move |part| bits & (1 << part) != 0)
+    };
+    for touch in &*touches {
+        for part in parts(touch) {
+            let first = &mut first[part];
+            *first = Some(first.map_or(order(touch), |first| order(touch).min(first)));
+        }
+    }
+    touches.retain(|touch| parts(touch).any(|part| first[part] == Some(order(touch))));
 }
 
 impl Paths<'_> {
@@ -344,6 +388,9 @@ impl Paths<'_> {
             };
             let extremes = self.is_long(prices).then(|| prices.extremes());
             first_touches(&path, extremes, self.levels, &mut touches);
+            if let Some(parts) = &self.parts_of_slots {
+                keep_ends(&mut touches.all, parts);
+            }
 
             let paid = mantissas[start];
             let cost = i128::from(paid) * i128::from(HUNDRED_PERCENT);

@@ -7,11 +7,16 @@
 use datafusion::common::Result;
 use hindsight_udfs::portfolio::admission::{Admission, Ask, Limits, Sale};
 
+use rayon::prelude::*;
+
 use super::backtest::Course;
+use super::exits::SignalExit;
 use super::history::Actual;
 use super::metrics::{Side, Trade};
 use super::pass::{PNL_CHANGE, Pass, Scratch, Sum};
 
+/// Sales whose PnL one thread works out sooner than it finds help.
+const NETS_ALONE: usize = 1 << 11;
 /// No sale.
 const NONE: u32 = u32::MAX;
 
@@ -48,15 +53,15 @@ impl Pass<'_> {
         let scratch = &mut scratch.limited;
         let lowest = asked.iter().map(|(threshold, _)| *threshold).min();
         let lowest = lowest.unwrap_or(i64::MAX).max(0);
-        scratch.nets.clear();
-        for exit in self.exits {
+        let net = |exit: &SignalExit| {
             let score = self.scores.of_signals[exit.signal as usize];
-            let net = match i64::from(score) >= lowest {
-                true => self.nets(exit, score)?.into(),
-                false => Net::default(),
-            };
-            scratch.nets.push(net);
-        }
+            match i64::from(score) >= lowest {
+                true => self.nets(exit, score).map(Net::from),
+                false => Ok(Net::default()),
+            }
+        };
+        let nets = self.exits.par_iter().with_min_len(NETS_ALONE).map(net);
+        scratch.nets = nets.collect::<Result<_>>()?;
         scratch.first.clear();
         scratch.first.resize(self.history.timestamps.len(), NONE);
         scratch.next.resize(self.exits.len(), NONE);

@@ -12,7 +12,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::arguments::ArgumentError;
 use hindsight_udfs::decimal::format;
 use hindsight_udfs::exits::rule::Part;
-use hindsight_udfs::exits::walk::{Path, walk};
+use hindsight_udfs::exits::walk::Path;
 use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
 use hindsight_udfs::metrics::tally::{Sequence, TALLY_LIMIT, Tally};
 use hindsight_udfs::price_book::PriceBook;
@@ -444,10 +444,10 @@ impl Pass<'_> {
             entry: entry.price as usize,
             signal_timestamp: self.history.timestamps[signal],
         };
-        let sales = walk(&path, self.parts);
-        let Some(sale) = sales.iter().find(|sale| sale.part == exit.part) else {
+        let Some(part) = self.parts.get(usize::from(exit.part) - 1) else {
             return Ok((0, 0));
         };
+        let sale = path.end(exit.part, part);
         let observed = path.prices[sale.position];
         let stake = i128::from(path.prices[path.entry]) * i128::from(HUNDRED_PERCENT);
         let position = positions.exact(score).ok_or_else(too_large)?;

@@ -250,7 +250,7 @@ fn walks_and_first_touches_equal_the_plain_loop() {
         let (timestamps, prices) = (&case.timestamps, &case.prices);
         let at = case.signal_timestamp;
         // Without extremes, and with those of blocks of 1 to 8 prices.
-        let extremes = Extremes::of_blocks(prices, 1 << (number / 2 % 4));
+        let extremes = Extremes::of_blocks(prices, number as u32 / 2 % 4);
         let extremes = (number % 2 == 1).then_some(&extremes);
         first_touches(&case.path(), extremes, &levels, &mut touches);
         let mut slots: Vec<usize> = touches.all.iter().map(|touch| touch.slot).collect();

@@ -202,7 +202,7 @@ impl Path<'_> {
 
     /// Walks the prices between two positions; whether every part is over.
     fn walk<const STALE: bool>(&mut self, start: usize, end: usize) -> bool {
-        let (groups, rest) = self.prices[start..end].as_chunks();
+        let (groups, rest) = self.prices[start..end].as_chunks::<GROUP>();
         let mut position = start;
         for group in groups {
             let low = group.iter().fold(i64::MAX, |low, price| low.min(*price));

@@ -60,7 +60,7 @@ pub struct Part {
 impl Part {
     /// The share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where it leaves 128 bits.
     pub fn new(size: i128, share: i64) -> Option<Self> {
-        let common = greatest_common_divisor(share as u32, WHOLE as u32).into();
+        let common = i64::from(greatest_common_divisor(share as u32, WHOLE as u32));
         let units_in_lamport = LAMPORT * i128::from(WHOLE / common);
         let amount = size.checked_mul(i128::from(share / common))?;
         Some(Self {
