@@ -18,7 +18,7 @@
 //!
 //! | floor | modules | what |
 //! | --- | --- | --- |
-//! | 1 | [`error`] [`clock`] [`schema`] [`parameters`] [`metrics`] [`configuration`] | the words: the one error, each kind with its SQLSTATE, exit code and hint; types; the one table of parameters and that of metrics; `hindsight.json` of a workspace |
+//! | 1 | [`allocator`] [`error`] [`clock`] [`schema`] [`parameters`] [`metrics`] [`configuration`] | memory that is kept, and the words: the one error, each kind with its SQLSTATE, exit code and hint; types; the one table of parameters and that of metrics; `hindsight.json` of a workspace |
 //! | 2 | [`records`] | runs, scenarios, settings, roles: plain records and their rules |
 //! | 3 | [`dataset`] [`store`] | generations on disk: open, map, write, fingerprint; the state, in SQLite or PostgreSQL, [`store::source`], a live PostgreSQL to load from, and `store::server`, how a PostgreSQL is reached and why not |
 //! | 3 | [`ingest`] | input files and databases → checked rows → a new generation; the synthetic history |
@@ -111,6 +111,7 @@
 //! DataFusion alone; no terminal outside the command line; no reading of input formats outside
 //! [`ingest`]; no second version of Arrow.
 
+pub mod allocator;
 pub mod caller;
 pub mod clock;
 #[cfg(feature = "distributed")]

@@ -43,6 +43,8 @@ const EVERYTHING: &str = "backtest(start_date => '2025-01-01', exit_strategy => 
      max_trades_per_day => 200, max_daily_loss_sol => 5, starting_balance_sol => 100)";
 
 fn main() {
+    // As the program does.
+    hindsight::allocator::keep();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("--count") => return kernels::run_for_count(&arguments[1..]),

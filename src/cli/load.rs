@@ -188,24 +188,6 @@ pub async fn execute(
     .await
 }
 
-/// Keeps the memory of one piece of a history for the next: given back and asked for again, its
-/// pages would cost as much as decoding them.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(
-    unsafe_code,
-    reason = "the allocator of the C library has no safe interface"
-)]
-fn keep_memory() {
-    // SAFETY: both set a limit of the allocator, and may be called at any time.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 256 << 20);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn keep_memory() {}
-
 /// Loads, and says what came of it.
 async fn load(
     workspace: &Path,
@@ -213,7 +195,6 @@ async fn load(
     interrupt: &Interrupt,
     work: impl FnOnce(&Path, &LoadProgress) -> hindsight::Result<LoadSummary> + Send + 'static,
 ) -> Result<(), Failure> {
-    keep_memory();
     let mut output = rows.is_given().then(|| rows.open()).transpose()?;
     let started = Instant::now();
     let progress = LoadProgress::new(interrupt);

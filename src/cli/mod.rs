@@ -56,6 +56,7 @@ use clap::builder::styling::AnsiColor;
 use clap::builder::{FalseyValueParser, Styles};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use hindsight::allocator;
 use hindsight::caller::runs;
 use hindsight::{Error, configuration};
 
@@ -134,6 +135,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Runs what was asked for on the command line.
 pub fn main() -> ExitCode {
+    allocator::keep();
     let (cli, settings) = match parse() {
         Ok(parsed) => parsed,
         Err(code) => return code,

@@ -36,7 +36,7 @@ impl TokenPrices {
         }
     }
 
-    /// The extremes of the prices, found once: a sixty-fourth of the memory that the prices take.
+    /// The extremes of the prices, found once, in a thirty-second of the memory that they take.
     pub fn extremes(&self) -> &Extremes {
         let found = || Arc::new(Extremes::of(&self.mantissas));
         self.extremes.get_or_init(found)

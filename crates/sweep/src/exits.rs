@@ -37,12 +37,10 @@ const AHEAD: usize = 16;
 const LINE: usize = 8;
 /// Prices from which on a path is long.
 const LONG: i128 = 512;
-/// Parts of a position.
-const PARTS_MAX: usize = 8;
 /// Signals whose first touches are found together.
 pub(super) const ROWS_AT_ONCE: usize = 512;
 /// Exits that one thread gathers sooner than it finds help.
-const GATHERED_ALONE: usize = 1 << 15;
+const GATHERED_ALONE: usize = 1 << 13;
 
 /// A touch as the end of a trade.
 #[derive(Debug, Clone, Copy)]
@@ -322,18 +320,18 @@ fn keep_ends(touches: &mut Vec<Touch>, parts_of_slots: &[u16]) {
         let level = level_place(touch.reason, touch.slot);
         (touch.position, touch.reason, level)
     };
-    let mut first = [None; PARTS_MAX];
-    let parts = |touch: &Touch| {
-        let bits = parts_of_slots[touch.slot];
-        (0..PARTS_MAX).filter(move |part| bits & (1 << part) != 0)
-    };
-    for touch in &*touches {
-        for part in parts(touch) {
-            let first = &mut first[part];
-            *first = Some(first.map_or(order(touch), |first| order(touch).min(first)));
+    touches.sort_unstable_by_key(order);
+    let (mut over, mut last) = (0, None);
+    touches.retain(|touch| {
+        let parts = parts_of_slots[touch.slot];
+        // What several touches are at once, each part of them ends by.
+        let is_end = parts & !over != 0 || last == Some(order(touch));
+        if is_end {
+            last = Some(order(touch));
         }
-    }
-    touches.retain(|touch| parts(touch).any(|part| first[part] == Some(order(touch))));
+        over |= parts;
+        is_end
+    });
 }
 
 impl Paths<'_> {

@@ -12,6 +12,8 @@ use std::time::Duration;
 use datafusion::execution::memory_pool::MemoryPool;
 use tokio::sync::Notify;
 
+use crate::allocator::give_back;
+
 /// How often it is looked for memory to give back.
 pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after a statement its values are gone.
@@ -56,7 +58,7 @@ impl Use {
         let is_idle = self.running.load(Ordering::Relaxed) == 0;
         if is_idle && self.is_used.swap(false, Ordering::Relaxed) {
             // It takes some milliseconds.
-            drop(tokio::task::spawn_blocking(trim));
+            drop(tokio::task::spawn_blocking(give_back));
         }
     }
 
@@ -68,7 +70,7 @@ impl Use {
             let uncounted = self.uncounted();
             let least = self.least.fetch_min(uncounted, Ordering::Relaxed);
             if uncounted > least.min(uncounted).saturating_add(KEPT) {
-                let _ = tokio::task::spawn_blocking(trim).await;
+                let _ = tokio::task::spawn_blocking(give_back).await;
                 self.least.store(self.uncounted(), Ordering::Relaxed);
             }
         }
@@ -93,18 +95,3 @@ impl Drop for Running<'_> {
         self.0.ended.notify_one();
     }
 }
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(
-    unsafe_code,
-    reason = "the allocator of the C library has no safe interface"
-)]
-fn trim() {
-    // SAFETY: it may be called at any time from any thread, and touches no memory that is in use.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn trim() {}
