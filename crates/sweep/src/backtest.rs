@@ -198,7 +198,15 @@ fn in_blocks(
         course.cells,
     ) {
         let shared = Shared::new(history, &block, course)?;
-        let exits = ExitTable::new(history, book, &shared.signals, &block, course)?;
+        let exits = ExitTable::new(
+            history,
+            book,
+            &shared.signals,
+            &block.rules.values,
+            &block.levels,
+            block.fill_model,
+            course,
+        )?;
         let run = Run {
             history,
             book,

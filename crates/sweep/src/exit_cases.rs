@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hindsight_udfs::exits::first_touches::Levels;
+use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::settings::ExitSettings;
 use hindsight_udfs::exits::walk::{Path, walk};
 use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
@@ -99,19 +100,20 @@ fn sales_are_those_of_each_walk_in_the_order_of_exit_signal_and_part() {
         let (book, count) = (book(&mut random), 41);
         let history = history(&mut random, count);
         let all: Vec<_> = (0..8).map(|_| settings(&mut random).parts()).collect();
-        let mut levels = Levels::default();
-        all.iter().flatten().for_each(|part| levels.add(part));
+        let levels = |all: &[Vec<Part>]| {
+            let mut levels = Levels::default();
+            all.iter().flatten().for_each(|part| levels.add(part));
+            levels
+        };
         let signals: Vec<u32> = (0..count).collect();
         let course = Course::default();
-        let table = ExitTable::new(
-            &history,
-            &book,
-            &signals,
-            &levels,
-            FillModel::Level,
-            &course,
-        );
-        let table = table.unwrap_or_else(|_| unreachable!("nobody cancels"));
+        let sales = |all: &[Vec<Part>], parts: &[Part]| {
+            let levels = levels(all);
+            let (book, fill_model) = (&book, FillModel::Level);
+            let table = ExitTable::new(&history, book, &signals, all, &levels, fill_model, &course);
+            let table = table.unwrap_or_else(|_| unreachable!("nobody cancels"));
+            table.sales(parts)
+        };
         for parts in &all {
             let mut expected = Vec::new();
             for signal in &history.tradable {
@@ -137,13 +139,16 @@ fn sales_are_those_of_each_walk_in_the_order_of_exit_signal_and_part() {
                 several += usize::from(sales.len() > 1);
             }
             expected.sort_unstable();
-            let sales = table.sales(parts);
-            let found = sales.exits.iter().map(|exit| {
-                let share = sales.shares[usize::from(exit.share)];
-                let rank = exit.signal * 7 % count;
-                (exit.end, rank, exit.part, exit.signal, share)
-            });
-            assert_eq!(found.collect::<Vec<_>>(), expected, "{parts:?}");
+            // Among others, and alone.
+            for all in [&all[..], std::slice::from_ref(parts)] {
+                let sales = sales(all, parts);
+                let found = sales.exits.iter().map(|exit| {
+                    let share = sales.shares[usize::from(exit.share)];
+                    let rank = exit.signal * 7 % count;
+                    (exit.end, rank, exit.part, exit.signal, share)
+                });
+                assert_eq!(found.collect::<Vec<_>>(), expected, "{parts:?}");
+            }
         }
     }
     assert!(several > 1_000, "{several} positions sold in several parts");

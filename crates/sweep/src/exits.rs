@@ -18,7 +18,7 @@ use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 use rayon::prelude::*;
 
 use super::backtest::Course;
-use super::block::{Block, SCRATCH_BYTES};
+use super::block::SCRATCH_BYTES;
 use super::history::{History, Tradable};
 use super::part_sales::SOLD_BYTES;
 
@@ -154,16 +154,18 @@ pub struct ExitTable<'a> {
 }
 
 impl<'a> ExitTable<'a> {
-    /// Walks the paths of these of the tradable signals, told by their places.
+    /// Walks the paths of these of the tradable signals, told by their places, for all sets of rules
+    /// whose levels these are.
     pub fn new(
         history: &History,
         book: &PriceBook,
         signals: &[u32],
-        block: &'a Block,
+        rules: &[Vec<Part>],
+        levels: &'a Levels,
+        fill_model: FillModel,
         course: &Course,
     ) -> Result<Self> {
-        let levels = &block.levels;
-        let parts_of_slots = match &block.rules.values[..] {
+        let parts_of_slots = match rules {
             [parts] => Some(parts_of_slots(levels, parts)),
             _ => None,
         };
@@ -171,7 +173,7 @@ impl<'a> ExitTable<'a> {
             history,
             book,
             levels,
-            fill_model: block.fill_model,
+            fill_model,
             parts_of_slots,
         };
         let mut walked: Vec<Walked> = Vec::new();
