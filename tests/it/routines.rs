@@ -2,12 +2,13 @@
 
 use datafusion::arrow::array::AsArray;
 use hindsight::Engine;
+use tempfile::TempDir;
 
 use crate::engine::block_on;
 use crate::files;
 
-#[test]
-fn every_function_is_documented_with_an_example_that_runs() {
+/// An engine over the tiny history, and where that is.
+fn engine() -> (Engine, TempDir) {
     let workspace = tempfile::tempdir().unwrap();
     let file = |name: &str| {
         let path = files::test_data().join("tiny").join(name);
@@ -21,7 +22,12 @@ fn every_function_is_documented_with_an_example_that_runs() {
     };
     hindsight::ingest::load(workspace.path(), &request, &hindsight::ingest::NoProgress).unwrap();
     let engine = block_on(Engine::open(workspace.path())).unwrap();
+    (engine, workspace)
+}
 
+#[test]
+fn every_function_is_documented_with_an_example_that_runs() {
+    let (engine, _workspace) = engine();
     let book = &engine.dataset().price_book;
     let scalar = hindsight_udfs::scalar_functions(book);
     let aggregate = hindsight_udfs::aggregate_functions();
@@ -53,5 +59,34 @@ fn every_function_is_documented_with_an_example_that_runs() {
             result.iter().any(|batch| batch.num_rows() > 0),
             "{name}: {example}"
         );
+    }
+}
+
+#[test]
+fn functions_of_postgresql_have_its_arguments_and_results() {
+    let (engine, _workspace) = engine();
+    for (signature, result) in [
+        ("upper(text)", "text"),
+        ("lower(text)", "text"),
+        ("repeat(text, integer)", "text"),
+        ("md5(text)", "text"),
+        ("to_char(timestamp with time zone, text)", "text"),
+        ("to_date(text, text)", "date"),
+        ("make_date(integer, integer, integer)", "date"),
+        (
+            "age(timestamp with time zone, timestamp with time zone)",
+            "interval",
+        ),
+        ("now()", "timestamp with time zone"),
+    ] {
+        let sql = format!(
+            "select oid::regprocedure::text || ' is ' || pg_get_function_result(oid) \
+             from pg_proc where oid = 'pg_catalog.{signature}'::regprocedure"
+        );
+        let rows = block_on(engine.sql(&sql));
+        let rows = rows.unwrap_or_else(|error| panic!("{signature}: {error}"));
+        let shown = rows[0].column(0).as_string::<i32>().value(0).to_owned();
+        let expected = format!("{} is {result}", signature.replace(", ", ","));
+        assert_eq!(shown, expected);
     }
 }

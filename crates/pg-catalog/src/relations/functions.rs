@@ -90,7 +90,20 @@ impl FunctionSet {
         let mut known: HashSet<String> = HashSet::new();
         for info in of_engine {
             known.insert(info.name.clone());
-            rows.push(of_info(info));
+            // Arguments that are typed by a function's own rules are nowhere but in the catalog's overloads.
+            let overloads = match info.kind {
+                FunctionKind::Function if info.arguments.is_empty() => functions::named(&info.name),
+                _ => &[],
+            };
+            if overloads.is_empty() {
+                rows.push(of_info(info));
+                continue;
+            }
+            rows.extend(overloads.iter().map(|overload| FunctionRow {
+                description: info.description.clone(),
+                example: info.example.clone(),
+                ..of_catalog(overload)
+            }));
         }
         let mut own: Vec<&functions::Function> = functions::all().collect();
         own.sort_by_key(|function| (function.name, function.parameters.clone()));
