@@ -24,7 +24,7 @@ use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::queries::recursion::InRounds;
 use crate::dialect::queries::unions::UnionTypes;
 use crate::dialect::{Types, functions, numbers};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::growing;
 use crate::parameters::{self, Ranges};
 use crate::state_sql::call::{ProcedurePlanner, RUN_BACKTEST};
@@ -119,8 +119,16 @@ impl OpenWorkspace {
         let Some(folder) = &self.folder else {
             return Ok(opened);
         };
-        if Dataset::current_generation(folder)? == opened.dataset.generation {
+        let current = Dataset::current_generation(folder)?;
+        if current == opened.dataset.generation {
             return Ok(opened);
+        }
+        // Not an empty history: a folder that was moved, or a volume that is no longer there.
+        if current == 0 {
+            return Err(Error::Workspace {
+                path: folder.clone(),
+                problem: "the history that was loaded is no longer there".into(),
+            });
         }
         let dataset = Dataset::open(folder)?;
         let (config, ranges) = (self.config.clone(), self.store.ranges());

@@ -126,6 +126,27 @@ const ENDLESS: [&str; 3] = [
 ];
 
 #[test]
+fn a_history_that_is_gone_is_no_empty_one() {
+    let workspace = tempfile::tempdir().unwrap();
+    load(workspace.path(), "signals");
+    block_on(async {
+        let engine = Engine::open(workspace.path()).await.unwrap();
+        let session = engine.session("ann", Role::Analyst).await.unwrap();
+        let rows = run(&session, "select count(*) from signals", &[]).await;
+        let rows = rows.unwrap();
+        let dataset = workspace.path().join("dataset");
+        let moved = workspace.path().join("moved");
+        std::fs::rename(&dataset, &moved).unwrap();
+        let gone = run(&session, "select count(*) from signals", &[]).await;
+        let gone = gone.unwrap_err();
+        assert!(gone.contains("no longer there"), "{gone}");
+        std::fs::rename(&moved, &dataset).unwrap();
+        let again = run(&session, "select count(*) from signals", &[]).await;
+        assert_eq!(again.unwrap(), rows);
+    });
+}
+
+#[test]
 fn what_would_never_end_can_be_stopped() {
     let workspace = tempfile::tempdir().unwrap();
     load(workspace.path(), "signals");
