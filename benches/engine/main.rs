@@ -420,7 +420,11 @@ fn show_load(loaded: &Taken) {
 
 /// One line: what was done, what it took, beside the plain loop's single backtest.
 fn row(what: &str, taken: &Taken, plain: Option<&Taken>) {
-    let milliseconds = |time: std::time::Duration| format!("{:.1}ms", time.as_secs_f64() * 1e3);
+    // What another process computes is not this one's to know.
+    let milliseconds = |time: std::time::Duration| match time.is_zero() {
+        true => String::new(),
+        false => format!("{:.1}ms", time.as_secs_f64() * 1e3),
+    };
     let ratio = plain.map_or(String::new(), |plain| format!("{:.2}", taken.ratio(plain)));
     let peak = taken
         .peak
