@@ -17,7 +17,6 @@ use super::json;
 use super::mantissas::marked_scale;
 use super::names::Unused;
 use super::timestamp::{self, Form, Instant};
-use crate::schema::FACTORS;
 
 /// Builds a chunk row by row.
 pub(super) struct ChunkBuilder {
@@ -81,7 +80,8 @@ impl ChunkBuilder {
         });
         let mut unused = Vec::new();
         let from_object = match factors {
-            Some(_) => json::factors(&cells[self.table.score_factors_slot()], &mut unused)
+            Some(first) => json::factors(&cells[self.table.score_factors_slot()], &mut unused)
+                .map(|cells| Some((first, cells)))
                 .map_err(|(column, found, expected)| {
                     let is_python = found.starts_with("{'");
                     let mismatch = self.mismatch(column.into(), found, expected);
@@ -92,14 +92,14 @@ impl ChunkBuilder {
                         false => mismatch,
                     }
                 })?,
-            None => [const { Cell::Null }; FACTORS.len()],
+            None => None,
         };
         for key in unused {
             self.note_unused(&key.name, key.near);
         }
         for (slot, (builder, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
-            let cell = match (factors, cell) {
-                (Some(first), Cell::Null) if slot >= first => {
+            let cell = match (&from_object, cell) {
+                (Some((first, from_object)), Cell::Null) if slot >= *first => {
                     from_object.get(slot - first).unwrap_or(cell)
                 }
                 _ => cell,

@@ -119,14 +119,18 @@ impl Header {
     fn is_repeated(&self, line: &[u8]) -> bool {
         let before = line.len().checked_sub(self.line.len());
         before.is_some_and(|before| {
-            line[before..] == *self.line.as_bytes() && matches!(&line[..before], b"" | MARK)
+            matches!(&line[..before], b"" | MARK) && line[before..] == *self.line.as_bytes()
         })
     }
 
     /// Whether a line says the delimiter again, before the header of a file that was put behind another.
     fn is_separator(&self, line: &[u8]) -> bool {
-        let line = line.strip_prefix(MARK).unwrap_or(line);
-        separator(line) == Some(self.delimiter)
+        // Nearly every line is longer, which costs no look into it.
+        const LONGEST: usize = MARK.len() + b"sep=;\r\n".len();
+        line.len() <= LONGEST && {
+            let line = line.strip_prefix(MARK).unwrap_or(line);
+            separator(line) == Some(self.delimiter)
+        }
     }
 
     /// Whether a line has delimiters and blanks alone.
