@@ -3,7 +3,7 @@
 //! Combinations with the same weights share the scores, those with the same exit rules the walks
 //! and their order, and those that differ in their thresholds alone the trades. What is kept at a
 //! time is bounded by the block, whatever the number of combinations. Many combinations are run in
-//! slices, between which the threads are free for those who ask for less.
+//! slices, between which others have their turn.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -30,6 +30,7 @@ use super::pass::{Pass, Scratch, Scratches, Sum};
 use super::sales::Sale;
 use super::scores::Scores;
 use super::shares::SharedPositions;
+use super::turns::Turn;
 
 /// The result of one combination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,8 +161,11 @@ impl From<Cancelled> for DataFusionError {
     }
 }
 
-/// Signals times combinations that threads run without being free in between: some milliseconds.
+/// Signals times combinations that are run in one turn: some milliseconds.
 const SLICE: usize = 4_000_000;
+
+/// Combinations for which the exits of their rules are gathered once, at the least.
+const TOGETHER: usize = 16;
 
 /// Runs every combination; the results stand in the order of the combinations.
 pub fn backtest(
@@ -170,11 +174,12 @@ pub fn backtest(
     combinations: &[Combination],
     course: &Course,
 ) -> Result<Vec<Backtest>> {
-    let run = || in_blocks(history, book, combinations, course);
+    let turn = Turn::take();
+    let run = |pause: &dyn Fn()| in_blocks(history, book, combinations, course, pause);
     match combinations.len().saturating_mul(history.timestamps.len()) > SLICE {
-        true => run(),
+        true => run(&|| turn.iter().for_each(Turn::pass)),
         // The threads are entered once, not again for every step.
-        false => rayon::scope(|_| run()),
+        false => rayon::scope(|_| run(&|| ())),
     }
 }
 
@@ -183,7 +188,10 @@ fn in_blocks(
     book: &PriceBook,
     combinations: &[Combination],
     course: &Course,
+    pause: &dyn Fn(),
 ) -> Result<Vec<Backtest>> {
+    // Nobody may wait for it any more when its turn has come.
+    course.check()?;
     let ranges = combinations.iter();
     let ranges = ranges.map(|c| history.range(c.range.0, c.range.1));
     let ranges: Vec<Range<usize>> = ranges.collect();
@@ -197,15 +205,15 @@ fn in_blocks(
         history.timestamps.len(),
         course.cells,
     ) {
+        pause();
         let shared = Shared::new(history, &block, course)?;
         let exits = ExitTable::new(
             history,
             book,
             &shared.signals,
-            &block.rules.values,
-            &block.levels,
-            block.fill_model,
+            block.wanted(),
             course,
+            pause,
         )?;
         let run = Run {
             history,
@@ -217,13 +225,13 @@ fn in_blocks(
             scratches: &scratches,
             course,
         };
-        // One by one: the last large part would keep one thread alone at the end.
-        let same_rules = block.members.chunk_by(|a, b| a.rules == b.rules);
-        let same_rules: Vec<&[Member]> = same_rules.collect();
-        let mut rest = &same_rules[..];
+        let sets = sets(&block.members, history.timestamps.len());
+        let mut rest = &sets[..];
         while !rest.is_empty() {
             let (slice, behind) = rest.split_at(slice(rest, history.timestamps.len()));
             rest = behind;
+            pause();
+            // One by one: the last large part would keep one thread alone at the end.
             let slice = slice.par_iter().with_max_len(1);
             let results: Vec<Vec<(usize, Backtest)>> = slice
                 .map(|members| run.same_rules(members))
@@ -236,7 +244,28 @@ fn in_blocks(
     Ok(rows)
 }
 
-/// How many sets of combinations are run before the threads are free.
+/// Combinations with the same exit rules; those of many, some at a time: a slice is as long as the
+/// longest of its sets.
+fn sets(members: &[Member], signals: usize) -> Vec<&[Member]> {
+    let most = SLICE / signals.max(1) / rayon::current_num_threads();
+    let most = most.max(TOGETHER);
+    let mut sets = Vec::new();
+    for same_rules in members.chunk_by(|a, b| a.rules == b.rules) {
+        let (mut rest, mut count) = (same_rules, 0);
+        for alike in same_rules.chunk_by(Member::shares_trades) {
+            if count > 0 && count + alike.len() > most {
+                let (set, behind) = rest.split_at(count);
+                sets.push(set);
+                (rest, count) = (behind, 0);
+            }
+            count += alike.len();
+        }
+        sets.push(rest);
+    }
+    sets
+}
+
+/// How many sets of combinations are run in one turn.
 fn slice(sets: &[&[Member]], signals: usize) -> usize {
     let mut combinations = 0;
     let fits = sets.iter().take_while(|members| {
@@ -381,10 +410,8 @@ impl Run<'_> {
         let parts = &self.block.rules.values[first.rules];
         let _memory = self.course.reserve(self.exits.sales_bytes(parts.len()))?;
         let sales = self.exits.sales(parts);
-        let shared = |m: &Member| (m.scoring, m.sizing, m.limits.is_some());
-        let alike = |a: &Member, b: &Member| shared(a) == shared(b);
         let results: Vec<Vec<(usize, Backtest)>> = members
-            .par_chunk_by(alike)
+            .par_chunk_by(Member::shares_trades)
             .map(|members| {
                 let results = self
                     .scratches

@@ -18,6 +18,7 @@ use hindsight_udfs::trades::quick_sale::QuickSale;
 
 use super::combination::Combination;
 use super::days::Days;
+use super::exits::Wanted;
 use super::exits::{Place, SignalExit};
 
 /// The cells of a block, levels times signals and ways of scoring times signals: at the most, and at
@@ -78,6 +79,15 @@ pub struct Member {
     pub position: usize,
 }
 
+impl Member {
+    /// Whether another one, which has the same rules, differs in its threshold alone, or in limits
+    /// too if both have any.
+    pub fn shares_trades(&self, other: &Self) -> bool {
+        let shared = |m: &Self| (m.scoring, m.sizing, m.limits.is_some());
+        shared(self) == shared(other)
+    }
+}
+
 /// Combinations of one fill model.
 #[derive(Debug)]
 pub struct Block {
@@ -119,6 +129,15 @@ impl Block {
             .iter_mut()
             .for_each(|block| block.members.sort_unstable());
         blocks
+    }
+
+    /// What paths are walked for.
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            rules: &self.rules.values,
+            levels: &self.levels,
+            fill_model: self.fill_model,
+        }
     }
 
     fn new(fill_model: FillModel) -> Self {

@@ -10,7 +10,7 @@ use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
 use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 
 use super::backtest::Course;
-use super::exits::ExitTable;
+use super::exits::{ExitTable, Wanted};
 use super::history::{History, Tradable};
 
 pub const MINUTE: i64 = 60_000_000;
@@ -108,9 +108,12 @@ fn sales_are_those_of_each_walk_in_the_order_of_exit_signal_and_part() {
         let signals: Vec<u32> = (0..count).collect();
         let course = Course::default();
         let sales = |all: &[Vec<Part>], parts: &[Part]| {
-            let levels = levels(all);
-            let (book, fill_model) = (&book, FillModel::Level);
-            let table = ExitTable::new(&history, book, &signals, all, &levels, fill_model, &course);
+            let wanted = Wanted {
+                rules: all,
+                levels: &levels(all),
+                fill_model: FillModel::Level,
+            };
+            let table = ExitTable::new(&history, &book, &signals, wanted, &course, &|| ());
             let table = table.unwrap_or_else(|_| unreachable!("nobody cancels"));
             table.sales(parts)
         };

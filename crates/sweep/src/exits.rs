@@ -29,7 +29,7 @@ const LEVEL_BITS: u32 = 24;
 const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
 /// Signals whose paths are walked between two looks at a cancellation.
 const SIGNALS_AT_ONCE: usize = 512;
-/// Signals whose paths are walked before the threads are free.
+/// Signals whose paths are walked in one turn.
 const SIGNALS_IN_A_SLICE: usize = 16 * SIGNALS_AT_ONCE;
 /// Signals whose paths are fetched together: memory is waited for once, not for each.
 const AHEAD: usize = 16;
@@ -142,6 +142,14 @@ fn ranked(walked: &[Walked]) -> Vec<Place> {
     ranked
 }
 
+/// What paths are walked for: all sets of rules, their levels, and how these fill.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub rules: &'a [Vec<Part>],
+    pub levels: &'a Levels,
+    pub fill_model: FillModel,
+}
+
 /// The touches of some signals.
 pub struct ExitTable<'a> {
     pub(super) levels: &'a Levels,
@@ -154,17 +162,21 @@ pub struct ExitTable<'a> {
 }
 
 impl<'a> ExitTable<'a> {
-    /// Walks the paths of these of the tradable signals, told by their places, for all sets of rules
-    /// whose levels these are.
+    /// Walks the paths of these of the tradable signals, told by their places, with a pause before
+    /// each slice.
     pub fn new(
         history: &History,
         book: &PriceBook,
         signals: &[u32],
-        rules: &[Vec<Part>],
-        levels: &'a Levels,
-        fill_model: FillModel,
+        wanted: Wanted<'a>,
         course: &Course,
+        pause: &dyn Fn(),
     ) -> Result<Self> {
+        let Wanted {
+            rules,
+            levels,
+            fill_model,
+        } = wanted;
         let parts_of_slots = match rules {
             [parts] => Some(parts_of_slots(levels, parts)),
             _ => None,
@@ -178,6 +190,7 @@ impl<'a> ExitTable<'a> {
         };
         let mut walked: Vec<Walked> = Vec::new();
         for (slice, signals) in signals.chunks(SIGNALS_IN_A_SLICE).enumerate() {
+            pause();
             let chunks = signals.par_chunks(SIGNALS_AT_ONCE).enumerate();
             let chunks = chunks.map(|(chunk, signals)| {
                 course.check()?;

@@ -26,6 +26,7 @@ mod part_sales;
 mod pass;
 mod scores;
 mod shares;
+mod turns;
 #[cfg(test)]
 mod whole_cases;
 #[cfg(test)]
