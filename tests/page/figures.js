@@ -101,7 +101,7 @@ test('trades are sorted, filtered and opened as SQL has them', async () => {
   await page.waitForSelector('.detail');
   await page.keyboard.press('Escape');
   await until(page, 'that it is closed by Escape', () => !document.querySelector('.detail'));
-  assert.ok(await page.evaluate(() => document.activeElement.matches('.grid')), 'the table has the focus');
+  await until(page, 'the focus on the table', () => document.activeElement.matches('.grid'));
   await close();
 });
 

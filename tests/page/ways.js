@@ -24,7 +24,7 @@ test('back and forward go through the views, and what is set stays', async () =>
     await press(page, view, 'nav a');
     await until(page, view, (wanted) => document.querySelector('nav a[aria-current]').textContent === wanted, view);
   }
-  assert.equal(await page.title(), 'Runs · hindsight');
+  await until(page, 'the title of the view', () => document.title === 'Runs · hindsight');
   await page.goBack();
   await until(page, 'the trades', () => document.querySelector('.grid .row'));
   await page.goBack();
@@ -136,10 +136,10 @@ test('from what-if to applied and undone by the keyboard alone', async () => {
   await page.waitForSelector('dialog #run-label');
   await page.keyboard.press('Escape');
   await until(page, 'the dialog closed', () => !document.querySelector('dialog'));
-  assert.ok(await page.evaluate(() => document.activeElement.matches('footer .main')), 'the focus is where it was');
+  await until(page, 'the focus where it was', () => document.activeElement.matches('footer .main'));
   await page.keyboard.press('Enter');
   await page.waitForSelector('dialog #run-label');
-  assert.ok(await page.evaluate(() => document.activeElement.matches('#run-label')), 'the label has the focus');
+  await until(page, 'the focus on the label', () => document.activeElement.matches('#run-label'));
   await page.keyboard.type('by keys');
   await page.keyboard.press('Enter');
   await until(page, 'the stored run', () => /is kept/.test(document.querySelector('dialog')?.textContent ?? ''));
