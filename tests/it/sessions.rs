@@ -117,14 +117,6 @@ fn a_session_sees_a_load_from_its_next_statement_on() {
     });
 }
 
-/// Joins that would go on for hours: rows made of few, and rows compared with all and none found.
-const ENDLESS: [&str; 3] = [
-    "select count(*) from token_prices a, token_prices b, token_prices c, token_prices d, signals e",
-    "select count(*) from (select a.price p from token_prices a, token_prices b, token_prices c) x \
-     join (select a.price q from token_prices a, signals b) y on x.p + y.q < -1",
-    "select sum(n) from (select unnest(range(1, 1000)) n from token_prices a, token_prices b, signals c)",
-];
-
 #[test]
 fn a_history_that_is_gone_is_no_empty_one() {
     let workspace = tempfile::tempdir().unwrap();
@@ -145,6 +137,14 @@ fn a_history_that_is_gone_is_no_empty_one() {
         assert_eq!(again.unwrap(), rows);
     });
 }
+
+/// Joins that would go on for hours: rows made of few, and rows compared with all and none found.
+const ENDLESS: [&str; 3] = [
+    "select count(*) from token_prices a, token_prices b, token_prices c, token_prices d, signals e",
+    "select count(*) from (select a.price p from token_prices a, token_prices b, token_prices c) x \
+     join (select a.price q from token_prices a, signals b) y on x.p + y.q < -1",
+    "select sum(n) from (select unnest(range(1, 1000)) n from token_prices a, token_prices b, signals c)",
+];
 
 #[test]
 fn what_would_never_end_can_be_stopped() {

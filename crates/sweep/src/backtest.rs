@@ -435,9 +435,12 @@ impl Run<'_> {
         self.course.check()?;
         let scores = &self.shared.scores[first.scoring];
         let scoring = &self.block.scorings.values[first.scoring];
-        let shares = sales.shares.par_iter();
-        let positions = shares.map(|share| self.shared.positions.of(first.sizing, *share));
-        let positions: Vec<_> = positions.collect::<Result<_>>()?;
+        let is_alone = self.block.members.len() == 1;
+        let of_share = |share: &i64| self.shared.positions.of(first.sizing, *share);
+        let positions: Vec<_> = match is_alone {
+            true => sales.shares.par_iter().map(of_share).collect::<Result<_>>(),
+            false => sales.shares.iter().map(of_share).collect(),
+        }?;
         let parts = &self.block.rules.values[first.rules];
         let exits = match scoring.exits_before {
             Some(_) => Training::of(scoring, self.history, &sales.exits, parts.len() == 1),
@@ -453,6 +456,7 @@ impl Run<'_> {
             positions: &positions,
             days: scoring.days,
             keeps_days: self.course.keeps_days,
+            is_alone,
         };
         let limits = |place: usize| self.block.limits.values[place];
         let limited = members.iter();

@@ -18,8 +18,7 @@ use hindsight_udfs::trades::quick_sale::QuickSale;
 
 use super::combination::Combination;
 use super::days::Days;
-use super::exits::Wanted;
-use super::exits::{Place, SignalExit};
+use super::exits::{Place, SignalExit, Wanted};
 
 /// The cells of a block, levels times signals and ways of scoring times signals: at the most, and at
 /// the least if there are so many.

@@ -6,7 +6,6 @@
 
 use datafusion::common::Result;
 use hindsight_udfs::portfolio::admission::{Admission, Ask, Limits, Sale};
-
 use rayon::prelude::*;
 
 use super::backtest::Course;
@@ -60,8 +59,18 @@ impl Pass<'_> {
                 false => Ok(Net::default()),
             }
         };
-        let nets = self.exits.par_iter().with_min_len(NETS_ALONE).map(net);
-        scratch.nets = nets.collect::<Result<_>>()?;
+        scratch.nets.clear();
+        match self.is_alone {
+            true => {
+                let nets = self.exits.par_iter().with_min_len(NETS_ALONE).map(net);
+                scratch.nets = nets.collect::<Result<_>>()?;
+            }
+            false => {
+                for exit in self.exits {
+                    scratch.nets.push(net(exit)?);
+                }
+            }
+        }
         scratch.first.clear();
         scratch.first.resize(self.history.timestamps.len(), NONE);
         scratch.next.resize(self.exits.len(), NONE);

@@ -199,6 +199,9 @@ pub struct Pass<'a> {
     pub days: Days,
     /// Whether the sums by day are kept.
     pub keeps_days: bool,
+    /// Whether threads have nothing else to do: one that waited for its share of this would begin
+    /// another pass meanwhile, with all that it writes on.
+    pub is_alone: bool,
 }
 
 impl Pass<'_> {
