@@ -21,7 +21,6 @@ use crate::configuration;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
 use crate::dialect::queries::decorrelate::Decorrelate;
-use crate::dialect::queries::recursion::InRounds;
 use crate::dialect::queries::unions::UnionTypes;
 use crate::dialect::{Types, functions, numbers};
 use crate::error::{Error, Result};
@@ -219,6 +218,9 @@ fn settings(config: SessionConfig) -> SessionConfig {
             "datafusion.optimizer.enable_leaf_expression_pushdown",
             false,
         )
+        // Dealt out to several threads, rows that come in an order would lose it: a series, the
+        // rounds of a recursive query, the trades of a function.
+        .with_round_robin_repartition(false)
         // It makes room for as many groups as LIMIT says, before there are any.
         .set_bool("datafusion.optimizer.enable_topk_aggregation", false)
         .set_str("datafusion.execution.time_zone", "UTC")
@@ -250,7 +252,6 @@ fn context(
         .with_analyzer_rule(Arc::new(ZonedCasts))
         .with_analyzer_rule(Arc::new(growing::Bounds::new(&runtime.memory_pool)))
         .with_type_planner(Arc::new(Types))
-        .with_physical_optimizer_rule(Arc::new(InRounds))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);
