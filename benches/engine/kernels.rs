@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use hindsight::dataset::Dataset;
-use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::backtest::{Backtest, backtest};
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::history::History;
 use hindsight_udfs::exits::first_touches::{Levels, Touches, first_touches};
 use hindsight_udfs::exits::settings::ExitSettings;
@@ -98,7 +99,7 @@ impl Kernels {
     }
 
     fn run(&self, combinations: &[Combination]) -> Vec<Backtest> {
-        let (book, go_on) = (&self.dataset.price_book, Course::default());
+        let (book, go_on) = (&self.dataset.price_book, Control::default());
         backtest(&self.history, book, combinations, &go_on).unwrap()
     }
 

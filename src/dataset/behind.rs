@@ -5,12 +5,11 @@
 //! is digested on its way.
 
 use std::fs::File;
-use std::hash::Hasher;
 use std::io::{self, Write};
 
-use twox_hash::XxHash64;
+use flate2::Crc;
 
-use super::{FileDigest, hexadecimal};
+use super::{Checksum, FileDigest, crc32_text};
 
 /// So much of the beginning stays in memory, where the next statement finds it.
 const KEPT_BYTES: u64 = 1 << 30;
@@ -24,7 +23,7 @@ pub(super) struct WrittenBehind {
     file: File,
     written: u64,
     told: u64,
-    digest: XxHash64,
+    checksum: Crc,
 }
 
 impl WrittenBehind {
@@ -33,7 +32,7 @@ impl WrittenBehind {
             file,
             written: 0,
             told: KEPT_BYTES,
-            digest: XxHash64::with_seed(0),
+            checksum: Crc::new(),
         }
     }
 
@@ -42,7 +41,7 @@ impl WrittenBehind {
         self.file.sync_all()?;
         Ok(FileDigest {
             bytes: self.written,
-            xxh64: hexadecimal(self.digest.finish()),
+            checksum: Checksum::Crc32(crc32_text(&self.checksum)),
         })
     }
 }
@@ -50,7 +49,7 @@ impl WrittenBehind {
 impl Write for WrittenBehind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.digest.write(&bytes[..written]);
+        self.checksum.update(&bytes[..written]);
         self.written += written as u64;
         if self.written >= self.told + STEP_BYTES {
             let from = self.told.saturating_sub(BEHIND_BYTES).max(KEPT_BYTES);

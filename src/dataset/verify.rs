@@ -8,13 +8,14 @@ use std::hash::Hasher;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use flate2::Crc;
 use rayon::prelude::*;
 use twox_hash::XxHash64;
 
 use super::fingerprint::{Fingerprint, token_digest};
 use super::{
-    Dataset, FileDigest, GENERATION_FILES, MANIFEST_FILE, Manifest, NO_VOLUME, PRICES_FILE, claim,
-    dataset_directory, generation_directory, hexadecimal,
+    Checksum, Dataset, FileDigest, GENERATION_FILES, MANIFEST_FILE, Manifest, NO_VOLUME,
+    PRICES_FILE, claim, crc32_text, dataset_directory, generation_directory, hexadecimal,
 };
 use crate::error::{Error, Result};
 
@@ -51,7 +52,8 @@ impl Dataset {
         let directory = generation_directory(workspace, manifest.generation);
         for file in GENERATION_FILES {
             let path = directory.join(file);
-            let found = match digest_of(&path, should_stop) {
+            let written = manifest.files.get(file);
+            let found = match digest_of(&path, written, should_stop) {
                 Ok(found) => found,
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {
@@ -60,7 +62,7 @@ impl Dataset {
                 }
             };
             verified.bytes += found.bytes;
-            if let Some(written) = manifest.files.get(file) {
+            if let Some(written) = written {
                 verified.digests += 1;
                 if found.bytes != written.bytes {
                     let (found, written) = (found.bytes, written.bytes);
@@ -131,9 +133,13 @@ impl Verified {
     }
 }
 
-fn digest_of(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<FileDigest> {
+/// Reads a file through, piece by piece; how many bytes it has.
+fn read_through(
+    path: &Path,
+    should_stop: &dyn Fn() -> bool,
+    mut piece_of: impl FnMut(&[u8]),
+) -> Result<u64> {
     let mut file = File::open(path).map_err(|error| super::unreadable(path, error))?;
-    let mut hasher = XxHash64::with_seed(0);
     let mut piece = vec![0; 1 << 20];
     let mut bytes = 0;
     loop {
@@ -143,10 +149,30 @@ fn digest_of(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<FileDigest> 
         let read = file.read(&mut piece);
         let read = read.map_err(|error| super::unreadable(path, error))?;
         if read == 0 {
-            let xxh64 = hexadecimal(hasher.finish());
-            return Ok(FileDigest { bytes, xxh64 });
+            return Ok(bytes);
         }
-        hasher.write(&piece[..read]);
+        piece_of(&piece[..read]);
         bytes += read as u64;
     }
+}
+
+/// The digest of a file as it is now, by the checksum that was written.
+fn digest_of(
+    path: &Path,
+    written: Option<&FileDigest>,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<FileDigest> {
+    let (bytes, checksum) = match written.map(|written| &written.checksum) {
+        Some(Checksum::Xxh64(_)) => {
+            let mut hasher = XxHash64::with_seed(0);
+            let bytes = read_through(path, should_stop, |piece| hasher.write(piece))?;
+            (bytes, Checksum::Xxh64(hexadecimal(hasher.finish())))
+        }
+        Some(Checksum::Crc32(_)) | None => {
+            let mut crc = Crc::new();
+            let bytes = read_through(path, should_stop, |piece| crc.update(piece))?;
+            (bytes, Checksum::Crc32(crc32_text(&crc)))
+        }
+    };
+    Ok(FileDigest { bytes, checksum })
 }

@@ -14,9 +14,8 @@ use super::builder::ColumnBuilder;
 use super::cells::Source;
 use super::chunk::{Cell, Check, Mismatch, Note, Values, note};
 use super::columns::{Column, Kind, Range};
-use super::decimal::{
-    Decimal, Rounding, divide_exactly, power_of_ten, price_mantissa, short_float,
-};
+use super::decimal::{Decimal, Rounding, power_of_ten, price_mantissa, short_float};
+use super::division::divide_exactly;
 use super::explain::explain;
 use super::mantissas::marked_scale;
 use super::timestamp::{self, Form, Instant};

@@ -15,6 +15,7 @@ use super::columns::{SCORE_FACTORS, Table};
 use super::files::Shape;
 use super::folders;
 use super::names::{self, Unused};
+use super::near;
 use super::text;
 use super::values::numbered;
 use crate::schema::FACTORS;
@@ -76,7 +77,7 @@ pub(super) fn append_lines(
     let free = |slot: usize| !seen.contains(&slot);
     for (key, slot) in &keys.known {
         if slot.is_none() {
-            chunk.note_unused(key, names::near(table, key, free));
+            chunk.note_unused(key, near::near(table, key, free));
         }
     }
     for passed in folders::passed(shape, table, |slot| seen.contains(&slot)) {
@@ -165,7 +166,7 @@ fn name_keys(mismatch: Mismatch, table: &'static Table, line: &[u8]) -> Mismatch
     let mut meant: Vec<String> = Vec::new();
     let mut columns: Vec<&str> = Vec::new();
     for key in &found {
-        let near = names::near(table, key, is_lacking).filter(|near| !columns.contains(near));
+        let near = near::near(table, key, is_lacking).filter(|near| !columns.contains(near));
         if let Some(near) = near {
             columns.push(near);
             meant.push(format!("--column {near}={key}"));
@@ -243,7 +244,7 @@ pub(super) fn factors<'a>(
         if factor.is_none() {
             unused.push(Unused {
                 name: format!("{SCORE_FACTORS}.{key}"),
-                near: names::near_factor(key),
+                near: near::near_factor(key),
             });
         }
         factor

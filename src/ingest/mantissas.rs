@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 
 use hindsight_udfs::price_book::PRICE_DIGITS_MAX;
 
-use super::decimal::{Rounding, divide_exactly, is_slight, power_of_ten};
+use super::decimal::{Rounding, is_slight, power_of_ten};
+use super::division::divide_exactly;
 use crate::dataset::Series;
 
 /// Prices × 10^scale.

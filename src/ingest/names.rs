@@ -3,9 +3,8 @@
 //! Case, blanks and underscores make no difference, `--column price=close` overrides, and what is
 //! not used is said, with the column that it is near to.
 
-use datafusion::common::utils::datafusion_strsim::levenshtein;
-
 use super::columns::{SCORE_FACTORS, SIGNALS, TOKEN_PRICES, TRADE_OUTCOMES, Table};
+use super::near::near;
 use crate::error::{Error, Result};
 use crate::schema::FACTORS;
 
@@ -255,36 +254,6 @@ pub(super) fn unused(
         .collect()
 }
 
-/// The column, among those that are free, which a name may mean.
-pub(super) fn near(
-    table: &'static Table,
-    name: &str,
-    free: impl Fn(usize) -> bool,
-) -> Option<&'static str> {
-    let has_object = table.factors.is_some() && !free(table.score_factors_slot());
-    let columns = table.columns.iter().enumerate();
-    let columns = columns
-        .filter(|(slot, column)| free(*slot) && !(has_object && FACTORS.contains(&column.name)))
-        .map(|(_, column)| column.name);
-    let name = plain(name);
-    let distance = |column: &str| match is_synonym(column, &name) {
-        true => Some(0),
-        false => nearness(&plain(column), &name),
-    };
-    columns
-        .filter_map(|column| Some((distance(column)?, column)))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, column)| column)
-}
-
-/// The factor that a key may mean.
-pub(super) fn near_factor(key: &str) -> Option<&'static str> {
-    let key = plain(key);
-    FACTORS
-        .into_iter()
-        .find(|factor| nearness(&plain(factor), &key).is_some())
-}
-
 /// The position of the factor that a key means.
 pub(super) fn factor(key: &str) -> Option<usize> {
     let exact = FACTORS.iter().position(|factor| *factor == key);
@@ -317,100 +286,6 @@ pub(super) fn plain(name: &str) -> String {
 
 fn is_same(one: &str, other: &str) -> bool {
     one == other || plain(one) == plain(other)
-}
-
-/// How near two names are; `None` for names that have little in common.
-fn nearness(column: &str, name: &str) -> Option<usize> {
-    let allowed = if column.len() < 6 { 1 } else { 2 };
-    let distance = levenshtein(column, name);
-    if distance <= allowed && name.len() > allowed {
-        return Some(distance);
-    }
-    let (short, long) = match column.len() < name.len() {
-        true => (column, name),
-        false => (name, column),
-    };
-    let part = short.len() >= 5 && (long.starts_with(short) || long.ends_with(short));
-    part.then_some(distance)
-}
-
-/// What others call our columns.
-fn is_synonym(column: &str, name: &str) -> bool {
-    let synonyms: &[&str] = match column {
-        "id" => &["signalid", "uuid", "signal", "signaluuid"],
-        "signal_id" => &["id", "signal", "signaluuid", "tradeid"],
-        "token_address" => &[
-            "token",
-            "mint",
-            "address",
-            "contract",
-            "contractaddress",
-            "tokenmint",
-            "tokenmintaddress",
-            "mintaddress",
-            "basemint",
-            "baseaddress",
-            "coin",
-            "ca",
-            "symbol",
-            "pair",
-        ],
-        "timestamp" => &[
-            "time",
-            "ts",
-            "date",
-            "datetime",
-            "unixtime",
-            "blocktime",
-            "createdat",
-            "opentime",
-            "t",
-            "epoch",
-            "blocktimestamp",
-            "unixtimestamp",
-            "index",
-            "unnamed0",
-        ],
-        "price" => &[
-            "close",
-            "value",
-            "pricesol",
-            "pricenative",
-            "c",
-            "last",
-            "rate",
-            "priceusd",
-        ],
-        "source_wallet" => &["wallet", "walletaddress", "trader", "owner", "source"],
-        "realized_pnl_sol" => &[
-            "pnl",
-            "pnlsol",
-            "realizedpnl",
-            "profit",
-            "profitsol",
-            "realisedpnlsol",
-        ],
-        "entry_timestamp" => &[
-            "entrytime",
-            "openedat",
-            "opentime",
-            "enteredat",
-            "boughtat",
-            "buytime",
-        ],
-        "exit_timestamp" => &[
-            "exittime",
-            "closedat",
-            "closetime",
-            "exitedat",
-            "soldat",
-            "selltime",
-        ],
-        "entry_price" => &["buyprice", "openprice"],
-        "exit_price" => &["sellprice", "closeprice"],
-        _ => &[],
-    };
-    synonyms.contains(&name)
 }
 
 /// A name as a shell takes it for one word.
@@ -506,20 +381,5 @@ mod tests {
         }
         let rename = ColumnName::parse("momentum=m").unwrap();
         assert!(rename.check(&[&TOKEN_PRICES]).is_err() && rename.check(&[&SIGNALS]).is_ok());
-    }
-
-    #[test]
-    fn near_misses_are_found() {
-        for (name, expected) in [
-            ("holder_dist", Some("holder_distribution")),
-            ("Walet_Score", Some("wallet_score")),
-            ("momentum_score", Some("momentum")),
-            ("wallet", Some("source_wallet")),
-            ("comment", None),
-            ("chain", None),
-        ] {
-            assert_eq!(near(&SIGNALS, name, |_| true), expected, "{name}");
-        }
-        assert_eq!(near(&SIGNALS, "holder_dist", |slot| slot != 8), None);
     }
 }

@@ -28,6 +28,7 @@ use super::decimal::Rounding;
 use super::files::InputFile;
 use super::folders;
 use super::names::{self, BadHeader, Unused};
+use super::near;
 use super::read::Failure;
 use super::text;
 
@@ -118,7 +119,7 @@ impl ParquetFile {
                 let others = children.filter(|name| names::factor(name).is_none());
                 unused.extend(others.map(|name| Unused {
                     name: format!("{}.{name}", field.name()),
-                    near: names::near_factor(name),
+                    near: near::near_factor(name),
                 }));
             }
         }

@@ -12,6 +12,7 @@ mod copy;
 mod cursors;
 mod embedded;
 mod explain;
+mod labels;
 mod length;
 mod origins;
 mod parse;

@@ -2,31 +2,27 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Schema, UInt64Type};
 use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{
-    DdlStatement, Expr, LogicalPlan, Statement as PlanStatement, WriteOp,
-};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
 
 use super::command::{Command, Transaction};
+use super::labels::{labelled, renamed};
 use super::parse::{Request, Statement};
-use super::tables::SessionTables;
 use super::writes::Rewrite;
 use super::{
-    ATTRIBUTE, Outcome, Prepared, Session, TABLE_OID, Work, allowed, explain, origins,
-    placeholders, returning as written, tables, writes,
+    Outcome, Prepared, Session, Work, allowed, explain, placeholders, returning as written, tables,
+    writes,
 };
 use crate::caller::bounds;
 use crate::caller::give_way;
 use crate::caller::transaction::TransactionStatus;
-use crate::dialect::functions::{own_places, syntax};
-use crate::dialect::output::types::ELEMENT_PLACES;
+use crate::dialect::functions::syntax;
 use crate::dialect::{names, queries};
 use crate::error::{Error, Result};
 use crate::state_sql::scenario_writes::{is_write, plan_writes, returning};
@@ -419,83 +415,4 @@ fn verb(plan: &LogicalPlan) -> &'static str {
         LogicalPlan::Statement(_) => "SET",
         _ => "SELECT",
     }
-}
-
-/// The columns of a plan with the names that clients expect, and the tables that they are of.
-fn labelled(plan: &LogicalPlan, tables: &SessionTables) -> SchemaRef {
-    let schema = plan.schema().as_arrow();
-    let mut origins = origins::of(plan, tables).into_iter();
-    let mut places = element_places(plan).into_iter();
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let mut field = field.as_ref().clone();
-            if let Some(places) = places.next().flatten() {
-                let mut metadata = field.metadata().clone();
-                metadata.insert(ELEMENT_PLACES.into(), places);
-                field = field.with_metadata(metadata);
-            }
-            let name = names::shown(field.name()).to_owned();
-            let field = field.with_name(name);
-            match origins.next().flatten() {
-                None => field,
-                Some((table, attribute)) => {
-                    let mut metadata = field.metadata().clone();
-                    metadata.insert(TABLE_OID.into(), table.to_string());
-                    metadata.insert(ATTRIBUTE.into(), attribute.to_string());
-                    field.with_metadata(metadata)
-                }
-            }
-        })
-        .collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-}
-
-/// The places of the elements of arrays that a plan writes out, column by column.
-fn element_places(plan: &LogicalPlan) -> Vec<Option<String>> {
-    match plan {
-        LogicalPlan::Sort(sort) => element_places(&sort.input),
-        LogicalPlan::Limit(limit) => element_places(&limit.input),
-        LogicalPlan::Projection(projection) => {
-            let below = element_places(&projection.input);
-            let schema = projection.input.schema();
-            let places = projection.expr.iter().map(|expr| {
-                if let Expr::Column(column) = expr {
-                    return below.get(schema.maybe_index_of_column(column)?)?.clone();
-                }
-                let places = own_places::of_elements(expr, schema)?;
-                let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-                Some(places.join(","))
-            });
-            places.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Rows under the names of another schema, where the types are the same.
-fn renamed(rows: SendableRecordBatchStream, schema: &SchemaRef) -> SendableRecordBatchStream {
-    let from = rows.schema();
-    if from.fields().len() != schema.fields().len() {
-        return rows;
-    }
-    let fields = from.fields().iter().zip(schema.fields());
-    let fields: Vec<Field> = fields
-        .map(|(from, to)| {
-            from.as_ref()
-                .clone()
-                .with_name(to.name().clone())
-                .with_metadata(to.metadata().clone())
-        })
-        .collect();
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let target = Arc::clone(&schema);
-    let rows = rows.and_then(move |batch| {
-        let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = batch.columns().to_vec();
-        let renamed = RecordBatch::try_new_with_options(Arc::clone(&target), columns, &count);
-        std::future::ready(renamed.map_err(Into::into))
-    });
-    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

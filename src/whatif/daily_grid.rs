@@ -18,8 +18,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use hindsight_sweep::backtest::{Backtest, Course};
+use hindsight_sweep::backtest::Backtest;
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::days::{DayPnl, Days};
 
 use crate::caller::client::Client;
@@ -121,11 +122,11 @@ impl Run {
             .map(|days| days.min(source.signal_count() as i64 * 8))
             .sum();
         memory.try_grow(days as usize * size_of::<DayPnl>())?;
-        let course = Course::new(done, cells).counted_with(&memory);
-        let course = Arc::new(course.keeping_days());
-        let _stop = StopOnDrop(Arc::clone(&course));
+        let control = Control::new(done, cells).counted_with(&memory);
+        let control = Arc::new(control.keeping_days());
+        let _stop = StopOnDrop(Arc::clone(&control));
         let work = tokio::task::spawn_blocking(move || {
-            let results = source.backtests(&combinations, &course)?;
+            let results = source.backtests(&combinations, &control)?;
             Ok(Self {
                 parameters: concat_batches(&RUN_PARAMETERS_SCHEMA, [&parameters])?,
                 combinations,

@@ -21,11 +21,12 @@ use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::backtest::{Backtest, backtest};
 use hindsight_sweep::block::{
     CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, TABLE_BYTES, cells_for,
 };
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::history::History;
 use hindsight_sweep::metrics::Metrics;
 use hindsight_udfs::decimal::multiply_divide_half_even;
@@ -89,11 +90,11 @@ impl SweepSource {
     pub fn backtests(
         &self,
         combinations: &[Combination],
-        course: &Course,
+        control: &Control,
     ) -> Result<Vec<Backtest>> {
         let book = &self.dataset.price_book;
-        let results = backtest(self.history()?, book, combinations, course);
-        stopped(results, course)
+        let results = backtest(self.history()?, book, combinations, control);
+        stopped(results, control)
     }
 
     /// The tokens of the signals.
@@ -119,9 +120,9 @@ impl SweepSource {
     }
 }
 
-/// What came of a course, which fails as cancelled once it is told to stop.
-fn stopped<T>(made: Result<T>, course: &Course) -> Result<T> {
-    made.map_err(|error| match course.is_cancelled.load(Ordering::Relaxed) {
+/// What came of a control, which fails as cancelled once it is told to stop.
+fn stopped<T>(made: Result<T>, control: &Control) -> Result<T> {
+    made.map_err(|error| match control.is_cancelled.load(Ordering::Relaxed) {
         true => Error::Cancelled.into(),
         false => error,
     })
@@ -272,20 +273,20 @@ impl Here {
     async fn run(self, batches: Vec<RecordBatch>) -> Result<RecordBatch> {
         let count = batches.iter().map(RecordBatch::num_rows).sum();
         let (cells, memory) = reserve(count, self.source.signal_count(), &self.pool)?;
-        let mut course = Course::new(self.done, cells).counted_with(&memory);
+        let mut control = Control::new(self.done, cells).counted_with(&memory);
         let keeper = self.keeper.filter(|_| count == 1);
         if keeper.is_some() {
             memory.try_grow(self.source.signal_count() * SALES_BYTES)?;
-            course = course.keeping_sales();
+            control = control.keeping_sales();
         }
-        let course = Arc::new(course);
-        let _stop = StopOnDrop(Arc::clone(&course));
+        let control = Arc::new(control);
+        let _stop = StopOnDrop(Arc::clone(&control));
         let (source, schema) = (self.source, self.schema);
         let work = tokio::task::spawn_blocking(move || {
             // Also when nobody waits any more, until it has stopped.
             let _memory = memory;
             let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
-            let results = source.backtests(&combinations(&parameters)?, &course);
+            let results = source.backtests(&combinations(&parameters)?, &control);
             let mut results = results.map_err(|error| with_settings(error, &parameters))?;
             if let (Some(keeper), [result]) = (&keeper, &mut results[..]) {
                 keeper.keep_sales(std::mem::take(&mut result.sales));
@@ -358,7 +359,7 @@ pub fn reserve(
 }
 
 /// Stops backtests when nobody waits for them any more.
-pub(super) struct StopOnDrop(pub(super) Arc<Course>);
+pub(super) struct StopOnDrop(pub(super) Arc<Control>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

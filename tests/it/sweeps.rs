@@ -16,8 +16,9 @@ use hindsight::dataset::Dataset;
 use hindsight::ingest::synthetic::SyntheticHistory;
 use hindsight::ingest::{self, LoadRequest, NoProgress};
 use hindsight::whatif::grid::rows;
-use hindsight_sweep::backtest::{Backtest, Course, backtest};
+use hindsight_sweep::backtest::{Backtest, backtest};
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::history::History;
 use tempfile::TempDir;
 
@@ -81,7 +82,7 @@ fn every_row_of_the_benchmarked_grids_equals_the_single_run() {
     let book = Arc::clone(&dataset.price_book);
     let source = History::new(&dataset.signals, &dataset.trade_outcomes, &book).unwrap();
     let engine = block_on(Engine::new(dataset)).unwrap();
-    let go_on = Course::default();
+    let go_on = Control::default();
     for grid in Grid::all()
         .into_iter()
         .chain([Grid::rules(), Grid::ladders(), Grid::limited()])

@@ -409,6 +409,15 @@ fn no_path_of_one_machine() {
 }
 
 #[test]
+fn no_file_is_longer_than_can_be_read_at_once() {
+    const LINES: usize = 500;
+    for source in sources(&[".rs"]) {
+        let lines = source.text.lines().count();
+        assert!(lines <= LINES, "{} has {lines} lines", source.path);
+    }
+}
+
+#[test]
 fn every_file_opens_with_its_contract() {
     for source in sources(&[".rs"]) {
         let path = PathBuf::from(&source.path);

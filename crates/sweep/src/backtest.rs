@@ -7,21 +7,19 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::memory_pool::MemoryReservation;
 use hindsight_udfs::portfolio::admission::Limits;
 use hindsight_udfs::price_book::PriceBook;
 use hindsight_udfs::trades::misfit::Misfit;
 use rayon::prelude::*;
 
-use super::block::{Block, CELLS_MAX, Member, Scoring};
+use super::block::{Block, Member, Scoring};
 use super::combination::Combination;
+use super::control::Control;
 use super::days::{DayPnl, Days};
 use super::exits::{ExitTable, Sales, SignalExit};
 use super::history::History;
@@ -57,110 +55,6 @@ pub struct DaysOfSides {
     pub simulated: Vec<DayPnl>,
 }
 
-/// How far backtests are, and whether they shall stop.
-#[derive(Debug)]
-pub struct Course {
-    /// Counts the combinations that are done.
-    done: Arc<AtomicU64>,
-    pub is_cancelled: AtomicBool,
-    /// For how many cells there is memory at a time.
-    pub(crate) cells: usize,
-    keeps_days: bool,
-    keeps_sales: bool,
-    leaves_out_actual: bool,
-    /// That of the pool in which tables beside the cells are counted.
-    memory: Option<MemoryReservation>,
-}
-
-impl Default for Course {
-    fn default() -> Self {
-        Self::new(Arc::default(), CELLS_MAX)
-    }
-}
-
-impl Course {
-    /// One that counts here, with memory for so many cells.
-    pub fn new(done: Arc<AtomicU64>, cells: usize) -> Self {
-        Self {
-            done,
-            is_cancelled: AtomicBool::new(false),
-            cells,
-            keeps_days: false,
-            keeps_sales: false,
-            leaves_out_actual: false,
-            memory: None,
-        }
-    }
-
-    /// The same, which counts its tables beside the cells in the pool of this reservation.
-    pub fn counted_with(self, memory: &MemoryReservation) -> Self {
-        Self {
-            memory: Some(memory.new_empty()),
-            ..self
-        }
-    }
-
-    /// Memory for so many bytes, for as long as it is kept; fails where the pool has not so much.
-    pub(crate) fn reserve(&self, bytes: usize) -> Result<Option<MemoryReservation>> {
-        let memory = self.memory.as_ref().map(MemoryReservation::new_empty);
-        if let Some(memory) = &memory {
-            memory.try_grow(bytes)?;
-        }
-        Ok(memory)
-    }
-
-    /// The same, with what `exits_before` leaves out left out of the actual side and of all counts too,
-    /// and not of the simulated trades alone.
-    pub fn leaving_out_actual(self) -> Self {
-        Self {
-            leaves_out_actual: true,
-            ..self
-        }
-    }
-
-    /// The same, with the sums of each day in the results.
-    pub fn keeping_days(self) -> Self {
-        Self {
-            keeps_days: true,
-            ..self
-        }
-    }
-
-    /// The same, with the simulated sales in the results: for few combinations.
-    pub fn keeping_sales(self) -> Self {
-        Self {
-            keeps_sales: true,
-            ..self
-        }
-    }
-
-    /// Fails once they shall stop.
-    pub(crate) fn check(&self) -> Result<(), Cancelled> {
-        match self.is_cancelled.load(Ordering::Relaxed) {
-            true => Err(Cancelled),
-            false => Ok(()),
-        }
-    }
-}
-
-/// The error of backtests that were told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cancelled;
-
-impl fmt::Display for Cancelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the backtest was cancelled")
-    }
-}
-
-impl Error for Cancelled {}
-
-impl From<Cancelled> for DataFusionError {
-    fn from(cancelled: Cancelled) -> Self {
-        Self::External(Box::new(cancelled))
-    }
-}
-
 /// Signals times combinations that are run in one turn: some milliseconds.
 const SLICE: usize = 4_000_000;
 
@@ -172,10 +66,10 @@ pub fn backtest(
     history: &History,
     book: &PriceBook,
     combinations: &[Combination],
-    course: &Course,
+    control: &Control,
 ) -> Result<Vec<Backtest>> {
     let turn = Turn::take();
-    let run = |pause: &dyn Fn()| in_blocks(history, book, combinations, course, pause);
+    let run = |pause: &dyn Fn()| in_blocks(history, book, combinations, control, pause);
     match combinations.len().saturating_mul(history.timestamps.len()) > SLICE {
         true => run(&|| turn.iter().for_each(Turn::pass)),
         // The threads are entered once, not again for every step.
@@ -187,32 +81,32 @@ fn in_blocks(
     history: &History,
     book: &PriceBook,
     combinations: &[Combination],
-    course: &Course,
+    control: &Control,
     pause: &dyn Fn(),
 ) -> Result<Vec<Backtest>> {
     // Nobody may wait for it any more when its turn has come.
-    course.check()?;
+    control.check()?;
     let ranges = combinations.iter();
     let ranges = ranges.map(|c| history.range(c.range.0, c.range.1));
     let ranges: Vec<Range<usize>> = ranges.collect();
     let days = combinations.iter().map(Combination::days);
-    let actual = actual_sides(history, ranges.iter().cloned().zip(days), course)?;
+    let actual = actual_sides(history, ranges.iter().cloned().zip(days), control)?;
     let scratches = Scratches::default();
     let mut rows = vec![Backtest::default(); combinations.len()];
     for block in Block::all(
         combinations,
         &ranges,
         history.timestamps.len(),
-        course.cells,
+        control.cells,
     ) {
         pause();
-        let shared = Shared::new(history, &block, course)?;
+        let shared = Shared::new(history, &block, control)?;
         let exits = ExitTable::new(
             history,
             book,
             &shared.signals,
             block.wanted(),
-            course,
+            control,
             pause,
         )?;
         let run = Run {
@@ -223,7 +117,7 @@ fn in_blocks(
             exits: &exits,
             actual: &actual,
             scratches: &scratches,
-            course,
+            control,
         };
         let sets = sets(&block.members, history.timestamps.len());
         let mut rest = &sets[..];
@@ -293,7 +187,7 @@ impl ActualSide {
         history: &History,
         range: Range<usize>,
         days: Days,
-        course: &Course,
+        control: &Control,
         left_out: &HashSet<u32>,
     ) -> Result<Self> {
         let outcomes = history.outcomes.iter();
@@ -307,7 +201,7 @@ impl ActualSide {
                 .entry
                 .map(|entry| outcome.exit.saturating_sub(entry)),
         });
-        let side = Side::of(trades, history.outcomes_total, days, course.keeps_days);
+        let side = Side::of(trades, history.outcomes_total, days, control.keeps_days);
         let (metrics, days) = side.finish()?;
         let traded = history.traded[range.end] - history.traded[range.start];
         let left_out = left_out
@@ -324,7 +218,7 @@ impl ActualSide {
 fn actual_sides(
     history: &History,
     ranges: impl Iterator<Item = (Range<usize>, Days)>,
-    course: &Course,
+    control: &Control,
 ) -> Result<ActualSides> {
     let mut sides = HashMap::new();
     for (range, days) in ranges {
@@ -332,7 +226,7 @@ fn actual_sides(
         if sides.contains_key(&key) {
             continue;
         }
-        let side = ActualSide::of(history, range, days, course, &HashSet::new())?;
+        let side = ActualSide::of(history, range, days, control, &HashSet::new())?;
         sides.insert(key, side);
     }
     Ok(sides)
@@ -347,7 +241,7 @@ pub(crate) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(history: &History, block: &Block, course: &'a Course) -> Result<Self> {
+    pub fn new(history: &History, block: &Block, control: &'a Control) -> Result<Self> {
         let scorings = &block.scorings.values;
         let mut thresholds = vec![Vec::new(); scorings.len()];
         for member in &block.members {
@@ -382,7 +276,7 @@ impl<'a> Shared<'a> {
         signals.truncate(count);
         Ok(Self {
             scores,
-            positions: SharedPositions::new(block.sizings.values.clone(), occurs, course)?,
+            positions: SharedPositions::new(block.sizings.values.clone(), occurs, control)?,
             signals,
         })
     }
@@ -397,7 +291,7 @@ struct Run<'a> {
     exits: &'a ExitTable<'a>,
     actual: &'a ActualSides,
     scratches: &'a Scratches,
-    course: &'a Course,
+    control: &'a Control,
 }
 
 impl Run<'_> {
@@ -406,9 +300,9 @@ impl Run<'_> {
         let Some(first) = members.first() else {
             return Ok(vec![]);
         };
-        self.course.check()?;
+        self.control.check()?;
         let parts = &self.block.rules.values[first.rules];
-        let _memory = self.course.reserve(self.exits.sales_bytes(parts.len()))?;
+        let _memory = self.control.reserve(self.exits.sales_bytes(parts.len()))?;
         let sales = self.exits.sales(parts);
         let results: Vec<Vec<(usize, Backtest)>> = members
             .par_chunk_by(Member::shares_trades)
@@ -432,7 +326,7 @@ impl Run<'_> {
         let Some(first) = members.first() else {
             return Ok(vec![]);
         };
-        self.course.check()?;
+        self.control.check()?;
         let scores = &self.shared.scores[first.scoring];
         let scoring = &self.block.scorings.values[first.scoring];
         let is_alone = self.block.members.len() == 1;
@@ -455,7 +349,7 @@ impl Run<'_> {
             scores,
             positions: &positions,
             days: scoring.days,
-            keeps_days: self.course.keeps_days,
+            keeps_days: self.control.keeps_days,
             is_alone,
         };
         let limits = |place: usize| self.block.limits.values[place];
@@ -473,23 +367,23 @@ impl Run<'_> {
                     exits: &sales.exits,
                     ..pass
                 };
-                pass.limited(&limited, scoring.exits_before, scratch, self.course)?
+                pass.limited(&limited, scoring.exits_before, scratch, self.control)?
             }
         };
         let done = members.len() as u64;
-        self.course.done.fetch_add(done, Ordering::Relaxed);
+        self.control.done.fetch_add(done, Ordering::Relaxed);
         let result = |(member, mut sum): (&Member, Sum)| {
             let selected = scores.selected.get(&member.threshold);
             let selected = selected.copied().unwrap_or_default();
-            let left_out = match self.course.leaves_out_actual {
+            let left_out = match self.control.leaves_out_actual {
                 true if member.limits.is_some() => std::mem::take(&mut sum.late),
                 true => exits.left_out(scores, member.threshold),
                 false => HashSet::new(),
             };
             let result = self.result(scoring, selected, sum, &left_out)?;
             let limits = member.limits.map(limits);
-            let sales = || pass.sales(member.threshold, limits, self.course);
-            let sales = self.course.keeps_sales.then(sales).transpose()?;
+            let sales = || pass.sales(member.threshold, limits, self.control);
+            let sales = self.control.keeps_sales.then(sales).transpose()?;
             Ok((member.position, Backtest { sales, ..result }))
         };
         members.iter().zip(sums).map(result).collect()
@@ -507,7 +401,7 @@ impl Run<'_> {
             true => self.actual.get(&key).cloned().unwrap_or_default(),
             false => {
                 let (range, days) = key;
-                ActualSide::of(self.history, range, days, self.course, left_out)?
+                ActualSide::of(self.history, range, days, self.control, left_out)?
             }
         };
         let selected = selected - left_out.len() as i64;
@@ -521,7 +415,7 @@ impl Run<'_> {
             simulated,
             trades_changed: actual.traded + sum.changed,
             conservative_pnl: rounded(sum.conservative_pnl)?,
-            days: self.course.keeps_days.then_some(DaysOfSides {
+            days: self.control.keeps_days.then_some(DaysOfSides {
                 actual: actual.days,
                 simulated: days,
             }),

@@ -18,14 +18,15 @@ use hindsight_udfs::trades::quick_sale::QuickSale;
 
 use super::combination::Combination;
 use super::days::Days;
-use super::exits::{Place, SignalExit, Wanted};
+use super::exits::{SignalExit, Wanted};
+use super::ranked::EndingTouch;
 
 /// The cells of a block, levels times signals and ways of scoring times signals: at the most, and at
 /// the least if there are so many.
 pub const CELLS_MAX: usize = 4_000_000;
 pub const CELLS_MIN: usize = 250_000;
 /// What a cell may need: a touch and its exit, twice while they are ranked, and its rank.
-pub const CELL_BYTES: usize = 2 * (size_of::<Place>() + size_of::<SignalExit>()) + 8;
+pub const CELL_BYTES: usize = 2 * (size_of::<EndingTouch>() + size_of::<SignalExit>()) + 8;
 /// What a thread writes on for each signal: nets, links and marks of limits, PnL and reaches.
 pub const SCRATCH_BYTES: usize = 96;
 /// A table of positions at the most: one for each score there can be.

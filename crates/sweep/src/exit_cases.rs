@@ -9,7 +9,7 @@ use hindsight_udfs::exits::walk::{Path, walk};
 use hindsight_udfs::exits::words::{ExitStrategy, FillModel};
 use hindsight_udfs::price_book::{PriceBook, TokenPrices};
 
-use super::backtest::Course;
+use super::control::Control;
 use super::exits::{ExitTable, Wanted};
 use super::history::{History, Tradable};
 
@@ -106,14 +106,14 @@ fn sales_are_those_of_each_walk_in_the_order_of_exit_signal_and_part() {
             levels
         };
         let signals: Vec<u32> = (0..count).collect();
-        let course = Course::default();
+        let control = Control::default();
         let sales = |all: &[Vec<Part>], parts: &[Part]| {
             let wanted = Wanted {
                 rules: all,
                 levels: &levels(all),
                 fill_model: FillModel::Level,
             };
-            let table = ExitTable::new(&history, &book, &signals, wanted, &course, &|| ());
+            let table = ExitTable::new(&history, &book, &signals, wanted, &control, &|| ());
             let table = table.unwrap_or_else(|_| unreachable!("nobody cancels"));
             table.sales(parts)
         };

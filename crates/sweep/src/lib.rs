@@ -13,6 +13,7 @@
 pub mod backtest;
 pub mod block;
 pub mod combination;
+pub mod control;
 pub mod days;
 pub mod history;
 pub mod metrics;
@@ -24,9 +25,13 @@ mod exits;
 mod limited;
 mod part_sales;
 mod pass;
+mod positions;
+mod ranked;
+mod reached;
 mod scores;
 mod shares;
 mod turns;
+mod walked;
 #[cfg(test)]
 mod whole_cases;
 #[cfg(test)]

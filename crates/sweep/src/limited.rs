@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use hindsight_udfs::portfolio::admission::{Admission, Ask, Limits, Sale};
 use rayon::prelude::*;
 
-use super::backtest::Course;
+use super::control::Control;
 use super::exits::SignalExit;
 use super::history::Actual;
 use super::metrics::{Side, Trade};
@@ -47,7 +47,7 @@ impl Pass<'_> {
         asked: &[(i64, Limits)],
         exits_before: Option<i64>,
         scratch: &mut Scratch,
-        course: &Course,
+        control: &Control,
     ) -> Result<Vec<Sum>> {
         let scratch = &mut scratch.limited;
         let lowest = asked.iter().map(|(threshold, _)| *threshold).min();
@@ -81,16 +81,16 @@ impl Pass<'_> {
         }
         let sums = asked.iter();
         let sums = sums.map(|(threshold, limits)| {
-            course.check()?;
+            control.check()?;
             self.sum(*threshold, *limits, exits_before, scratch)
         });
         sums.collect()
     }
 
     /// Whether the position on each signal is admitted.
-    pub fn admitted(&self, threshold: i64, limits: Limits, course: &Course) -> Result<Vec<bool>> {
+    pub fn admitted(&self, threshold: i64, limits: Limits, control: &Control) -> Result<Vec<bool>> {
         let mut scratch = Scratch::default();
-        self.limited(&[(threshold, limits)], None, &mut scratch, course)?;
+        self.limited(&[(threshold, limits)], None, &mut scratch, control)?;
         Ok(scratch.limited.is_admitted)
     }
 

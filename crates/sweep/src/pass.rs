@@ -3,32 +3,27 @@
 //! Combinations that differ in their thresholds alone share one pass: a trade counts for each
 //! threshold that its score reaches.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::memory_pool::MemoryReservation;
-use hindsight_udfs::arguments::ArgumentError;
 use hindsight_udfs::decimal::format;
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::walk::Path;
 use hindsight_udfs::exits::words::{FillModel, HUNDRED_PERCENT};
-use hindsight_udfs::metrics::tally::{Sequence, TALLY_LIMIT, Tally};
+use hindsight_udfs::metrics::tally::TALLY_LIMIT;
 use hindsight_udfs::price_book::PriceBook;
-use hindsight_udfs::scoring::position_size::{SIZE_DIGITS, Sizing, position_size};
-use hindsight_udfs::trades::costs::Costs;
+use hindsight_udfs::scoring::position_size::{SIZE_DIGITS, position_size};
 use hindsight_udfs::trades::misfit::{Misfit, MisfitTrade, PriceSeen, is_leap};
-use hindsight_udfs::trades::quick_pnl::{QuickPnl, QuickPosition, Rate};
-use hindsight_udfs::trades::quick_sale::QuickSale;
-use hindsight_udfs::trades::trade_pnl::Position;
+use hindsight_udfs::trades::quick_pnl::{QuickPnl, Rate};
 
-use super::backtest::Course;
-use super::days::{ByDay, DayPnl, Days};
+use super::days::{ByDay, Days};
 use super::exits::SignalExit;
 use super::history::{Entry, History};
 use super::limited::{LimitedScratch, change};
-use super::metrics::{Held, Side, Trade};
+use super::metrics::{Side, Trade};
+use super::positions::{Positions, Quick, QuickTable};
+use super::reached::{OfReach, Reached, found, reached_thresholds, tallies, turn};
 use super::scores::Scores;
 
 /// PnL that differs by more than this many lamports has changed.
@@ -62,101 +57,6 @@ pub struct Sum {
     pub limited: i64,
     /// Those that they admit and of which something is sold too late to count.
     pub late: HashSet<u32>,
-}
-
-/// The positions of one way of sizing, by score; or a share of each.
-#[derive(Debug)]
-pub struct Positions {
-    sizing: Sizing,
-    costs: Costs,
-    /// × 10^-6.
-    share: i64,
-    quick: Quick,
-    _memory: Option<MemoryReservation>,
-}
-
-/// Positions in 64 bits, by score.
-#[derive(Debug)]
-enum Quick {
-    /// Where one of them needs more bits.
-    None,
-    /// Whose costs are fixed.
-    Fixed(Vec<QuickPosition>),
-    /// Whose costs depend on what a sale brings.
-    Varying(Vec<QuickSale>),
-}
-
-impl Positions {
-    /// The positions of the scores that occur, of all below its length.
-    pub fn new(
-        sizing: Sizing,
-        costs: Costs,
-        share: i64,
-        occurs: &[bool],
-        course: &Course,
-    ) -> Result<Self> {
-        let each = match costs.are_fixed() {
-            true => size_of::<QuickPosition>(),
-            false => size_of::<QuickSale>(),
-        };
-        let mut positions = Self {
-            _memory: course.reserve(occurs.len() * each)?,
-            sizing,
-            costs,
-            share,
-            quick: Quick::None,
-        };
-        positions.quick = match costs.are_fixed() {
-            true => positions.quick(occurs).map_or(Quick::None, Quick::Fixed),
-            false => positions.quick(occurs).map_or(Quick::None, Quick::Varying),
-        };
-        Ok(positions)
-    }
-
-    fn quick<Q: QuickPnl>(&self, occurs: &[bool]) -> Option<Vec<Q>> {
-        let positions = occurs.iter().zip(0..);
-        let quick = positions.map(|(occurs, score)| match occurs {
-            true => Q::of(&self.exact(score)?),
-            false => Some(Q::default()),
-        });
-        quick.collect()
-    }
-
-    fn fixed(&self) -> Option<&[QuickPosition]> {
-        match &self.quick {
-            Quick::Fixed(positions) => Some(positions),
-            _ => None,
-        }
-    }
-
-    fn varying(&self) -> Option<&[QuickSale]> {
-        match &self.quick {
-            Quick::Varying(positions) => Some(positions),
-            _ => None,
-        }
-    }
-
-    fn too_large(&self) -> ArgumentError {
-        ArgumentError {
-            argument: "base_position_sol".into(),
-            expected: "small enough for the PnL to fit numeric(20,9)".into(),
-            found: format(self.sizing.base_position, 9),
-        }
-    }
-
-    fn exact(&self, score: i32) -> Option<Position> {
-        let size = position_size(score.into(), &self.sizing)?;
-        Position::new(size, self.share, &self.costs)
-    }
-}
-
-/// A trade on its way into the tallies.
-#[derive(Debug, Clone, Copy, Default)]
-struct Reached {
-    /// Lamports.
-    net: i64,
-    /// The place of the last threshold that it reaches.
-    reach: u32,
 }
 
 /// What a pass writes on, to be used again by the next.
@@ -223,7 +123,7 @@ impl Pass<'_> {
 
     fn quick_parts<Q: QuickPnl>(
         &self,
-        positions: &[&[Q]],
+        positions: &[&QuickTable<Q>],
         thresholds: &[i64],
         scratch: &mut Scratch,
     ) -> Result<Option<Vec<Sum>>> {
@@ -238,19 +138,21 @@ impl Pass<'_> {
     /// trades, `ONE` where there is one threshold.
     fn quick<Q: QuickPnl, const PARTS: bool, const ONE: bool>(
         &self,
-        positions: &[&[Q]],
+        positions: &[&QuickTable<Q>],
         thresholds: &[i64],
         scratch: &mut Scratch,
     ) -> Result<Option<Vec<Sum>>> {
         let Some(lowest) = thresholds.first() else {
             return Ok(None);
         };
-        let whole = positions.first().copied().unwrap_or_default();
+        let Some(whole) = positions.first() else {
+            return Ok(None);
+        };
         // Thresholds are at most 10,000 hundredths of a point.
         let lowest = i32::try_from(*lowest).unwrap_or(i32::MAX).max(0);
         let reached = match ONE {
             true => Vec::new(),
-            false => reached_thresholds(thresholds, lowest, whole.len()),
+            false => reached_thresholds(thresholds, lowest, whole.of_scores.len()),
         };
         scratch.trades.resize(self.exits.len(), Reached::default());
         if PARTS {
@@ -276,11 +178,11 @@ impl Pass<'_> {
             } else {
                 whole
             };
-            let Some(position) = positions.get(score as usize) else {
+            let Some(position) = positions.of_scores.get(score as usize) else {
                 continue;
             };
-            let mut net = position.net_pnl(exit.rate);
-            let mut conservative = position.net_pnl(exit.conservative_rate);
+            let mut net = position.net_pnl(&positions.terms, exit.rate);
+            let mut conservative = position.net_pnl(&positions.terms, exit.conservative_rate);
             if net.is_none() || conservative.is_none() || exit.is_vast() {
                 if !is_selected {
                     continue;
@@ -392,24 +294,11 @@ impl Pass<'_> {
 
     /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
     pub fn nets(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
-        fn quick<Q: QuickPnl>(
-            positions: &[Q],
-            exit: &SignalExit,
-            score: i32,
-        ) -> Option<(i64, i64)> {
-            let position = positions.get(usize::try_from(score).ok()?)?;
-            let net = position.net_pnl(exit.rate)?;
-            let conservative = match exit.conservative_rate == exit.rate {
-                true => net,
-                false => position.net_pnl(exit.conservative_rate)?,
-            };
-            Some((net, conservative))
-        }
         let quick = match &self.positions[usize::from(exit.share)].quick {
             _ if exit.is_vast() => None,
             Quick::None => None,
-            Quick::Fixed(positions) => quick(positions, exit, score),
-            Quick::Varying(positions) => quick(positions, exit, score),
+            Quick::Fixed(positions) => positions.nets(exit, score),
+            Quick::Varying(positions) => positions.nets(exit, score),
         };
         match quick {
             Some((net, conservative)) => Ok((net.into(), conservative.into())),
@@ -485,115 +374,4 @@ impl Pass<'_> {
             highest: seen(highest.unwrap_or(exit)),
         })
     }
-}
-
-/// For each score from the lowest threshold on, the place of the last threshold that it reaches.
-fn reached_thresholds(thresholds: &[i64], lowest: i32, score_count: usize) -> Vec<u32> {
-    let mut reached = vec![0; score_count.saturating_sub(lowest as usize)];
-    for (place, threshold) in (0_u32..).zip(thresholds).skip(1) {
-        let from = usize::try_from(threshold - i64::from(lowest)).unwrap_or(usize::MAX);
-        if let Some(scores) = reached.get_mut(from..) {
-            scores.fill(place);
-        }
-    }
-    reached
-}
-
-/// What the trades add up to whose score reaches one threshold and not the next; lamports.
-#[derive(Debug, Clone, Copy, Default)]
-struct OfReach {
-    conservative: i64,
-    /// The trades that are not the first of their signal's.
-    further: i64,
-    changed: i64,
-    /// Microseconds.
-    held: i128,
-    /// Of the day under way.
-    day_pnl: i64,
-    day_trades: i64,
-}
-
-impl OfReach {
-    /// Takes a trade in, if it is selected: what is not is written as nothing, without a branch.
-    #[inline]
-    fn add(&mut self, net: i64, conservative: i64, held: i64, change: i64, is_selected: bool) {
-        let only = |value: i64| if is_selected { value } else { 0 };
-        self.conservative = self.conservative.wrapping_add(only(conservative));
-        self.changed += only(change);
-        self.held = self.held.wrapping_add(only(held).into());
-        self.day_pnl = self.day_pnl.wrapping_add(only(net));
-        self.day_trades += i64::from(is_selected);
-    }
-}
-
-/// Ends a day: hands what its trades add up to to each threshold that they reach.
-fn turn(sums: &mut [OfReach], by_day: &mut [ByDay], day: i64) {
-    let (mut pnl, mut trades) = (0_i64, 0);
-    for (sum, by_day) in sums.iter_mut().zip(by_day).rev() {
-        pnl = pnl.wrapping_add(std::mem::take(&mut sum.day_pnl));
-        trades += std::mem::take(&mut sum.day_trades);
-        let pnl = pnl.into();
-        by_day.add_day(DayPnl { day, pnl, trades });
-    }
-}
-
-/// The tallies of each threshold: what depends on the order of the trades from one threshold to the
-/// next over what is left of them, the rest once for each trade.
-fn tallies(trades: &mut [Reached], thresholds: usize) -> Vec<Tally> {
-    let mut tallies = vec![Tally::default(); thresholds];
-    if let [tally] = &mut tallies[..] {
-        trades.iter().for_each(|trade| tally.add(trade.net));
-        return tallies;
-    }
-    for trade in &*trades {
-        tallies[trade.reach as usize].amounts.add(trade.net);
-    }
-    // What reaches a threshold reaches those before it.
-    for place in (1..thresholds).rev() {
-        let reaching = tallies[place].amounts;
-        tallies[place - 1].amounts.merge(&reaching);
-    }
-    // What is left for the next threshold is written over what has been read.
-    let trades = Cell::from_mut(trades).as_slice_of_cells();
-    let mut rest = trades.len();
-    for (place, tally) in (0_u32..).zip(&mut tallies) {
-        let (mut sequence, mut left) = (Sequence::default(), 0);
-        for trade in trades[..rest].iter().map(Cell::get) {
-            sequence.add(trade.net);
-            trades[left].set(trade);
-            left += usize::from(trade.reach > place);
-        }
-        tally.sequence = sequence;
-        rest = left;
-    }
-    tallies
-}
-
-/// What comes of each threshold. `sums` are by the last threshold that is reached, `by_day` and
-/// `tallies` by the threshold.
-fn found(sums: &[OfReach], tallies: &[Tally], by_day: Vec<ByDay>) -> Vec<Sum> {
-    let mut found = Vec::with_capacity(sums.len());
-    let (mut conservative_pnl, mut further, mut changed) = (0_i128, 0, 0);
-    let mut held = 0_i128;
-    for ((of_reach, tally), by_day) in sums.iter().zip(tallies).zip(by_day).rev() {
-        conservative_pnl += i128::from(of_reach.conservative);
-        further += of_reach.further;
-        changed += of_reach.changed;
-        held += of_reach.held;
-        let trades = tally.trades();
-        let held = Held {
-            micros: held,
-            trades,
-        };
-        found.push(Sum {
-            side: Side::of_parts(tally, held, by_day),
-            conservative_pnl,
-            signals: trades - further,
-            changed,
-            limited: 0,
-            late: HashSet::new(),
-        });
-    }
-    found.reverse();
-    found
 }

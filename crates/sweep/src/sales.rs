@@ -5,7 +5,7 @@ use datafusion::common::Result;
 use hindsight_udfs::exits::words::ExitReason;
 use hindsight_udfs::portfolio::admission::Limits;
 
-use super::backtest::Course;
+use super::control::Control;
 use super::pass::Pass;
 
 /// A sale.
@@ -26,9 +26,9 @@ impl Pass<'_> {
         &self,
         threshold: i64,
         limits: Option<Limits>,
-        course: &Course,
+        control: &Control,
     ) -> Result<Vec<Sale>> {
-        let admitted = limits.map(|limits| self.admitted(threshold, limits, course));
+        let admitted = limits.map(|limits| self.admitted(threshold, limits, control));
         let admitted = admitted.transpose()?;
         let mut sales = Vec::with_capacity(self.exits.len());
         for exit in self.exits {

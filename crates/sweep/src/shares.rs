@@ -9,13 +9,13 @@ use hindsight_udfs::scoring::position_size::Sizing;
 use hindsight_udfs::trades::costs::Costs;
 use rayon::prelude::*;
 
-use super::backtest::Course;
-use super::pass::Positions;
+use super::control::Control;
+use super::positions::Positions;
 
 /// Shares that are kept for the next set of rules, besides the whole; each for each score there is.
 const SHARES_KEPT: usize = 64;
 
-/// The positions of some ways of sizing, each table of them counted in the pool of the course.
+/// The positions of some ways of sizing, each table of them counted in the pool of the control.
 pub struct SharedPositions<'a> {
     sizings: Vec<(Sizing, Costs)>,
     /// The scores that occur.
@@ -23,17 +23,17 @@ pub struct SharedPositions<'a> {
     whole: Vec<Arc<Positions>>,
     /// By the place of the way of sizing and the share × 10^6.
     shares: RwLock<HashMap<(usize, i64), Arc<Positions>>>,
-    course: &'a Course,
+    control: &'a Control,
 }
 
 impl<'a> SharedPositions<'a> {
     pub fn new(
         sizings: Vec<(Sizing, Costs)>,
         occurs: Vec<bool>,
-        course: &'a Course,
+        control: &'a Control,
     ) -> Result<Self> {
         let whole = sizings.par_iter().map(|(sizing, costs)| {
-            let positions = Positions::new(*sizing, *costs, HUNDRED_PERCENT, &occurs, course)?;
+            let positions = Positions::new(*sizing, *costs, HUNDRED_PERCENT, &occurs, control)?;
             Ok(Arc::new(positions))
         });
         Ok(Self {
@@ -41,7 +41,7 @@ impl<'a> SharedPositions<'a> {
             sizings,
             occurs,
             shares: RwLock::default(),
-            course,
+            control,
         })
     }
 
@@ -57,7 +57,7 @@ impl<'a> SharedPositions<'a> {
         }
         drop(kept);
         let (of_sizing, costs) = self.sizings[sizing];
-        let positions = Positions::new(of_sizing, costs, share, &self.occurs, self.course)?;
+        let positions = Positions::new(of_sizing, costs, share, &self.occurs, self.control)?;
         let positions = Arc::new(positions);
         let mut kept = self.shares.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < SHARES_KEPT {
@@ -95,8 +95,8 @@ mod tests {
         let fits = |asked: &[super::super::combination::Combination], bytes: usize| {
             let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
             let memory = MemoryConsumer::new("test").register(&pool);
-            let course = Course::default().counted_with(&memory);
-            let found = backtest(&history, &book, asked, &course);
+            let control = Control::default().counted_with(&memory);
+            let found = backtest(&history, &book, asked, &control);
             assert_eq!(pool.reserved(), 0, "all is given back");
             if let Err(error) = &found {
                 assert!(error.to_string().contains("Resources exhausted"), "{error}");

@@ -17,8 +17,9 @@ use hindsight_udfs::scoring::position_size::position_size;
 use hindsight_udfs::scoring::rescore::rescore;
 use hindsight_udfs::trades::trade_pnl::trade_pnl;
 
-use super::backtest::{Backtest, Course, DaysOfSides, backtest};
+use super::backtest::{Backtest, DaysOfSides, backtest};
 use super::combination::Combination;
+use super::control::Control;
 use super::days::{DAY_MICROS, DayPnl, Days};
 use super::exit_cases::Random;
 use super::metrics::Metrics;
@@ -368,8 +369,8 @@ fn plain(case: &Case, asked: &Combination, met: &mut Met) -> Backtest {
 
 fn run(case: &Case, asked: &[Combination]) -> Vec<Backtest> {
     let (history, book) = case.history();
-    let course = Course::default().keeping_days().leaving_out_actual();
-    backtest(&history, &book, asked, &course).unwrap()
+    let control = Control::default().keeping_days().leaving_out_actual();
+    backtest(&history, &book, asked, &control).unwrap()
 }
 
 #[test]

@@ -7,6 +7,7 @@
 )]
 
 mod as_they_come;
+mod content;
 mod corrections;
 mod disk;
 mod errors;

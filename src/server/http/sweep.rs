@@ -90,26 +90,26 @@ pub async fn sweep(call: Call) -> Result<Response<Body>, Problem> {
                 return Err(Error::session("XX000", "a sweep has no rows").into());
             };
             let session = Arc::new(session);
-            let mut course = Course::new(&sweep, &session, &pieces);
+            let mut events = SweepEvents::new(&sweep, &session, &pieces);
             loop {
                 let batch = tokio::select! {
                     biased;
                     batch = rows.try_next() => batch?,
-                    never = course.follow() => match never {},
+                    never = events.follow() => match never {},
                 };
                 match batch {
-                    Some(batch) => course.take(&batch).await?,
+                    Some(batch) => events.take(&batch).await?,
                     None => break,
                 }
             }
-            course.complete().await;
+            events.complete().await;
             Ok(())
         })
     })
 }
 
 /// A sweep under way.
-struct Course<'a> {
+struct SweepEvents<'a> {
     sweep: &'a Sweep,
     session: &'a Session,
     pieces: &'a Pieces,
@@ -118,7 +118,7 @@ struct Course<'a> {
     best: Option<(i128, Value)>,
 }
 
-impl<'a> Course<'a> {
+impl<'a> SweepEvents<'a> {
     fn new(sweep: &'a Sweep, session: &'a Session, pieces: &'a Pieces) -> Self {
         Self {
             sweep,

@@ -15,8 +15,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use hindsight_sweep::backtest::{Backtest, Course};
+use hindsight_sweep::backtest::Backtest;
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::sales::Sale;
 
 use super::own_arguments::Given;
@@ -46,23 +47,23 @@ pub struct Work {
 #[derive(Default)]
 struct Left {
     is_left: AtomicBool,
-    course: Mutex<Option<Arc<Course>>>,
+    control: Mutex<Option<Arc<Control>>>,
 }
 
 impl Left {
-    fn follow(&self, course: &Arc<Course>) {
-        let mut followed = self.course.lock().unwrap_or_else(PoisonError::into_inner);
-        *followed = Some(Arc::clone(course));
+    fn follow(&self, control: &Arc<Control>) {
+        let mut followed = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        *followed = Some(Arc::clone(control));
         if self.is_left.load(Ordering::SeqCst) {
-            course.is_cancelled.store(true, Ordering::Relaxed);
+            control.is_cancelled.store(true, Ordering::Relaxed);
         }
     }
 
     fn leave(&self) {
         self.is_left.store(true, Ordering::SeqCst);
-        let followed = self.course.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(course) = followed.as_ref() {
-            course.is_cancelled.store(true, Ordering::Relaxed);
+        let followed = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(control) = followed.as_ref() {
+            control.is_cancelled.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -78,17 +79,17 @@ impl Work {
         &self,
         source: &SweepSource,
         combinations: &[Combination],
-        of: fn(Course) -> Course,
+        of: fn(Control) -> Control,
     ) -> Result<Vec<Backtest>> {
-        let (course, _memory) = self.course(source, combinations.len(), of)?;
-        source.backtests(combinations, &course)
+        let (control, _memory) = self.control(source, combinations.len(), of)?;
+        source.backtests(combinations, &control)
     }
 
     /// The sales of one combination, likewise.
     pub fn sales(&self, source: &SweepSource, combination: &Combination) -> Result<Vec<Sale>> {
-        let (course, memory) = self.course(source, 1, Course::keeping_sales)?;
+        let (control, memory) = self.control(source, 1, Control::keeping_sales)?;
         memory.try_grow(source.signal_count() * SALES_BYTES)?;
-        let results = source.backtests(slice::from_ref(combination), &course)?;
+        let results = source.backtests(slice::from_ref(combination), &control)?;
         Ok(results
             .into_iter()
             .next()
@@ -96,17 +97,17 @@ impl Work {
             .unwrap_or_default())
     }
 
-    fn course(
+    fn control(
         &self,
         source: &SweepSource,
         combinations: usize,
-        of: fn(Course) -> Course,
-    ) -> Result<(Arc<Course>, MemoryReservation)> {
+        of: fn(Control) -> Control,
+    ) -> Result<(Arc<Control>, MemoryReservation)> {
         let (cells, memory) = grid::reserve(combinations, source.signal_count(), &self.pool)?;
-        let course = Course::new(Arc::clone(&self.done), cells).counted_with(&memory);
-        let course = Arc::new(of(course));
-        self.left.follow(&course);
-        Ok((course, memory))
+        let control = Control::new(Arc::clone(&self.done), cells).counted_with(&memory);
+        let control = Arc::new(of(control));
+        self.left.follow(&control);
+        Ok((control, memory))
     }
 
     /// What a statistic came to, unless it was told to stop.

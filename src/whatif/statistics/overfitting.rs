@@ -10,8 +10,8 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use hindsight_statistics::overfitting::{BLOCKS_MAX, Overfitting, overfitting};
-use hindsight_sweep::backtest::Course;
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::days::{DayPnl, Days};
 
 use super::gathered::{self, Work};
@@ -78,7 +78,7 @@ pub fn plan(
             let held = combinations.len().saturating_mul(length);
             let held = held.saturating_mul(size_of::<DayPnl>());
             work.memory.try_grow(held)?;
-            for result in work.backtests(&source, combinations, Course::keeping_days)? {
+            for result in work.backtests(&source, combinations, Control::keeping_days)? {
                 let pnl = result.days.map(|days| days.simulated).unwrap_or_default();
                 series.push(by_day(&pnl, days, length));
             }

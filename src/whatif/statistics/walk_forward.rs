@@ -16,8 +16,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use hindsight_statistics::folds::{Fold, folds};
-use hindsight_sweep::backtest::{Backtest, Course};
+use hindsight_sweep::backtest::Backtest;
 use hindsight_sweep::combination::Combination;
+use hindsight_sweep::control::Control;
 use hindsight_sweep::days::DAY_MICROS;
 
 use super::gathered::{self, Work};
@@ -183,8 +184,8 @@ impl Walk<'_> {
             let trainings: Vec<Combination> = trainings.collect();
             // What no simulated trade comes to may count what really happened.
             let of = match self.objective.starts_with("simulated_") {
-                true => |course| course,
-                false => Course::leaving_out_actual,
+                true => |control| control,
+                false => Control::leaving_out_actual,
             };
             let results = self.work.backtests(self.source, &trainings, of)?;
             let parameters = self.parameters.slice(first, combinations.len());
@@ -238,7 +239,9 @@ impl Walk<'_> {
                 ..self.combinations[winner.place].clone()
             });
         let tests: Vec<Combination> = tests.collect();
-        let results = self.work.backtests(self.source, &tests, |course| course)?;
+        let results = self
+            .work
+            .backtests(self.source, &tests, |control| control)?;
         let places: Vec<Option<usize>> = winners.iter().map(|winner| Some(winner.place)).collect();
         let parameters = rows_of(self.parameters, &places)?;
         let of_winners = RecordBatch::try_new(

@@ -46,6 +46,39 @@ impl Costs {
     pub(super) fn succeeding(&self) -> i128 {
         ALL_PERCENT - self.failed_transaction_percent
     }
+
+    /// Of a buy and a sale in lamports, with those that fail for each, before it is divided by
+    /// [`Self::succeeding`].
+    pub(super) fn transaction_fees(&self) -> Option<i128> {
+        self.priority_fee.checked_mul(2 * ALL_PERCENT)
+    }
+}
+
+/// A share of positions, in lowest terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    above: i128,
+    units_in_lamport: i128,
+}
+
+impl Share {
+    /// That of so many 10^-6.
+    pub fn new(share: i64) -> Self {
+        let common = i64::from(greatest_common_divisor(share as u32, WHOLE as u32));
+        Self {
+            above: i128::from(share / common),
+            units_in_lamport: LAMPORT * i128::from(WHOLE / common),
+        }
+    }
+
+    /// That of a position of `size` × 10^-17 SOL; `None` where it leaves 128 bits.
+    pub fn of(&self, size: i128) -> Option<Part> {
+        Some(Part {
+            amount: size.checked_mul(self.above)?,
+            units_in_lamport: self.units_in_lamport,
+            whole: size,
+        })
+    }
 }
 
 /// A part of a position: so many of so many units in a lamport.
@@ -58,16 +91,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// The share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where it leaves 128 bits.
-    pub fn new(size: i128, share: i64) -> Option<Self> {
-        let common = i64::from(greatest_common_divisor(share as u32, WHOLE as u32));
-        let units_in_lamport = LAMPORT * i128::from(WHOLE / common);
-        let amount = size.checked_mul(i128::from(share / common))?;
-        Some(Self {
-            amount,
-            units_in_lamport,
-            whole: size,
-        })
+    /// A ten-thousandth of a SOL in units of the amount.
+    pub fn unit(&self) -> i128 {
+        self.units_in_lamport * LAMPORTS_PER_UNIT
     }
 
     /// Lamports, rounded.
@@ -82,7 +108,7 @@ impl Part {
 
     /// Slippage in ten-thousandths of a SOL.
     pub fn slippage(&self, proceeds: i128, costs: &Costs) -> Option<i128> {
-        let below = self.units_in_lamport * LAMPORTS_PER_UNIT;
+        let below = self.unit();
         if costs.exit_slippage_percent == 0 {
             let below = below.checked_mul(ALL_PERCENT)?;
             return multiply_divide_half_even(self.amount, costs.slippage_percent, below);
@@ -105,7 +131,7 @@ impl Part {
     }
 
     /// The fees before they are rounded.
-    pub(super) fn fees_ratio(&self, proceeds: i128, costs: &Costs) -> Option<(i256, i256)> {
+    fn fees_ratio(&self, proceeds: i128, costs: &Costs) -> Option<(i256, i256)> {
         let succeeding = costs.succeeding();
         let traded = product(&[proceeds, self.units_in_lamport])?
             .checked_add(i256::from_i128(self.amount))?;
@@ -151,7 +177,8 @@ mod tests {
     const SOL: i128 = pow10(9);
 
     fn part(lamports: i128, share: i64) -> Part {
-        Part::new(lamports * LAMPORT, share).unwrap_or_else(|| unreachable!("small"))
+        let part = Share::new(share).of(lamports * LAMPORT);
+        part.unwrap_or_else(|| unreachable!("small"))
     }
 
     #[test]
@@ -199,10 +226,14 @@ mod tests {
 
     #[test]
     fn parts_are_in_lowest_terms() {
-        let third = Part::new(10, 333_333).map(|part| (part.amount, part.units_in_lamport));
+        let terms = |share| {
+            let part = Share::new(share).of(10);
+            part.map(|part| (part.amount, part.units_in_lamport))
+        };
+        let third = terms(333_333);
         assert_eq!(third, Some((3_333_330, LAMPORT * 1_000_000)));
-        let half = Part::new(10, 500_000).map(|part| (part.amount, part.units_in_lamport));
+        let half = terms(500_000);
         assert_eq!(half, Some((10, LAMPORT * 2)));
-        assert_eq!(Part::new(i128::MAX, 333_333), None);
+        assert_eq!(Share::new(333_333).of(i128::MAX), None);
     }
 }

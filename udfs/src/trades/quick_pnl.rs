@@ -6,6 +6,7 @@
 //! where it comes so close to the middle between two results that the bound does not decide is
 //! there no answer, and [`Position::net_pnl`] gives it.
 
+use super::costs::{Costs, Part};
 use super::trade_pnl::Position;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 
@@ -67,11 +68,17 @@ impl Stake {
 
 /// A part of a position that says what is left of a return.
 pub trait QuickPnl: Copy + Default + Send + Sync {
+    /// What parts of one share with the same costs have in common.
+    type Terms: Copy + Send + Sync;
+
+    /// What parts with these costs have in common, `None` where it cannot be kept.
+    fn terms(costs: &Costs) -> Option<Self::Terms>;
+
     /// The same part, `None` where it cannot be kept.
-    fn of(position: &Position) -> Option<Self>;
+    fn of(part: &Part, costs: &Costs, terms: &Self::Terms) -> Option<Self>;
 
     /// What is left of a return after costs in lamports; `None` where a rounding is in doubt.
-    fn net_pnl(&self, rate: Rate) -> Option<i64>;
+    fn net_pnl(&self, terms: &Self::Terms, rate: Rate) -> Option<i64>;
 }
 
 /// A part of a position with its costs, as [`Position`], where they are fixed.
@@ -84,26 +91,19 @@ pub struct QuickPosition {
 }
 
 impl QuickPosition {
-    /// A part of this size with these costs, whatever its own are.
-    pub(super) fn of_size(position: &Position, costs: i128) -> Option<Self> {
-        let size = position.part.amount.checked_mul(1 << SIZE_BITS)? / position.unit();
+    /// A part with these costs, whatever its own are.
+    pub(super) fn of_size(part: &Part, costs: i128) -> Option<Self> {
+        let size = part.amount.checked_mul(1 << SIZE_BITS)? / part.unit();
         let costs = Some(costs).filter(|costs| *costs <= LARGEST_COSTS)?;
         Some(Self {
             size: i64::try_from(size).ok().filter(|size| *size <= LARGEST)?,
             costs: i64::try_from(costs).ok()?,
         })
     }
-}
 
-impl QuickPnl for QuickPosition {
+    /// What is left of a return after fixed costs; below 2^59.
     #[inline]
-    fn of(position: &Position) -> Option<Self> {
-        Self::of_size(position, position.fixed_costs()?)
-    }
-
-    /// Below 2^59.
-    #[inline]
-    fn net_pnl(&self, Rate(rate): Rate) -> Option<i64> {
+    pub(super) fn after_fixed(&self, Rate(rate): Rate) -> Option<i64> {
         // What both factors stay within keeps all of this in its bits.
         let product = i128::from(self.size)
             .wrapping_mul(rate.into())
@@ -119,11 +119,30 @@ impl QuickPnl for QuickPosition {
     }
 }
 
+impl QuickPnl for QuickPosition {
+    type Terms = ();
+
+    fn terms(_: &Costs) -> Option<()> {
+        Some(())
+    }
+
+    #[inline]
+    fn of(part: &Part, costs: &Costs, (): &()) -> Option<Self> {
+        let position = Position::of_part(*part, costs)?;
+        Self::of_size(part, position.fixed_costs()?)
+    }
+
+    #[inline]
+    fn net_pnl(&self, (): &(), rate: Rate) -> Option<i64> {
+        self.after_fixed(rate)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decimal::pow10;
-    use crate::trades::costs::{Costs, WHOLE};
+    use crate::trades::costs::{Share, WHOLE};
 
     fn both(size: i128, gain: i128, stake: i128) -> (Option<i64>, Option<i128>) {
         let costs = Costs {
@@ -133,12 +152,13 @@ mod tests {
             ..Costs::default()
         };
         let exact = Position::new(size, WHOLE, &costs);
-        let quick = exact.as_ref().and_then(QuickPosition::of);
+        let part = Share::new(WHOLE).of(size);
+        let quick = part.and_then(|part| QuickPosition::of(&part, &costs, &()));
         let rate = Stake::new(stake).rate(gain);
         (
             quick
                 .zip(rate)
-                .and_then(|(quick, rate)| quick.net_pnl(rate)),
+                .and_then(|(quick, rate)| quick.net_pnl(&(), rate)),
             exact.and_then(|exact| exact.net_pnl(gain, stake)),
         )
     }

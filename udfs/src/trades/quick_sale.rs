@@ -1,20 +1,22 @@
-//! The net PnL of many sales whose costs depend on what they bring: that of [`Position::net_pnl`] to
-//! the last digit, as [`QuickPosition`] where the costs are fixed.
+//! The net PnL of many sales whose costs depend on what they bring: that of
+//! [`Position`](super::trade_pnl::Position) to the last digit, as [`QuickPosition`] where the costs
+//! are fixed.
 //!
 //! What a sale brings follows from the kept size and return, each off by less than a known bound.
-//! Slippage and fees are lines over it, kept as whole numbers of 2^-64. Wherever a rounding is not
-//! beyond doubt there is no answer, and [`Position::net_pnl`] gives it.
+//! Slippage and fees are lines over both, kept as whole numbers of 2^-64. Wherever a rounding is not
+//! beyond doubt there is no answer, and the exact position gives it.
 
 use datafusion::arrow::datatypes::i256;
 
-use super::costs::{ALL_PERCENT, Part};
+use super::costs::{ALL_PERCENT, Costs, Part};
 use super::quick_pnl::{QuickPnl, QuickPosition, RATE_BITS, Rate, SIZE_BITS};
-use super::trade_pnl::Position;
-use crate::decimal::{multiply_wide, pow10, product};
+use crate::decimal::pow10;
 use crate::metrics::totals::LAMPORTS_PER_UNIT;
 
 const LINE_BITS: u32 = 64;
 const IMPACT_BITS: u32 = 40;
+/// What is for each unit of a size has so many more.
+const SLOPE_BITS: u32 = 20;
 /// What sizes and returned shares stay below, so that 128 bits hold what a sale brings.
 const LARGEST_SIZE: i64 = 1 << 54;
 const LARGEST_RETURN: i64 = 1 << 55;
@@ -22,20 +24,50 @@ const LARGEST_RETURN: i64 = 1 << 55;
 const LARGEST_PROCEEDS: i64 = 1 << 40;
 /// Fixed parts of costs stay below, in their unit; so does the pool in lamports.
 const LARGEST_FIXED: i128 = 1 << 56;
+/// What is for each ten-thousandth of a SOL stays below, in units of a cost × 10^6.
+const LARGEST_OF_SIZE: i128 = 1 << 37;
 
-/// A cost as a line over what a sale brings, × 2^64; both are rounded down.
+/// A cost as a line over the size of a part and what its sale brings, × 2^64, all rounded down.
 #[derive(Debug, Clone, Copy, Default)]
 struct Line {
+    /// × 2^20 more.
+    of_size: i128,
     fixed: i128,
     slope: i128,
+    /// What of the value at a size is missing at most.
+    short_by: i128,
 }
 
 impl Line {
+    /// Of so many units of the cost, the first for each ten-thousandth of a SOL that is put in, the
+    /// others for each lamport that is brought: a ratio.
+    fn new(of_size: i128, of_proceeds: (i128, i128), fixed: i128) -> Option<Self> {
+        const BITS: u32 = LINE_BITS - SIZE_BITS;
+        if of_size >= LARGEST_OF_SIZE || of_proceeds.0 >= of_proceeds.1 {
+            return None;
+        }
+        Some(Self {
+            of_size: (of_size << (BITS + SLOPE_BITS)) / ALL_PERCENT,
+            fixed,
+            slope: (of_proceeds.0 << LINE_BITS) / of_proceeds.1,
+            // A size short by less than 1, what is for each by less than 2^-20, and the fixed part.
+            short_by: (of_size << BITS) / ALL_PERCENT
+                + (i128::from(LARGEST_SIZE) >> SLOPE_BITS)
+                + 4,
+        })
+    }
+
+    /// What it comes to for a part of which nothing is brought.
+    #[inline]
+    fn start(&self, size: i64) -> i128 {
+        self.fixed + (self.of_size * i128::from(size) >> SLOPE_BITS)
+    }
+
     /// Rounded half to even; `None` where that is in doubt.
     #[inline]
-    fn at(&self, proceeds: i64) -> Option<i64> {
-        let value = self.fixed + self.slope * i128::from(proceeds);
-        rounded(value, 1 + i128::from(proceeds), LINE_BITS)
+    fn at(&self, start: i128, proceeds: i64) -> Option<i64> {
+        let value = start + self.slope * i128::from(proceeds);
+        rounded(value, self.short_by + i128::from(proceeds), LINE_BITS)
     }
 }
 
@@ -48,57 +80,30 @@ fn rounded(value: i128, short_by: i128, bits: u32) -> Option<i64> {
     (fraction != 0 && fraction + short_by < 1 << bits).then_some((value >> bits) as i64)
 }
 
-/// A part of a position with its costs, as [`Position`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct QuickSale {
-    /// The part, with the costs that do not depend on what it brings.
-    position: QuickPosition,
+/// What parts of positions with the same costs have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct SaleTerms {
     /// Ten-thousandths of a SOL.
     slippage: Line,
     /// Lamports.
     fees: Line,
     /// Lamports; 0 where there is no pool.
     pool: i64,
-    /// The impact of the buy × 2^40, rounded down.
+}
+
+/// A part of a position with its costs, as [`Position`](super::trade_pnl::Position).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct QuickSale {
+    /// The part, with the costs that do not depend on what it brings.
+    position: QuickPosition,
+    /// What these lines come to before something is brought.
+    slippage: i128,
+    fees: i128,
+    /// The impact of the buy in lamports × 2^40, rounded down.
     bought: i128,
 }
 
 impl QuickSale {
-    /// The same part, `None` where it is too large to be kept.
-    pub fn new(position: &Position) -> Option<Self> {
-        let (part, costs) = (&position.part, &position.costs);
-        let quick = QuickPosition::of_size(position, costs.gas)?;
-        if quick.size >= LARGEST_SIZE {
-            return None;
-        }
-        let below = product(&[position.unit(), ALL_PERCENT])?;
-        let slippage = Line {
-            fixed: fixed(product(&[part.amount, costs.slippage_percent])?, below)?,
-            slope: slope(costs.exit_slippage_percent, ALL_PERCENT * LAMPORTS_PER_UNIT),
-        };
-        let (above, below) = part.fees_ratio(0, costs)?;
-        let fees = Line {
-            fixed: fixed(above, below)?,
-            slope: slope(costs.platform_fee_percent, ALL_PERCENT),
-        };
-        let (pool, bought) = match costs.pool {
-            Some(pool) => (
-                i64::try_from(pool)
-                    .ok()
-                    .filter(|pool| i128::from(*pool) < LARGEST_FIXED)?,
-                bought(part, pool)?,
-            ),
-            None => (0, 0),
-        };
-        Some(Self {
-            position: quick,
-            slippage,
-            fees,
-            pool,
-            bought,
-        })
-    }
-
     /// What the sale brings in lamports, rounded half to even; `None` where that is in doubt.
     #[inline]
     fn proceeds(&self, Rate(rate): Rate) -> Option<i64> {
@@ -119,59 +124,70 @@ impl QuickSale {
 
     /// Lamports, rounded half to even; `None` where that is in doubt.
     #[inline]
-    fn impact(&self, proceeds: i64) -> Option<i64> {
-        if self.pool == 0 {
+    fn impact(&self, pool: i64, proceeds: i64) -> Option<i64> {
+        if pool == 0 {
             return Some(0);
         }
         let square = proceeds as u128 * proceeds as u128;
-        let sold = (square << IMPACT_BITS) / (self.pool + proceeds) as u128;
+        let sold = (square << IMPACT_BITS) / (pool + proceeds) as u128;
         rounded(self.bought + sold as i128, 2, IMPACT_BITS)
     }
 }
 
 impl QuickPnl for QuickSale {
-    #[inline]
-    fn of(position: &Position) -> Option<Self> {
-        Self::new(position)
+    type Terms = SaleTerms;
+
+    fn terms(costs: &Costs) -> Option<SaleTerms> {
+        let exit_slippage = (costs.exit_slippage_percent, ALL_PERCENT * LAMPORTS_PER_UNIT);
+        let platform_fee = costs.platform_fee_percent;
+        let pool = costs.pool.unwrap_or(0);
+        Some(SaleTerms {
+            slippage: Line::new(costs.slippage_percent, exit_slippage, 0)?,
+            fees: Line::new(
+                platform_fee.checked_mul(LAMPORTS_PER_UNIT)?,
+                (platform_fee, ALL_PERCENT),
+                fixed(costs.transaction_fees()?, costs.succeeding())?,
+            )?,
+            pool: i64::try_from(pool)
+                .ok()
+                .filter(|pool| i128::from(*pool) < LARGEST_FIXED)?,
+        })
     }
 
     #[inline]
-    fn net_pnl(&self, rate: Rate) -> Option<i64> {
-        let gross = self.position.net_pnl(rate)?;
+    fn of(part: &Part, costs: &Costs, terms: &SaleTerms) -> Option<Self> {
+        let position = QuickPosition::of_size(part, costs.gas)?;
+        if position.size >= LARGEST_SIZE {
+            return None;
+        }
+        Some(Self {
+            slippage: terms.slippage.start(position.size),
+            fees: terms.fees.start(position.size),
+            bought: match terms.pool {
+                0 => 0,
+                pool => bought(part, pool.into())?,
+            },
+            position,
+        })
+    }
+
+    #[inline]
+    fn net_pnl(&self, terms: &SaleTerms, rate: Rate) -> Option<i64> {
+        let gross = self.position.after_fixed(rate)?;
         let proceeds = self.proceeds(rate)?;
-        let slippage = self.slippage.at(proceeds)? * LAMPORTS_PER_UNIT as i64;
-        Some(gross - slippage - self.fees.at(proceeds)? - self.impact(proceeds)?)
+        let slippage = terms.slippage.at(self.slippage, proceeds)?;
+        let fees = terms.fees.at(self.fees, proceeds)?;
+        let impact = self.impact(terms.pool, proceeds)?;
+        Some(gross - slippage * LAMPORTS_PER_UNIT as i64 - fees - impact)
     }
 }
 
 /// A ratio of a number of 0 or more to one above 0, × 2^64 and rounded down; `None` where it is too
 /// large to be kept.
-fn fixed(above: i256, below: i256) -> Option<i128> {
-    const HALF: u32 = LINE_BITS / 2;
-    let is_narrow = |below: &i128| below.leading_zeros() > HALF;
-    if let (Some(above), Some(below)) = (above.to_i128(), below.to_i128().filter(is_narrow)) {
-        let mut quotient = above / below;
-        if quotient >= LARGEST_FIXED {
-            return None;
-        }
-        // A remainder by multiplication costs a tenth of another division.
-        let mut rest = above - quotient * below;
-        for _ in 0..2 {
-            rest <<= HALF;
-            let digit = rest / below;
-            quotient = (quotient << HALF) + digit;
-            rest -= digit * below;
-        }
-        return Some(quotient);
-    }
-    let scaled = multiply_wide(above, i256::from_i128(1 << LINE_BITS))?;
-    let scaled = scaled.checked_div(below)?.to_i128()?;
+fn fixed(above: i128, below: i128) -> Option<i128> {
+    let scaled = i256::from_i128(above).checked_mul(i256::from_i128(1 << LINE_BITS))?;
+    let scaled = scaled.checked_div(i256::from_i128(below))?.to_i128()?;
     (scaled >> LINE_BITS < LARGEST_FIXED).then_some(scaled)
-}
-
-/// A share × 2^64, rounded down; below 1 for percentages that costs can have.
-fn slope(percent: i128, all: i128) -> i128 {
-    (percent << LINE_BITS) / all
 }
 
 /// The impact of the part's share of the buy × 2^40, rounded down.
@@ -184,8 +200,9 @@ fn bought(part: &Part, pool: i128) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trades::costs::Costs;
+    use crate::trades::costs::Share;
     use crate::trades::quick_pnl::Stake;
+    use crate::trades::trade_pnl::Position;
 
     /// A generator of Lehmer's: numbers of any length, the same in each run.
     fn draws() -> impl FnMut(u32) -> i128 {
@@ -226,9 +243,11 @@ mod tests {
                 _ => draw(86),
             };
             let exact = Position::new(size, share, &costs);
-            let quick = exact.as_ref().and_then(QuickSale::new);
-            let rate = Stake::new(stake).rate(gain);
-            let quick = quick.zip(rate).map(|(quick, rate)| quick.net_pnl(rate));
+            let (part, terms) = (Share::new(share).of(size), QuickSale::terms(&costs));
+            let quick = part.zip(terms).and_then(|(part, terms)| {
+                let quick = QuickSale::of(&part, &costs, &terms)?;
+                Some(quick.net_pnl(&terms, Stake::new(stake).rate(gain)?))
+            });
             let exact = exact.and_then(|exact| exact.net_pnl(gain, stake));
             match quick {
                 Some(Some(quick)) => {
@@ -247,42 +266,16 @@ mod tests {
     }
 
     #[test]
-    fn the_fixed_part_of_a_line_is_that_of_256_bits() {
-        let mut draw = draws();
-        let mut narrow = 0;
-        for _ in 0..100_000 {
-            let (above, below) = (draw(126), draw(126) + 1);
-            let scaled = i256::from_i128(above).wrapping_mul(i256::from_i128(1 << LINE_BITS));
-            let exact = scaled.wrapping_div(i256::from_i128(below)).to_i128();
-            let exact = exact.filter(|exact| exact >> LINE_BITS < LARGEST_FIXED);
-            let found = fixed(i256::from_i128(above), i256::from_i128(below));
-            assert_eq!(found, exact, "{above} / {below}");
-            narrow += i32::from(exact.is_some() && below < 1 << 95);
-        }
-        assert!(narrow > 10_000, "{narrow}");
-    }
-
-    #[test]
     fn a_line_in_doubt_has_no_answer() {
-        let half = Line {
-            fixed: 1 << 63,
-            slope: 0,
+        let line = |slope| Line {
+            slope,
+            short_by: 1,
+            ..Line::default()
         };
-        assert_eq!(half.at(0), None);
-        let line = Line {
-            fixed: (1 << 63) - 1,
-            slope: 0,
-        };
-        assert_eq!(line.at(0), None);
-        let line = Line {
-            fixed: (1 << 63) - 2,
-            slope: 0,
-        };
-        assert_eq!(line.at(0), Some(0));
-        let line = Line {
-            fixed: (1 << 63) + 1,
-            slope: 0,
-        };
-        assert_eq!(line.at(0), Some(1));
+        assert_eq!(line(0).at(1 << 63, 0), None);
+        assert_eq!(line(0).at((1 << 63) - 1, 0), None);
+        assert_eq!(line(0).at((1 << 63) - 2, 0), Some(0));
+        assert_eq!(line(0).at((1 << 63) + 1, 0), Some(1));
+        assert_eq!(line(1 << 62).at((1 << 62) + 1, 2), Some(1));
     }
 }

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 
-use super::costs::{Costs, Part, WHOLE};
+use super::costs::{Costs, Part, Share, WHOLE};
 use super::misfit::{Misfit, MisfitTrade, PriceSeen, is_leap};
 use crate::arguments::{self, SOL, refuse};
 use crate::decimal::{
@@ -85,8 +85,8 @@ pub fn trade_pnl(
 /// A part of a position with its costs, whatever becomes of it; amounts in lamports.
 #[derive(Debug, Clone, Copy)]
 pub struct Position {
-    pub(super) part: Part,
-    pub(super) costs: Costs,
+    part: Part,
+    costs: Costs,
     rounded_size: i128,
     /// Those that do not depend on what the sale brings, where none does.
     fixed: Option<Paid>,
@@ -112,12 +112,15 @@ impl Position {
     /// The share × 10^-6 of a position of `size` × 10^-17 SOL; `None` where an amount does not fit
     /// `numeric(20,9)`.
     pub fn new(size: i128, share: i64, costs: &Costs) -> Option<Self> {
-        let part = Part::new(size, share)?;
-        let unit = part.units_in_lamport * LAMPORTS_PER_UNIT;
+        Self::of_part(Share::new(share).of(size)?, costs)
+    }
+
+    /// This part with these costs.
+    pub(super) fn of_part(part: Part, costs: &Costs) -> Option<Self> {
         let mut position = Self {
             part,
             costs: *costs,
-            rounded_size: lamports(divide_half_even(part.amount, unit))?,
+            rounded_size: lamports(divide_half_even(part.amount, part.unit()))?,
             fixed: None,
         };
         if costs.are_fixed() {
@@ -137,14 +140,9 @@ impl Position {
         self.fixed?.total()
     }
 
-    /// A ten-thousandth of a SOL in units of the part's amount.
-    pub(super) fn unit(&self) -> i128 {
-        self.part.units_in_lamport * LAMPORTS_PER_UNIT
-    }
-
     /// `part × gain/stake` rounded to four digits, in lamports.
     fn gross(&self, gain: i128, stake: i128) -> Option<i128> {
-        lamports(quotient(self.part.amount, gain, stake, self.unit())?)
+        lamports(quotient(self.part.amount, gain, stake, self.part.unit())?)
     }
 
     fn costs(&self, gain: i128, stake: i128) -> Option<Paid> {
