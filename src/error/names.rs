@@ -27,6 +27,10 @@ pub fn column(error: &SchemaError) -> String {
         SchemaError::AmbiguousReference { field } => {
             format!("column reference \"{}\" is ambiguous", field.name)
         }
+        SchemaError::DuplicateQualifiedField { qualifier, name } => format!(
+            "two tables are called \"{}\" here, each with a column \"{name}\"",
+            qualifier.table()
+        ),
         error => error.to_string(),
     }
 }

@@ -116,6 +116,15 @@ fn form(text: &str) -> Option<(&'static str, String)> {
         let message = "aggregate function calls cannot contain window function calls";
         return told("42803", message);
     }
+    if has("Aggregate functions are not allowed in the WHERE clause") {
+        return told("42803", "aggregate functions are not allowed in WHERE");
+    }
+    if has("Aggregate function calls cannot be nested") {
+        return told("42803", "aggregate function calls cannot be nested");
+    }
+    if has("Unary operator '-' only supports") {
+        return told("42883", "operator does not exist: - text");
+    }
     if has("does not support logical expression WindowFunction") {
         let message = "window functions are not allowed in WHERE, GROUP BY or HAVING";
         return told("42P20", message);

@@ -71,6 +71,7 @@ pub(super) fn state(error: &DataFusionError) -> &'static str {
             SchemaError::FieldNotFound { .. } if names::is_of_no_table(error) => "42P01",
             SchemaError::FieldNotFound { .. } => "42703",
             SchemaError::AmbiguousReference { .. } => "42702",
+            SchemaError::DuplicateQualifiedField { .. } => "42712",
             _ => "42701",
         },
         DataFusionError::Plan(text) => plan_state(text),

@@ -2,9 +2,9 @@
 //! functions of `array_agg`.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    OrderByExpr,
+    BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, OrderByExpr, Value,
 };
 
 use super::hypothetical;
@@ -39,7 +39,17 @@ fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr>
             Some(call(&format!("{name}_of"), arguments))
         }
         ("json_agg" | "jsonb_agg", [value], []) => {
-            let items = collected(function, call("json_item", vec![value.clone()]));
+            let items = match is_distinct(function) {
+                // Those that are alike are so as values, and sorted as such.
+                true => {
+                    let values = call(
+                        "to_json",
+                        vec![in_order(collected(function, value.clone()))],
+                    );
+                    call("json_items", vec![values])
+                }
+                false => collected(function, call("json_item", vec![value.clone()])),
+            };
             let name = if name == "json_agg" {
                 "json_of_items"
             } else {
@@ -63,6 +73,27 @@ fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr>
             };
             Some(call(name, vec![keys, values]))
         }
+        // In an order of its own, and of no other aggregate beside it.
+        ("string_agg", [value, Expr::Value(delimiter)], [])
+            if function.over.is_none() && !order_of(function).is_empty() =>
+        {
+            let mut filtered = function.clone();
+            filtered.filter = with_filter(function, value);
+            let texts = in_order(collected(&filtered, value.clone()));
+            let delimiter = match delimiter.value {
+                Value::Null => Expr::Value(Value::SingleQuotedString(String::new()).into()),
+                _ => Expr::Value(delimiter.clone()),
+            };
+            Some(call("array_to_string", vec![texts, delimiter]))
+        }
+        ("array_agg", [_], []) => reversed(function),
+        // What is written in quotes has no type yet.
+        ("pg_typeof", [Expr::Value(value)], [])
+            if matches!(value.value, Value::SingleQuotedString(_)) =>
+        {
+            let null = Expr::Value(Value::Null.into());
+            Some(call("pg_typeof", vec![null]))
+        }
         ("every", [_], []) => {
             let mut function = function.clone();
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
@@ -70,6 +101,72 @@ fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr>
         }
         _ => None,
     }
+}
+
+/// What the values are sorted by.
+fn order_of(function: &Function) -> &[OrderByExpr] {
+    let FunctionArguments::List(list) = &function.args else {
+        return &[];
+    };
+    let orders = list.clauses.iter().find_map(|clause| match clause {
+        FunctionArgumentClause::OrderBy(order) => Some(&order[..]),
+        _ => None,
+    });
+    orders.unwrap_or_default()
+}
+
+fn is_distinct(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::List(list) => {
+            list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+        }
+        _ => false,
+    }
+}
+
+/// An `array_agg` in its order.
+fn in_order(array: Expr) -> Expr {
+    match &array {
+        Expr::Function(function) => reversed(function).unwrap_or(array),
+        _ => array,
+    }
+}
+
+/// `array_agg(distinct value order by value desc)` as the reverse of the ascending one: two that run
+/// opposite ways beside each other would be sorted alike.
+fn reversed(function: &Function) -> Option<Expr> {
+    let mut ascending = function.clone();
+    let FunctionArguments::List(list) = &mut ascending.args else {
+        return None;
+    };
+    let order = list.clauses.iter_mut().find_map(|clause| match clause {
+        FunctionArgumentClause::OrderBy(order) => Some(order),
+        _ => None,
+    });
+    let [order] = &mut order?[..] else {
+        return None;
+    };
+    let descends = order.options.asc == Some(false);
+    if !is_distinct(function) || !descends || function.over.is_some() {
+        return None;
+    }
+    order.options.asc = Some(true);
+    let nulls_first = order.options.nulls_first.unwrap_or(true);
+    order.options.nulls_first = Some(!nulls_first);
+    Some(call("array_reverse", vec![Expr::Function(ascending)]))
+}
+
+/// The filter of a function, and that a value is not null.
+fn with_filter(function: &Function, value: &Expr) -> Option<Box<Expr>> {
+    let is_known = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value.clone()))));
+    Some(Box::new(match function.filter.clone() {
+        None => is_known,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(is_known),
+        },
+    }))
 }
 
 /// `array_agg(value order by …) filter (…) over (…)`, as the function has them.
@@ -87,15 +184,7 @@ fn sorted(function: &Function, order: &OrderByExpr) -> Expr {
     let mut collected = function.clone();
     collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
     collected.within_group = Vec::new();
-    let is_known = Expr::IsNotNull(Box::new(order.expr.clone()));
-    collected.filter = Some(Box::new(match function.filter.clone() {
-        None => is_known,
-        Some(filter) => Expr::BinaryOp {
-            left: Box::new(Expr::Nested(filter)),
-            op: BinaryOperator::And,
-            right: Box::new(is_known),
-        },
-    }));
+    collected.filter = with_filter(function, &order.expr);
     collected.args = FunctionArguments::List(FunctionArgumentList {
         duplicate_treatment: None,
         args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(

@@ -47,13 +47,8 @@ impl ScalarUDFImpl for PgTypeof {
                 .metadata()
                 .get(PG_TYPE)
                 .and_then(|name| types::by_name(name));
-            let literal = match args.args.first() {
-                Some(ColumnarValue::Scalar(ScalarValue::Utf8(_))) => Some("unknown".to_owned()),
-                _ => None,
-            };
             pg_type
                 .and_then(|of| types::format(of, -1))
-                .or(literal)
                 .unwrap_or_else(|| pg_name(field.data_type()))
         });
         Ok(ColumnarValue::Scalar(ScalarValue::Utf8(name)))

@@ -121,6 +121,7 @@ impl VisitorMut for Forms {
         flow(clauses::check_expr(expr).and_then(|()| {
             exclusions::rewrite(expr, &mut self.room)?;
             order::rewrite_aggregate(expr);
+            value_rows::rewrite_set(expr);
             sets::rewrite_array(expr)?;
             rows::rewrite(expr, &mut self.room)?;
             patterns::rewrite(expr)

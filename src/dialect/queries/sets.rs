@@ -372,15 +372,21 @@ fn as_call(array: &Expr) -> String {
     }
 }
 
-/// A query beside other relations, whose columns it may read.
+/// A query beside other relations, whose columns it may read: one that names none can be joined in
+/// every way.
 fn derived(query: &str, alias: Option<TableAlias>) -> Result<TableFactor> {
     let parsed = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(1_000)
         .try_with_sql(query)
         .and_then(|mut parser| parser.parse_query());
+    let subquery = parsed.map_err(datafusion::error::DataFusionError::from)?;
+    let names = visit_expressions(&*subquery, |expr| match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
     Ok(TableFactor::Derived {
-        lateral: true,
-        subquery: parsed.map_err(datafusion::error::DataFusionError::from)?,
+        lateral: names.is_break(),
+        subquery,
         alias,
         sample: None,
     })

@@ -5,6 +5,18 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, SetExpr, UnaryOperator, Value,
 };
 
+use super::sets::expression;
+
+/// `x in (values …)` as a query of their column.
+pub fn rewrite_set(expr: &mut Expr) {
+    if let Expr::InSubquery { subquery, .. } = expr
+        && let SetExpr::Values(_) = &*subquery.body
+        && let Ok(Expr::Subquery(query)) = expression(&format!("(select * from ({subquery}) as v)"))
+    {
+        *subquery = query;
+    }
+}
+
 /// Gives such values their type.
 pub fn rewrite(body: &mut SetExpr) {
     let SetExpr::Values(values) = body else {
