@@ -247,7 +247,8 @@ fn filled(function: &Function, name: &str) -> Option<Expr> {
     }))
 }
 
-/// The type of `localtime` and `localtimestamp`, which are `now()` by the session's clock.
+/// The type of `localtime`, `localtimestamp` and `current_timestamp(3)`, which are `now()` by the
+/// session's clock or with fewer places.
 fn local(function: &Function) -> Option<DataType> {
     let places = match &function.args {
         FunctionArguments::None => None,
@@ -263,6 +264,9 @@ fn local(function: &Function) -> Option<DataType> {
     match simple_name(function)?.as_str() {
         "localtime" => Some(DataType::Time(places, TimezoneInfo::None)),
         "localtimestamp" => Some(DataType::Timestamp(places, TimezoneInfo::None)),
+        "current_timestamp" if places.is_some() => {
+            Some(DataType::Timestamp(places, TimezoneInfo::WithTimeZone))
+        }
         _ => None,
     }
 }

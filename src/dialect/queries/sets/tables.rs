@@ -192,6 +192,10 @@ pub fn rewrite_table(table: &mut TableFactor) -> Result<()> {
         };
         let series = format!("select {of} as {SERIES} from range({from}, {end}, {step})");
         *table = derived(&series, alias.take())?;
+        if let TableFactor::Derived { lateral, .. } = table {
+            // Its only name is that of its own column.
+            *lateral = false;
+        }
         return Ok(());
     }
     let query = format!("select {} as {column}", rows.unnested());
