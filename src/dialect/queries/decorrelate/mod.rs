@@ -5,6 +5,7 @@
 //! computed for all of them at a time, with these values beside its rows, and joined back (Neumann
 //! and Kemper, *Unnesting Arbitrary Queries*, 2015). What DataFusion plans itself is left to it.
 
+mod computed;
 mod limit;
 mod pull;
 mod reads;

@@ -21,9 +21,9 @@ use super::{same, unsupported};
 /// The outer columns that a subquery reads, and their values.
 pub struct Outer {
     columns: Vec<Column>,
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// Each combination of values once.
-    values: LogicalPlan,
+    pub(super) values: LogicalPlan,
 }
 
 impl Outer {
@@ -186,12 +186,11 @@ impl Outer {
                 let predicate = self.bind(filter.predicate.clone())?;
                 if !self.is_read(&filter.input)? {
                     // The values meet only the rows that they find.
-                    let joined = LogicalPlanBuilder::from(filter.input.as_ref().clone()).join_on(
-                        self.values.clone(),
-                        JoinType::Inner,
-                        [predicate],
-                    )?;
-                    return joined.build();
+                    let (predicate, values) = self.computed_once(predicate)?;
+                    let joined = LogicalPlanBuilder::from(filter.input.as_ref().clone())
+                        .join_on(values, JoinType::Inner, [predicate])?
+                        .build()?;
+                    return self.shaped(joined, &filter.input);
                 }
                 let input = Arc::new(self.pull(&filter.input)?);
                 Ok(LogicalPlan::Filter(Filter::try_new(predicate, input)?))
