@@ -1,5 +1,6 @@
 //! Findings: what is odd in the merged history but usable, as rows of `data_quality`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -339,7 +340,7 @@ pub(super) fn check_outcomes(
 
 /// Names by what is left of them without what tools change: case, blanks, quotes, and the `.0` of a
 /// whole number that has been a float.
-struct Alike<'n>(HashMap<String, &'n str>);
+struct Alike<'n>(HashMap<Cow<'n, str>, &'n str>);
 
 impl<'n> Alike<'n> {
     fn of(names: impl Iterator<Item = &'n str>) -> Self {
@@ -348,47 +349,55 @@ impl<'n> Alike<'n> {
 
     /// A name that is nearly the same.
     fn find(&self, name: &str) -> Option<&'n str> {
-        self.0.get(&bare(name)).copied()
+        self.0.get(bare(name).as_ref()).copied()
     }
 }
 
-fn bare(name: &str) -> String {
-    let letters: String = match name.is_ascii() {
-        true => {
-            let kept = name
-                .bytes()
-                .filter(|byte| !byte.is_ascii_whitespace() && !b"\"'{}".contains(byte));
-            kept.map(|byte| char::from(byte.to_ascii_lowercase()))
-                .collect()
-        }
-        false => {
-            // Marks without width hide at the ends of what was copied from a page.
-            let hidden = |c: &char| {
-                matches!(
-                    c,
-                    '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
-                )
-            };
-            let kept = name.chars().filter(|c| !c.is_whitespace() && !hidden(c));
-            kept.flat_map(char::to_lowercase).collect()
-        }
+/// A name without what tools change; most have nothing of it.
+fn bare(name: &str) -> Cow<'_, str> {
+    let is_changed = |byte: u8| {
+        !byte.is_ascii()
+            || byte.is_ascii_uppercase()
+            || byte.is_ascii_whitespace()
+            || b"\"'{}".contains(&byte)
     };
-    let whole = letters.split_once('.').filter(|(digits, zeros)| {
-        !digits.is_empty()
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && zeros.bytes().all(|byte| byte == b'0')
+    if !name.bytes().any(is_changed) {
+        return Cow::Borrowed(without_zeros(name));
+    }
+    // Marks without width hide at the ends of what was copied from a page.
+    let hidden = |c: &char| {
+        matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+    };
+    let quotes = |c: &char| name.is_ascii() && "\"'{}".contains(*c);
+    let kept = name.chars();
+    let kept = kept.filter(|c| !c.is_whitespace() && !hidden(c) && !quotes(c));
+    let letters: String = kept.flat_map(char::to_lowercase).collect();
+    Cow::Owned(without_zeros(&letters).to_owned())
+}
+
+/// A whole number without the zeros around it; what is none as it is.
+fn without_zeros(name: &str) -> &str {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = name.split_once('.').filter(|(digits, zeros)| {
+        !digits.is_empty() && is_digits(digits) && zeros.bytes().all(|byte| byte == b'0')
     });
-    let digits = whole.map_or(letters.as_str(), |(digits, _)| digits);
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    match is_number {
-        true => digits.trim_start_matches('0').to_owned(),
-        false => digits.to_owned(),
+    let digits = whole.map_or(name, |(digits, _)| digits);
+    match is_digits(digits) {
+        true => digits.trim_start_matches('0'),
+        false => digits,
     }
 }
 
 /// Signals whose ids are nearly the same.
 fn similar_signals(ids: &StringArray) -> Option<Finding> {
-    let mut known: HashMap<String, &str> = HashMap::new();
+    // No two are the same as they stand.
+    if ids.iter().flatten().all(|id| bare(id) == id) {
+        return None;
+    }
+    let mut known: HashMap<Cow<'_, str>, &str> = HashMap::new();
     let mut similar = Count::default();
     for id in ids.iter().flatten() {
         if let Some(other) = known.insert(bare(id), id) {

@@ -162,7 +162,13 @@ impl TableProvider for PriceTable {
             .cloned()
             .unwrap_or_else(|| (0..TOKEN_PRICES.fields().len()).collect());
         let schema = Arc::new(TOKEN_PRICES.project(&columns)?);
-        let partitions = chunks(tokens.len(), per_partition)
+        let mut parts: Vec<Range<usize>> = chunks(tokens.len(), per_partition).collect();
+        if parts.is_empty() {
+            // What stands above wants one, though it is empty.
+            parts.push(0..0);
+        }
+        let parts = parts.into_iter();
+        let partitions = parts
             .map(|part| -> Arc<dyn PartitionStream> {
                 Arc::new(PricePartition {
                     book: Arc::clone(&self.book),

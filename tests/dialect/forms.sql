@@ -37,3 +37,17 @@ explain (costs off) select 1
 select top.id from fills top order by top.id
 create temp table made as select id from fills with data
 drop table made
+-- Each aggregate in its own order.
+select array_agg(distinct token order by token desc), array_agg(distinct token order by token), string_agg(distinct token, '' order by token desc), string_agg(distinct token, ',' order by token) from fills
+select string_agg(token, ',' order by id desc), string_agg(token, ';' order by token, id), array_agg(id order by token desc, id), string_agg(token, null order by id) filter (where id > 1) from fills
+select json_agg(distinct token order by token desc), jsonb_agg(distinct id % 3 order by id % 3), json_agg(distinct won) from fills
+-- Series joined in every way, and values as a set.
+select a.n, b.n from generate_series(1, 3) a(n) right join generate_series(2, 4) b(n) on a.n = b.n order by 2
+select n from unnest(array[1, 2]) a(n) full join generate_series(2, 4) b(n) using (n) order by n
+select id from fills where token in (values ('SOL'), ('WIF')) order by id
+select id from fills where (token, id) in (values ('SOL', 1), ('WIF', 1)) order by id
+-- What a predicate adds to a value of the row outside.
+select id, (select count(*) from fills g where g.id between f.id - 1 and f.id + 1), (select max(g.id) from fills g where g.id < f.id + 2 and g.id > f.id) from fills f order by id
+select pg_typeof('a'), pg_typeof('a' || 'b'), pg_typeof(null), current_timestamp(0) <= now() + interval '1 second'
+select max(sum(id)) from fills
+select id from fills where sum(id) > 1

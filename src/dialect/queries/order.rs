@@ -111,7 +111,7 @@ pub fn rewrite_aggregate(expr: &mut Expr) {
     };
     let name = function.name.0.last().and_then(|part| part.as_ident());
     let name = name.map(folded).unwrap_or_default();
-    let is_known = name == "array_agg" || name == "string_agg";
+    let is_known = ["array_agg", "string_agg", "json_agg", "jsonb_agg"].contains(&name.as_str());
     let FunctionArguments::List(list) = &mut function.args else {
         return;
     };
