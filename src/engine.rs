@@ -37,6 +37,7 @@ use crate::whatif::data_tables::{DataTable, PriceTable};
 use crate::whatif::grid::SweepSource;
 use crate::whatif::operator::HindsightQueryPlanner;
 use crate::whatif::pipeline::Pipeline;
+use crate::whatif::relations::{Origin, Relation};
 use crate::whatif::statistics::STATISTICS;
 use crate::whatif::table_functions::{TABLE_FUNCTIONS, TableFunctionPlanner};
 
@@ -255,14 +256,16 @@ fn context(
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     let context = SessionContext::new_with_state(state);
-    let prices = PriceTable::new(
-        Arc::clone(&dataset.price_book),
-        Arc::clone(&dataset.volumes),
-    );
+    let origin = Arc::new(Origin {
+        fingerprint: dataset.fingerprint.clone(),
+        price_book: Arc::clone(&dataset.price_book),
+    });
+    let prices = PriceTable::new(Arc::clone(&origin), Arc::clone(&dataset.volumes));
+    let signals = DataTable::shared(dataset.signals.clone(), Relation::Signals, origin);
     let table = |batch: &RecordBatch, order: &'static [&'static str]| {
         Arc::new(DataTable::new(batch.clone(), order))
     };
-    context.register_table("signals", table(&dataset.signals, &["timestamp", "id"]))?;
+    context.register_table("signals", Arc::new(signals))?;
     context.register_table("token_prices", Arc::new(prices))?;
     context.register_table(
         "trade_outcomes",
@@ -279,6 +282,16 @@ fn context(
     hindsight_udfs::register(&mut *context.state_ref().write(), &dataset.price_book)?;
     growing::register(&mut context.state_ref().write(), &runtime.memory_pool)?;
     Ok(context)
+}
+
+/// A session with the functions over a dataset, and nobody's statements.
+#[cfg(feature = "distributed")]
+pub fn with_functions(dataset: &Dataset, runtime: &Arc<RuntimeEnv>) -> Result<SessionState> {
+    let config = settings(SessionConfig::new());
+    let session = context(dataset, config, runtime, &Ranges::default())?;
+    functions::register_intervals(&mut *session.state_ref().write())?;
+    numbers::register(&mut *session.state_ref().write())?;
+    Ok(session.state())
 }
 
 /// The day of the last signal, in days since 1970.

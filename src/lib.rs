@@ -27,7 +27,7 @@
 //! | 4 | `growing` `memory` | functions whose results may be large or take long, in slices; values that are counted in the memory pool for as long as they live |
 //! | 5 | [`whatif`] | backtests as relations: `queries/`, table functions with named arguments, the grid operator, what judges them |
 //! | 6 | [`state_sql`] | tables over the state, procedures, and the backtest that is kept |
-//! | 6 | `cluster` | many machines, with the feature `distributed`: workers, and grids over them |
+//! | 6 | `cluster` | many machines, with the feature `distributed`: workers, grids over them by combinations and queries by tokens, and ten billion prices on paper |
 //! | 7 | [`engine`] | a workspace that is open: the newest generation, for any number of sessions |
 //! | 8 | [`session`] | one client's statements, settings, cursors, temporary tables and views |
 //! | 9 | [`server`] | the PostgreSQL protocol: logins, TLS, messages, `COPY`, cancelling, limits; HTTP: the routes, who may ask, the live what-if, the files of the page |
@@ -46,7 +46,7 @@
 //! | client's oddity | its query in `tests/catalog` or `tests/clients`; then the catalog, or [`session`] if it is a statement |
 //! | PostgreSQL function over data | [`dialect`]`::functions` |
 //! | table of the state | `migrations/`, [`store`], and its relation in [`state_sql`] |
-//! | thing that runs on other machines | `cluster`: a leaf, and where its rows are asked for |
+//! | thing that runs on other machines | `cluster`: a leaf or a node in `codec`, and in `fragments` or `grid` where its rows are asked for |
 //! | route | a row of the table in `server::http::routes`, and what it asks and answers in `openapi` |
 //! | column of an input file | [`schema`] and [`ingest`] |
 //!

@@ -16,6 +16,8 @@ mod load;
 mod measure;
 mod plain;
 mod server;
+#[cfg(feature = "distributed")]
+mod workers;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,8 @@ fn main() {
         Some("--count") => return kernels::run_for_count(&arguments[1..]),
         Some("--write") => return load::write(&arguments[1..]),
         Some("--sweep") => return sweep_by_itself(&arguments[1..]),
+        #[cfg(feature = "distributed")]
+        Some("--ask") => return workers::ask_by_itself(&arguments[1..]),
         _ => {}
     }
     let asked: Vec<&str> = arguments
@@ -76,6 +80,10 @@ fn main() {
     }
     if is_asked("server") {
         server::round_trips(&bench.workspace);
+    }
+    #[cfg(feature = "distributed")]
+    if is_asked("workers") {
+        workers::growth(&bench.workspace);
     }
     let in_process = ["kernel", "single", "sweep", "trust"];
     if in_process.into_iter().any(is_asked) {

@@ -100,7 +100,12 @@ pub async fn start(frame: DataFrame, under_way: &UnderWay) -> Result<SendableRec
     let (mut state, plan) = frame.into_parts();
     state.config_mut().set_extension(Arc::new(stop.clone()));
     let rows = DataFrame::new(state, plan).execute_stream().await?;
-    Ok(Box::pin(Awaited { rows, stop }))
+    Ok(awaited(rows, stop))
+}
+
+/// Rows that stop being made when they are dropped.
+pub fn awaited(rows: SendableRecordBatchStream, stop: Stop) -> SendableRecordBatchStream {
+    Box::pin(Awaited { rows, stop })
 }
 
 /// Rows that somebody waits for.
@@ -183,13 +188,24 @@ fn multiplies(node: &Arc<dyn ExecutionPlan>) -> bool {
         || node.is::<UnnestExec>()
 }
 
+/// What a node is over that only has a plan give way: a plan that is sent elsewhere goes without.
+pub fn over(node: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionPlan>> {
+    match node.downcast_ref::<StoppableExec>() {
+        Some(stoppable) => Some(&stoppable.join),
+        None if node.name() == PAUSE => node.children().first().copied(),
+        None => None,
+    }
+}
+
+const PAUSE: &str = "PauseExec";
+
 /// A nested loop whose rows to compare come a few at a time, and which can be stopped.
 fn with_pauses(join: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let children = join.children();
     let [left, right] = children.as_slice() else {
         return internal_err!("a join has two inputs");
     };
-    let right = PassingExec::over("PauseExec", paused, Arc::clone(right));
+    let right = PassingExec::over(PAUSE, paused, Arc::clone(right));
     let left = Arc::clone(left);
     let join = join.replace_children(
         vec![left, right],

@@ -11,6 +11,7 @@ use hindsight::cluster::grid::with_workers;
 use hindsight::cluster::node::{self, Node};
 use hindsight::cluster::security::{Files, Security, check_listening};
 use hindsight::cluster::workers::Workers;
+use hindsight::engine;
 use hindsight::server::TlsFiles;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +56,8 @@ pub async fn execute(workspace: &Workspace, arguments: WorkerArgs) -> Result<(),
     check_listening(arguments.listen.of.ip(), security.is_some())?;
     let memory_limit = arguments.memory_limit.or_else(half_of_memory);
     let path = workspace.to_path_buf();
-    let opened = tokio::task::spawn_blocking(move || Node::open(path, memory_limit));
+    let open = move || Node::open(path, memory_limit, engine::with_functions);
+    let opened = tokio::task::spawn_blocking(open);
     let node = opened.await.map_err(|error| Failure::crashed(&error))??;
     log(arguments.log_format);
     let bound = TcpListener::bind(arguments.listen.of).await;

@@ -24,7 +24,6 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
 };
-use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::node::Node;
@@ -37,9 +36,11 @@ const FINGERPRINT: &str = "fingerprint";
 const ROWS_PER_BATCH: usize = 1024;
 /// How errors of a statement itself begin, as against those of a worker.
 const OWN: &str = "hindsight\u{1f}";
-/// The SQLSTATEs that the rows of a grid may end with.
-const STATES: [&str; 8] = [
-    "0A000", "22000", "22003", "22023", "53200", "54000", "57014", "58030",
+/// The SQLSTATEs that what a worker computes may end with.
+const STATES: [&str; 27] = [
+    "0A000", "21000", "22000", "22003", "22004", "22007", "22008", "22011", "22012", "22013",
+    "22014", "22019", "2201B", "2201E", "2201F", "2201G", "22021", "22023", "2202E", "22P02",
+    "42804", "42846", "42883", "53200", "54000", "57014", "58030",
 ];
 
 /// The columns of a share's rows: the combination, and those of `backtest`.
@@ -84,7 +85,7 @@ impl GridLeafExec {
         })
     }
 
-    fn encoded(&self) -> Result<Vec<u8>> {
+    pub(super) fn encoded(&self) -> Result<Vec<u8>> {
         let fingerprint = (FINGERPRINT.to_owned(), self.fingerprint.clone());
         let schema = RUN_PARAMETERS_SCHEMA.as_ref().clone();
         let schema = schema.with_metadata(HashMap::from([fingerprint]));
@@ -97,15 +98,12 @@ impl GridLeafExec {
         Ok(writer.into_inner()?)
     }
 
-    fn decoded(bytes: &[u8], node: &Arc<Node>) -> Result<Self> {
+    pub(super) fn decoded(bytes: &[u8], node: &Arc<Node>) -> Result<Self> {
         let reader = StreamReader::try_new(bytes, None)?;
         let schema = reader.schema();
         let meant = schema.metadata().get(FINGERPRINT);
         let meant = meant.map_or("none", String::as_str);
-        let Some(source) = node.source_of(meant) else {
-            let own = node.info().dataset;
-            return exec_err!("it has the history {own}, and was sent combinations of {meant}");
-        };
+        let source = Arc::clone(&node.held(meant)?.source);
         if schema.fields() != RUN_PARAMETERS_SCHEMA.fields() {
             return exec_err!("it knows other parameters than it was sent");
         }
@@ -209,42 +207,8 @@ impl ExecutionPlan for GridLeafExec {
     }
 }
 
-/// Puts leaves on the wire, and on a worker takes them off it.
-#[derive(Debug)]
-pub struct GridCodec {
-    pub node: Option<Arc<Node>>,
-}
-
-impl PhysicalExtensionCodec for GridCodec {
-    fn try_decode(
-        &self,
-        bytes: &[u8],
-        _: &[Arc<dyn ExecutionPlan>],
-        _: &TaskContext,
-        _: &dyn PhysicalProtoConverterExtension,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(node) = &self.node else {
-            return internal_err!("plans are sent to workers alone");
-        };
-        Ok(Arc::new(GridLeafExec::decoded(bytes, node)?))
-    }
-
-    fn try_encode(
-        &self,
-        node: Arc<dyn ExecutionPlan>,
-        bytes: &mut Vec<u8>,
-        _: &dyn PhysicalProtoConverterExtension,
-    ) -> Result<()> {
-        let Some(leaf) = node.downcast_ref::<GridLeafExec>() else {
-            return internal_err!("{} is not sent to workers", node.name());
-        };
-        bytes.extend(leaf.encoded()?);
-        Ok(())
-    }
-}
-
 /// An error of the statement itself, as a worker sends it.
-fn sent_back(error: DataFusionError) -> DataFusionError {
+pub fn sent_back(error: DataFusionError) -> DataFusionError {
     let error = Error::from(error);
     let hint = error.hint().unwrap_or_default();
     let parts = [error.sqlstate(), &error.to_string(), &hint].join("\u{1f}");

@@ -1,26 +1,49 @@
-//! Many machines: workers that each hold the whole history and run a part of a grid's combinations.
+//! Many machines: workers that run parts of statements, and bring what one process would have made.
 //!
 //! `hindsight worker` is a [`node`]: it opens a workspace and runs what it is sent. A server that is
-//! told of workers has them in [`workers`], asks each before a grid begins, and gives every one that
-//! is of its own version and has the same history a share of the combinations ([`shares`]). What
-//! crosses the wire is one leaf of a plan with its parameter rows ([`leaf`]); the rows come back in
-//! the order of the combinations and are merged. The plan, its transport and its streams are those of
-//! the library `datafusion-distributed`, which this module alone knows.
+//! told of workers has them in [`workers`], asks each before it sends something, and uses those that
+//! are of its own version and have the same history (`used`). Plans, their transport and their streams
+//! are those of the library `datafusion-distributed`, which this module alone knows; what of a plan is
+//! ours is written by `codec`.
 //!
-//! A row is the same wherever it was computed, so that a worker that fails costs time and no result:
-//! what has not arrived yet is run again on the others, once for each statement ([`grid`]). Where no
-//! worker is left, the statement runs in the server's own process, and says so.
+//! # A grid is divided by its combinations
+//!
+//! Each worker has a share of them ([`shares`]) over the whole history. What crosses the wire is one
+//! leaf of a plan with its parameter rows ([`leaf`]); the rows come back in the order of the
+//! combinations and are merged. What has not arrived when a worker is lost is run again on the others,
+//! once for each statement ([`grid`]).
+//!
+//! # A relation is divided by its tokens
+//!
+//! A query over `signals` or `token_prices` is planned as ever. Then `fragments` finds what of its plan
+//! looks at one row of such a relation at a time (filters, projections, our functions, joins with the
+//! row of parameters) and the partial aggregate above: a fragment. Each worker runs it over a `part`:
+//! a run of tokens that follow each other and have about as many prices as the others'. It maps the
+//! price book and reads its own tokens, so that it has a share of the prices in memory; `simulate_exit`
+//! and its like find the prices of a part's signals among them. Everything above a fragment (sorts,
+//! windows, the second half of an aggregate, other joins) is the server's, over the same rows in the
+//! same order: parts of `token_prices` lie one behind the other, and the rows of `signals` say their
+//! places, by which they are merged (`sent`). What cannot be put on the wire, such as `random()`, stays
+//! with the server, and a notice says so; that is decided when the statement is planned. A worker that
+//! is lost before the first row is made up for by the others, later the statement ends with 58000
+//! (`sharded`).
+//!
+//! A row is the same wherever it was computed, so that a worker that fails costs time and no result.
+//! Where no worker is left, the statement runs in the server's own process, and says so.
 //!
 //! # When it pays
 //!
-//! From about 10¹⁰ combinations × signals: below, one machine answers in seconds. Only parameters and
-//! rows travel, never the history.
+//! A grid from about 10¹⁰ combinations × signals: below, one machine answers in seconds. Only
+//! parameters and rows travel, never the history. A query over a relation where its prices are more
+//! than one machine keeps in memory, or where its functions take seconds: a statement has some
+//! milliseconds more, and rows that are not filtered or aggregated travel.
 //!
 //! # What is not distributed
 //!
-//! `backtest(…)` alone is. `daily_pnl`, `overfitting`, `walk_forward` and queries over `signals` and
-//! `token_prices` run in the server's process, and every worker holds the whole history: a price book
-//! that one machine cannot map is not divided.
+//! `daily_pnl`, `overfitting` and `walk_forward` run in the server's process. A grid needs the prices
+//! of all signals on each worker: a price book that one machine cannot map is divided for queries
+//! alone. What is above a fragment runs on the server, so that a join of two relations, a window or a
+//! sort has all their rows there.
 //!
 //! # Ten billion prices, on paper
 //!
@@ -52,12 +75,20 @@
 //! everybody on the machine may; off them both sides show a certificate of an authority that is this
 //! cluster's alone ([`security`]).
 
+mod codec;
+mod fragments;
+mod given;
 pub mod grid;
+mod in_order;
 pub mod leaf;
 pub mod node;
+mod part;
 pub mod security;
+mod sent;
+mod sharded;
 pub mod shares;
 pub mod table;
+mod used;
 pub mod workers;
 
 use serde::{Deserialize, Serialize};

@@ -113,7 +113,7 @@ pub const SETTINGS: &[Setting] = settings! {
     "geqo" "on" Kind::Bool, false "PostgreSQL's planner's: taken, and without effect here.";
     "geqo_threshold" "12" Kind::Integer(2, 2_147_483_647), false "PostgreSQL's planner's: taken, and without effect here.";
     "hash_mem_multiplier" "2" Kind::Real, false "PostgreSQL's planner's: taken, and without effect here.";
-    "hindsight.distribute" "auto" Kind::OneOf(&["auto", "off"]), false "Whether grids run on the workers of the server, where it has some.";
+    "hindsight.distribute" "auto" Kind::OneOf(&["auto", "off"]), false "Whether grids and queries run on the workers of the server, where it has some.";
     "idle_in_transaction_session_timeout" "0" Kind::Milliseconds, false "How long a transaction may be idle before its connection is closed; 0 is for ever.";
     "idle_session_timeout" "0" Kind::Milliseconds, false "How long a session may be idle outside of a transaction before its connection is closed; 0 is for ever.";
     "in_hot_standby" "off" Kind::Fixed, true "Whether this is a standby.";

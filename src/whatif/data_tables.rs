@@ -27,6 +27,7 @@ use futures::stream;
 use hindsight_udfs::decimal::pow10;
 use hindsight_udfs::price_book::{PRICE_DIGITS_MAX, PriceBook};
 
+use super::relations::{Origin, Relation, RelationExec, Scan};
 use crate::schema::{self, TOKEN_PRICES};
 
 /// A table held in one batch.
@@ -35,11 +36,30 @@ pub struct DataTable {
     batch: RecordBatch,
     /// The columns by which its rows ascend.
     order: &'static [&'static str],
+    /// Where other machines can read a part of it.
+    shared: Option<(Relation, Arc<Origin>)>,
 }
 
 impl DataTable {
     pub fn new(batch: RecordBatch, order: &'static [&'static str]) -> Self {
-        Self { batch, order }
+        Self {
+            batch,
+            order,
+            shared: None,
+        }
+    }
+
+    /// A relation that other machines can read a part of.
+    pub fn shared(batch: RecordBatch, relation: Relation, origin: Arc<Origin>) -> Self {
+        Self {
+            batch,
+            order: relation.order(),
+            shared: Some((relation, origin)),
+        }
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 }
 
@@ -78,12 +98,29 @@ impl TableProvider for DataTable {
         let order = sort_order(&schema, self.order);
         let source = MemorySourceConfig::try_new(&partitions, schema, projection.cloned())?
             .try_with_sort_information(order.into_iter().collect())?;
-        Ok(datafusion::datasource::source::DataSourceExec::from_data_source(source))
+        let rows = datafusion::datasource::source::DataSourceExec::from_data_source(source);
+        let Some((relation, origin)) = &self.shared else {
+            return Ok(rows);
+        };
+        let scan = || Scan {
+            relation: *relation,
+            origin: Arc::clone(origin),
+            tokens: None,
+            columns: all_or(projection, self.batch.num_columns()),
+            limit: None,
+        };
+        Ok(RelationExec::of(state.config(), scan, rows))
     }
+}
+
+/// The places of the columns that are read, of so many.
+fn all_or(projection: Option<&Vec<usize>>, count: usize) -> Vec<usize> {
+    projection.cloned().unwrap_or_else(|| (0..count).collect())
 }
 
 /// `token_prices` over the columns of the price book.
 pub struct PriceTable {
+    origin: Arc<Origin>,
     book: Arc<PriceBook>,
     volumes: Arc<Vec<Option<Decimal128Array>>>,
     /// Every address, by position in the book.
@@ -91,17 +128,37 @@ pub struct PriceTable {
 }
 
 impl PriceTable {
-    pub fn new(book: Arc<PriceBook>, volumes: Arc<Vec<Option<Decimal128Array>>>) -> Self {
+    pub fn new(origin: Arc<Origin>, volumes: Arc<Vec<Option<Decimal128Array>>>) -> Self {
+        let book = Arc::clone(&origin.price_book);
         let addresses: StringArray = book.iter().map(|(address, _)| Some(&**address)).collect();
         Self {
+            origin,
             book,
             volumes,
             addresses: Arc::new(addresses),
         }
     }
 
-    /// The tokens that a filter on `token_address` leaves, all where there is none.
-    fn tokens(&self, filters: &[Expr]) -> Vec<usize> {
+    /// The prices of some tokens, in batches of at most so many rows.
+    pub fn partition(
+        &self,
+        tokens: Vec<usize>,
+        columns: &[usize],
+        batch_size: usize,
+    ) -> Result<Arc<dyn PartitionStream>> {
+        Ok(Arc::new(PricePartition {
+            book: Arc::clone(&self.book),
+            volumes: Arc::clone(&self.volumes),
+            addresses: Arc::clone(&self.addresses),
+            tokens,
+            batch_size,
+            columns: columns.to_vec(),
+            schema: Arc::new(TOKEN_PRICES.project(columns)?),
+        }))
+    }
+
+    /// The tokens that a filter on `token_address` leaves; `None` where there is none.
+    fn tokens(&self, filters: &[Expr]) -> Option<Vec<usize>> {
         let mut tokens: Option<Vec<usize>> = None;
         for wanted in filters.iter().filter_map(wanted_addresses) {
             let found = wanted
@@ -113,10 +170,10 @@ impl PriceTable {
             };
             tokens = Some(found);
         }
-        let mut tokens = tokens.unwrap_or_else(|| (0..self.book.token_count()).collect());
+        let mut tokens = tokens?;
         tokens.sort_unstable();
         tokens.dedup();
-        tokens
+        Some(tokens)
     }
 }
 
@@ -156,35 +213,26 @@ impl TableProvider for PriceTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let tokens = self.tokens(filters);
+        let wanted = self.tokens(filters);
+        let all = || (0..self.book.token_count()).collect();
+        let tokens: Vec<usize> = wanted.clone().unwrap_or_else(all);
         let per_partition = tokens.len().div_ceil(state.config().target_partitions());
-        let columns = projection
-            .cloned()
-            .unwrap_or_else(|| (0..TOKEN_PRICES.fields().len()).collect());
+        let columns = all_or(projection, TOKEN_PRICES.fields().len());
+        let batch_size = state.config().batch_size();
+        let partitions = chunks(tokens.len(), per_partition)
+            .map(|part| self.partition(tokens[part].to_vec(), &columns, batch_size))
+            .collect::<Result<_>>()?;
         let schema = Arc::new(TOKEN_PRICES.project(&columns)?);
-        let mut parts: Vec<Range<usize>> = chunks(tokens.len(), per_partition).collect();
-        if parts.is_empty() {
-            // What stands above wants one, though it is empty.
-            parts.push(0..0);
-        }
-        let parts = parts.into_iter();
-        let partitions = parts
-            .map(|part| -> Arc<dyn PartitionStream> {
-                Arc::new(PricePartition {
-                    book: Arc::clone(&self.book),
-                    volumes: Arc::clone(&self.volumes),
-                    addresses: Arc::clone(&self.addresses),
-                    tokens: tokens[part].to_vec(),
-                    batch_size: state.config().batch_size(),
-                    columns: columns.clone(),
-                    schema: Arc::clone(&schema),
-                })
-            })
-            .collect();
-        let order = sort_order(&schema, &["token_address", "timestamp"]);
-        Ok(Arc::new(StreamingTableExec::try_new(
-            schema, partitions, None, order, false, limit,
-        )?))
+        let order = sort_order(&schema, Relation::TokenPrices.order());
+        let rows = StreamingTableExec::try_new(schema, partitions, None, order, false, limit)?;
+        let scan = || Scan {
+            relation: Relation::TokenPrices,
+            origin: Arc::clone(&self.origin),
+            tokens: wanted,
+            columns,
+            limit,
+        };
+        Ok(RelationExec::of(state.config(), scan, Arc::new(rows)))
     }
 }
 
@@ -319,7 +367,7 @@ fn price_column(
 }
 
 /// Ranges of at most `size` that cover `total`.
-fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     let size = size.max(1);
     (0..total)
         .step_by(size)
@@ -327,7 +375,7 @@ fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Ascending order by those of the columns that the schema begins the list with.
-fn sort_order(schema: &SchemaRef, columns: &[&str]) -> Option<LexOrdering> {
+pub fn sort_order(schema: &SchemaRef, columns: &[&str]) -> Option<LexOrdering> {
     let options = SortOptions::default();
     let keys = columns
         .iter()

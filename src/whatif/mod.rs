@@ -9,5 +9,6 @@ pub mod grid;
 pub mod operator;
 pub mod parameter_rows;
 pub mod pipeline;
+pub mod relations;
 pub mod statistics;
 pub mod table_functions;

@@ -32,6 +32,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+use super::elsewhere;
+
 /// What an operator does with its inputs, each of which is one partition.
 pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// What `EXPLAIN` calls it.
@@ -265,9 +267,11 @@ impl QueryPlanner for HindsightQueryPlanner {
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         crate::caller::bounds::check_expansion(plan)?;
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NodePlanner)])
-            .create_physical_plan(plan, session)
-            .await
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NodePlanner)]);
+        match elsewhere::planning(session, plan).await? {
+            None => planner.create_physical_plan(plan, session).await,
+            Some(session) => planner.create_physical_plan(plan, &session).await,
+        }
     }
 }
 

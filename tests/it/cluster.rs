@@ -2,6 +2,9 @@
 //! answered as one process answers it, whoever is lost meanwhile.
 
 mod failures;
+#[cfg(target_os = "linux")]
+mod memory;
+mod relations;
 mod security;
 mod workers;
 
@@ -63,6 +66,11 @@ impl Worker {
         Self { child, url }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal by its name, such as `-KILL`.
     pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
@@ -91,12 +99,28 @@ impl Server {
     }
 
     pub fn of(workspace: &Path, urls: &[&str], security: Option<&Security>) -> Self {
+        Self::configured(workspace, urls, security, SessionConfig::new())
+    }
+
+    /// Over the workspace of the workers, where all that has no order comes in the one that it is read
+    /// in.
+    pub fn in_order(urls: &[&str]) -> Self {
+        let config = SessionConfig::new().with_target_partitions(1);
+        Self::configured(WORKSPACE.path(), urls, None, config)
+    }
+
+    fn configured(
+        workspace: &Path,
+        urls: &[&str],
+        security: Option<&Security>,
+        config: SessionConfig,
+    ) -> Self {
         let config = match urls {
-            [] => SessionConfig::new(),
+            [] => config,
             urls => {
                 let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
                 let workers = block_on(async { Workers::new(&urls, security) });
-                with_workers(SessionConfig::new(), workers.unwrap())
+                with_workers(config, workers.unwrap())
             }
         };
         let engine = Engine::open_configured(workspace, None, None, config);

@@ -135,6 +135,11 @@ impl PriceBook {
         self.by_address.get(address).copied()
     }
 
+    /// The address of the token at a position, `None` where there is no token.
+    pub fn address(&self, position: usize) -> Option<&str> {
+        self.addresses.get(position).map(|address| &**address)
+    }
+
     /// The token at a position below [`Self::token_count`].
     #[inline]
     pub fn token(&self, position: usize) -> &TokenPrices {

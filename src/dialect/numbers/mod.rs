@@ -38,6 +38,12 @@ pub fn conversion(name: &str) -> Option<ScalarUDF> {
     all.find(|function| function.name() == name)
 }
 
+/// What operators are computed by, which no statement calls by name.
+pub fn arithmetic() -> [Arc<ScalarUDF>; 6] {
+    use arithmetic::Operation::{Add, Divide, Multiply, Power, Remainder, Subtract};
+    [Add, Subtract, Multiply, Divide, Remainder, Power].map(arithmetic::Operation::function)
+}
+
 /// Registers functions, aggregates and operators for statements.
 pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     let any_places = [AnyPlaces::function()];
