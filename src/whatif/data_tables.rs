@@ -219,9 +219,12 @@ impl TableProvider for PriceTable {
         let per_partition = tokens.len().div_ceil(state.config().target_partitions());
         let columns = all_or(projection, TOKEN_PRICES.fields().len());
         let batch_size = state.config().batch_size();
-        let partitions = chunks(tokens.len(), per_partition)
+        let mut partitions = chunks(tokens.len(), per_partition)
             .map(|part| self.partition(tokens[part].to_vec(), &columns, batch_size))
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        if partitions.is_empty() {
+            partitions.push(self.partition(Vec::new(), &columns, batch_size)?);
+        }
         let schema = Arc::new(TOKEN_PRICES.project(&columns)?);
         let order = sort_order(&schema, Relation::TokenPrices.order());
         let rows = StreamingTableExec::try_new(schema, partitions, None, order, false, limit)?;

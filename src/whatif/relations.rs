@@ -11,8 +11,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr,
-    PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
 };
 use datafusion::prelude::SessionConfig;
 use hindsight_udfs::price_book::PriceBook;
@@ -90,11 +89,9 @@ impl RelationExec {
         scan: impl FnOnce() -> Scan,
         rows: Arc<dyn ExecutionPlan>,
     ) -> Arc<dyn ExecutionPlan> {
-        // Of no token, there is nothing to divide.
-        let is_nothing = rows.output_partitioning().partition_count() == 0;
         match elsewhere::of(session) {
-            Some(_) if !is_nothing => Arc::new(Self { scan: scan(), rows }),
-            _ => rows,
+            None => rows,
+            Some(_) => Arc::new(Self { scan: scan(), rows }),
         }
     }
 

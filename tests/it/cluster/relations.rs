@@ -12,7 +12,7 @@ const QUERIES: [&str; 30] = [
     "select * from token_prices",
     "select token_address, timestamp from token_prices where price > 0.5",
     "select id, score + 1 as more from signals where score >= 50 and momentum is not null",
-    "select 10 * price as tenfold from token_prices where token_address in ('TokA', 'TokB')",
+    "select 10 * price as tenfold from token_prices where volume_24h is null or price < 1",
     "select * from token_prices limit 5",
     "select * from token_prices offset 7 limit 3",
     "select id from signals limit 4",
