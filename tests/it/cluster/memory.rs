@@ -89,7 +89,7 @@ fn each_worker_reads_a_third_of_the_prices() {
     assert!(prices_in_memory("self", WEEKS.path()) > book * 9 / 10);
 }
 
-/// Five years, 150 million prices: minutes, and 10 GB on disk.
+/// Five years, 173 million prices: minutes, and 10 GB on disk.
 #[test]
 #[ignore = "it takes minutes and 10 GB"]
 fn each_worker_needs_less_than_half_of_what_one_process_does() {
