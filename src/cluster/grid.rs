@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::catalog::Session;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -30,8 +31,8 @@ use super::used::{self, Used, tasks};
 use super::workers::Workers;
 use crate::caller::client::Client;
 use crate::whatif::elsewhere::{Elsewhere, Place};
-use crate::whatif::grid::{Here, SweepSource};
-use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
+use crate::whatif::grid::{SweepSource, combinations};
+use crate::whatif::here::{Here, Made};
 
 /// Batches of parameter rows that each worker is given in one round, 32,768 combinations.
 const BATCHES_OF_ROUND: usize = 32;
@@ -105,8 +106,9 @@ impl Grid {
         while let Some(round) = rounds.next().await {
             let round = round.map_err(|error| error.1)?;
             let _memory = self.reserve(&round)?;
-            let mut left = concat_batches(&RUN_PARAMETERS_SCHEMA, &round)?;
-            while left.num_rows() > 0 && !self.rows.is_closed() {
+            let parameters = concat_batches(&self.here.kind.parameters(), &round)?;
+            let mut left = Left::of(parameters, self.here.kind)?;
+            while !left.is_nothing() && !self.rows.is_closed() {
                 if self.used.ready().is_empty() {
                     self.run_here(&mut left).await?;
                 } else if let Err(error) = self.run_on_workers(&mut left).await {
@@ -126,57 +128,135 @@ impl Grid {
     }
 
     /// Runs what is left in this process.
-    async fn run_here(&self, left: &mut RecordBatch) -> Result<()> {
-        let parameters = stream::iter(pieces(left).map(Ok));
-        let mut rows = Box::pin(self.here.clone().rows(parameters));
+    async fn run_here(&self, left: &mut Left) -> Result<()> {
+        let parameters = left.parameters();
+        let parameters: Vec<_> = pieces(&parameters).map(Ok).collect();
+        let mut rows = self.here.clone().rows(stream::iter(parameters));
+        let mut known = left.arrived;
         while let Some(batch) = rows.try_next().await? {
-            *left = left.slice(batch.num_rows(), left.num_rows() - batch.num_rows());
-            if self.rows.send(Ok(batch)).await.is_err() {
+            let batch = behind(&batch, &mut known);
+            if batch.num_rows() > 0 && self.rows.send(Ok(batch)).await.is_err() {
                 break;
             }
         }
+        left.next = left.rows.len();
         Ok(())
     }
 
     /// Runs what is left on the workers, and takes off it what has arrived.
-    async fn run_on_workers(&self, left: &mut RecordBatch) -> Result<()> {
+    async fn run_on_workers(&self, left: &mut Left) -> Result<()> {
         let (plan, context) = self.used.planned(self.plan(left)?, &self.context).await?;
         let mut rows = plan.execute(0, context)?;
+        let mut known = left.arrived;
         while let Some(batch) = rows.try_next().await? {
-            let count = batch.num_rows();
+            let batch = behind(&batch, &mut known);
             // A share that ended too soon would leave a gap.
-            if count > left.num_rows() || *batch.column(0) != left.column(0).slice(0, count) {
+            let Some(done) = left.take(batch.column(0)) else {
                 return exec_err!("the rows of workers are not those of the combinations sent");
-            }
-            *left = left.slice(count, left.num_rows() - count);
-            let columns = batch.columns().iter().skip(1).cloned().collect();
-            let batch = RecordBatch::try_new(Arc::clone(&self.here.schema), columns)?;
-            let done = u64::try_from(count).unwrap_or(u64::MAX);
+            };
             self.here
                 .done
                 .fetch_add(done, std::sync::atomic::Ordering::Relaxed);
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let columns = batch.columns().iter().skip(1).cloned().collect();
+            let batch = RecordBatch::try_new(Arc::clone(&self.here.schema), columns)?;
             if self.rows.send(Ok(batch)).await.is_err() {
                 return Ok(());
             }
         }
-        match left.num_rows() {
-            0 => Ok(()),
-            missing => exec_err!("the rows of workers ended {missing} combinations too soon"),
+        match left.is_nothing() {
+            true => Ok(()),
+            false => exec_err!("the rows of workers ended too soon"),
         }
     }
 
     /// The plan that runs what is left: a share for each worker, merged by combination.
-    fn plan(&self, left: &RecordBatch) -> Result<Arc<dyn ExecutionPlan>> {
-        let tasks = tasks(self.used.ready().len());
+    fn plan(&self, left: &Left) -> Result<Arc<dyn ExecutionPlan>> {
+        let (tasks, kind) = (tasks(self.used.ready().len()), self.here.kind);
+        let (left, fingerprint) = (left.parameters(), self.here.source.fingerprint());
         let mut leaves: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(tasks);
-        for share in shares(left, tasks)? {
-            let fingerprint = self.here.source.fingerprint();
-            leaves.push(Arc::new(GridLeafExec::new(share, fingerprint)?));
+        for share in shares(&left, tasks)? {
+            leaves.push(Arc::new(GridLeafExec::new(share, kind, fingerprint)?));
         }
-        let all = GridLeafExec::new(left.clone(), self.here.source.fingerprint())?;
+        let all = GridLeafExec::new(left, kind, fingerprint)?;
         let leaf = DistributedLeafExec::try_new(Arc::new(all), leaves)?;
         let network = NetworkCoalesceExec::try_new(Arc::new(leaf), tasks, 1)?;
-        let merged = SortPreservingMergeExec::new(order(&schema())?, Arc::new(network));
+        let merged = SortPreservingMergeExec::new(order(&schema(kind))?, Arc::new(network));
         Ok(Arc::new(merged))
+    }
+}
+
+/// What is behind rows that are known already.
+fn behind(batch: &RecordBatch, known: &mut usize) -> RecordBatch {
+    let skipped = batch.num_rows().min(*known);
+    *known -= skipped;
+    batch.slice(skipped, batch.num_rows() - skipped)
+}
+
+/// Combinations of which rows are missing.
+struct Left {
+    all: RecordBatch,
+    /// How many rows each has.
+    rows: Vec<usize>,
+    /// The first that is not complete, and how many rows of it have arrived.
+    next: usize,
+    arrived: usize,
+}
+
+impl Left {
+    fn of(all: RecordBatch, kind: Made) -> Result<Self> {
+        let rows = match kind {
+            Made::Backtests | Made::Trainings { .. } => vec![1; all.num_rows()],
+            Made::Days | Made::Series => {
+                let combinations = combinations(&all)?;
+                combinations.iter().map(|one| kind.rows(one)).collect()
+            }
+        };
+        let mut left = Self {
+            all,
+            rows,
+            next: 0,
+            arrived: 0,
+        };
+        left.settle();
+        Ok(left)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.next >= self.rows.len()
+    }
+
+    /// Those of which rows are missing.
+    fn parameters(&self) -> RecordBatch {
+        self.all.slice(self.next, self.all.num_rows() - self.next)
+    }
+
+    /// Goes on to the first that is not complete.
+    fn settle(&mut self) {
+        while self
+            .rows
+            .get(self.next)
+            .is_some_and(|rows| self.arrived >= *rows)
+        {
+            self.next += 1;
+            self.arrived = 0;
+        }
+    }
+
+    /// Takes rows off, of these combinations, and says how many of them are complete then; `None` where
+    /// they are not the next.
+    fn take(&mut self, combinations: &ArrayRef) -> Option<u64> {
+        let own = self.all.column(0).as_primitive_opt::<Int64Type>()?.clone();
+        let before = self.next;
+        for combination in combinations.as_primitive_opt::<Int64Type>()?.values() {
+            if self.is_nothing() || own.value(self.next) != *combination {
+                return None;
+            }
+            self.arrived += 1;
+            self.settle();
+        }
+        u64::try_from(self.next - before).ok()
     }
 }

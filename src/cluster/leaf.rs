@@ -28,10 +28,29 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::node::Node;
 use crate::error::Error;
-use crate::whatif::grid::{self, Here, SweepSource};
-use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
+use crate::whatif::grid::SweepSource;
+use crate::whatif::here::{Here, Made};
 
 const FINGERPRINT: &str = "fingerprint";
+const KIND: &str = "kind";
+/// What the kinds are called on the wire.
+const KINDS: [(&str, Made); 5] = [
+    ("backtests", Made::Backtests),
+    (
+        "trainings",
+        Made::Trainings {
+            leaves_out_actual: false,
+        },
+    ),
+    (
+        "simulated trainings",
+        Made::Trainings {
+            leaves_out_actual: true,
+        },
+    ),
+    ("days", Made::Days),
+    ("series", Made::Series),
+];
 /// Rows of a batch of parameters.
 const ROWS_PER_BATCH: usize = 1024;
 /// How errors of a statement itself begin, as against those of a worker.
@@ -43,10 +62,10 @@ const STATES: [&str; 27] = [
     "42804", "42846", "42883", "53200", "54000", "57014", "58030",
 ];
 
-/// The columns of a share's rows: the combination, and those of `backtest`.
-pub fn schema() -> SchemaRef {
+/// The columns of a share's rows: the combination, and those of the kind.
+pub fn schema(kind: Made) -> SchemaRef {
     let mut fields = vec![Arc::new(Field::new("combination", DataType::Int64, false))];
-    fields.extend(grid::schema().fields().iter().cloned());
+    fields.extend(kind.schema().fields().iter().cloned());
     Arc::new(Schema::new(fields))
 }
 
@@ -61,6 +80,7 @@ pub fn order(schema: &Schema) -> Result<LexOrdering> {
 pub struct GridLeafExec {
     /// In the order of their combinations.
     parameters: RecordBatch,
+    kind: Made,
     fingerprint: String,
     /// Who runs it over which history; on the side that sends it nobody does.
     run_by: Option<(Arc<Node>, Arc<SweepSource>)>,
@@ -68,8 +88,8 @@ pub struct GridLeafExec {
 }
 
 impl GridLeafExec {
-    pub fn new(parameters: RecordBatch, fingerprint: &str) -> Result<Self> {
-        let schema = schema();
+    pub fn new(parameters: RecordBatch, kind: Made, fingerprint: &str) -> Result<Self> {
+        let schema = schema(kind);
         let order = order(&schema)?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new_with_orderings(schema, [order]),
@@ -79,6 +99,7 @@ impl GridLeafExec {
         );
         Ok(Self {
             parameters,
+            kind,
             fingerprint: fingerprint.to_owned(),
             run_by: None,
             properties: Arc::new(properties),
@@ -87,8 +108,11 @@ impl GridLeafExec {
 
     pub(super) fn encoded(&self) -> Result<Vec<u8>> {
         let fingerprint = (FINGERPRINT.to_owned(), self.fingerprint.clone());
-        let schema = RUN_PARAMETERS_SCHEMA.as_ref().clone();
-        let schema = schema.with_metadata(HashMap::from([fingerprint]));
+        let kind = KINDS.iter().find(|(_, kind)| *kind == self.kind);
+        let kind = kind.map(|(name, _)| (KIND.to_owned(), (*name).to_owned()));
+        let said: HashMap<String, String> = [fingerprint].into_iter().chain(kind).collect();
+        let schema = self.kind.parameters().as_ref().clone();
+        let schema = schema.with_metadata(said);
         let packed = Some(CompressionType::LZ4_FRAME);
         let options = IpcWriteOptions::default().try_with_compression(packed)?;
         let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
@@ -104,13 +128,18 @@ impl GridLeafExec {
         let meant = schema.metadata().get(FINGERPRINT);
         let meant = meant.map_or("none", String::as_str);
         let source = Arc::clone(&node.held(meant)?.source);
-        if schema.fields() != RUN_PARAMETERS_SCHEMA.fields() {
+        let kind = schema.metadata().get(KIND);
+        let kind = kind.and_then(|kind| KINDS.iter().find(|(name, _)| name == kind));
+        let Some((_, kind)) = kind else {
+            return exec_err!("it was sent combinations for what it does not know");
+        };
+        if schema.fields() != kind.parameters().fields() {
             return exec_err!("it knows other parameters than it was sent");
         }
         let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>()?;
-        let rows = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
+        let rows = concat_batches(&kind.parameters(), &batches)?;
         let run_by = Some((Arc::clone(node), source));
-        let leaf = Self::new(rows, meant)?;
+        let leaf = Self::new(rows, *kind, meant)?;
         Ok(Self { run_by, ..leaf })
     }
 }
@@ -176,23 +205,16 @@ impl ExecutionPlan for GridLeafExec {
         };
         let here = Here {
             source: Arc::clone(source),
-            schema: Arc::new(grid::schema()),
+            kind: self.kind,
+            schema: self.schema(),
             pool: Arc::clone(context.memory_pool()),
             done: Arc::new(AtomicU64::new(0)),
             keeper: None,
         };
         let task = node.begin_task();
         let rows = here.rows(stream::iter(pieces(&self.parameters).map(Ok)));
-        let (target, combinations) = (schema(), Arc::clone(self.parameters.column(0)));
-        let mut done = 0;
-        let rows = rows.and_then(move |rows| {
+        let rows = rows.inspect(move |_| {
             let _running = &task;
-            // One row came of each combination, in their order.
-            let mut columns = vec![combinations.slice(done, rows.num_rows())];
-            done += rows.num_rows();
-            columns.extend(rows.columns().iter().cloned());
-            let numbered = RecordBatch::try_new(Arc::clone(&target), columns);
-            std::future::ready(numbered.map_err(Into::into))
         });
         // In pieces, so that what is on its way stays small.
         let rows = rows

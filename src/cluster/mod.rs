@@ -8,7 +8,9 @@
 //!
 //! # A grid is divided by its combinations
 //!
-//! Each worker has a share of them ([`shares`]) over the whole history. What crosses the wire is one
+//! Each worker has a share of them ([`shares`]) over the whole history: those of `backtest`, of
+//! `daily_pnl` and `overfitting`, and the trainings of `walk_forward`, of which the folds of one
+//! combination stay together. What crosses the wire is one
 //! leaf of a plan with its parameter rows ([`leaf`]); the rows come back in the order of the
 //! combinations and are merged. What has not arrived when a worker is lost is run again on the others,
 //! once for each statement ([`grid`]).
@@ -40,7 +42,7 @@
 //!
 //! # What is not distributed
 //!
-//! `daily_pnl`, `overfitting` and `walk_forward` run in the server's process. A grid needs the prices
+//! A limit on prices alone is read by the server, and so are the sales of a run that is stored. A grid needs the prices
 //! of all signals on each worker: a price book that one machine cannot map is divided for queries
 //! alone. What is above a fragment runs on the server, so that a join of two relations, a window or a
 //! sort has all their rows there.

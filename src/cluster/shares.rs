@@ -13,13 +13,21 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 
+use crate::whatif::here::EXITS_BEFORE;
+
 /// What does not keep combinations from sharing a pass.
 const SHARED: [&str; 3] = ["combination", "scenario", "score_threshold"];
+/// What differs between the folds of one combination, which share its paths.
+const OF_FOLDS: [&str; 3] = ["range_start", "range_end", EXITS_BEFORE];
 
 /// The shares of so many workers of these parameter rows; some may be empty.
 pub fn shares(parameters: &RecordBatch, workers: usize) -> Result<Vec<RecordBatch>> {
     let schema = parameters.schema();
-    let is_key = |field: &Arc<Field>| !SHARED.contains(&field.name().as_str());
+    let has_folds = schema.index_of(EXITS_BEFORE).is_ok();
+    let is_key = |field: &Arc<Field>| {
+        let name = field.name().as_str();
+        !SHARED.contains(&name) && !(has_folds && OF_FOLDS.contains(&name))
+    };
     let keys = schema.fields().iter().zip(parameters.columns());
     let keys = keys.filter(|(field, _)| is_key(field));
     let (fields, columns): (Vec<_>, Vec<_>) = keys

@@ -39,6 +39,7 @@ use crate::store::BegunRun;
 use crate::store::run_files::{self, RUN_TABLES, RunWriter};
 use crate::whatif::grid;
 use crate::whatif::grid::SweepSource;
+use crate::whatif::here;
 use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::{Pipeline, RUN_PARAMETERS_SCHEMA};
 use crate::whatif::statistics::{interval, own_arguments};
@@ -84,7 +85,7 @@ pub fn plan(
     let mut inputs = vec![
         label,
         parameters,
-        grid::plan(row.clone(), source)?,
+        grid::plan(here::Made::Backtests, row.clone(), source)?,
         pipeline.relation(ADMITTED_SIGNALS, &row)?,
     ];
     for table in &RUN_TABLES {

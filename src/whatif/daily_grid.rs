@@ -1,4 +1,4 @@
-//! The grid operator of `daily_pnl`: parameter rows in, a row for each combination and day out.
+//! The grid of `daily_pnl`: parameter rows in, a row for each combination and day out.
 //!
 //! It is the grid of `backtest`, which keeps the sums of the days on which trades ended; the rows of
 //! all days of the ranges are made in batches, as somebody asks for them.
@@ -11,36 +11,20 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
-use datafusion::execution::TaskContext;
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::ExecutionPlan;
-use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::Backtest;
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::control::Control;
 use hindsight_sweep::days::{DayPnl, Days};
 
-use crate::caller::client::Client;
 use crate::parameters::PARAMETERS;
 use crate::schema::SOL;
 use crate::whatif::grid::{StopOnDrop, SweepSource, combinations, reserve};
-use crate::whatif::operator::{self, Operator};
 use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
 
 /// Rows that are made together.
 const BATCH_ROWS: usize = 8_192;
-
-/// The plan of `daily_pnl` over parameter rows.
-pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
-    let schema = DFSchema::try_from(schema())?;
-    let grid = DailyGrid {
-        source: Arc::clone(source),
-    };
-    Ok(operator::plan(grid, vec![parameters], Arc::new(schema)))
-}
 
 /// The columns of `daily_pnl`.
 pub fn schema() -> Schema {
@@ -57,48 +41,8 @@ pub fn schema() -> Schema {
     Schema::new(fields)
 }
 
-/// The operator: its input is the rows of parameters.
-#[derive(Debug)]
-struct DailyGrid {
-    source: Arc<SweepSource>,
-}
-
-impl Operator for DailyGrid {
-    fn name(&self) -> &'static str {
-        "DailyGrid"
-    }
-
-    fn detail(&self) -> String {
-        "queries/daily_pnl.sql for each combination".into()
-    }
-
-    fn execute(
-        &self,
-        inputs: &[Arc<dyn ExecutionPlan>],
-        schema: &SchemaRef,
-        context: Arc<TaskContext>,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let [parameters] = inputs else {
-            return internal_err!("a grid has one input");
-        };
-        let pool = Arc::clone(context.memory_pool());
-        let done = Arc::clone(&Client::of(&context)?.combinations);
-        let input = parameters.execute(0, context)?;
-        let (source, schema) = (Arc::clone(&self.source), Arc::clone(schema));
-        let rows = input.and_then(move |batch| {
-            let (source, schema) = (Arc::clone(&source), Arc::clone(&schema));
-            let (pool, done) = (Arc::clone(&pool), Arc::clone(&done));
-            async move {
-                let run = Run::new(source, batch, pool, done).await?;
-                Ok(stream::iter(run.batches(schema)))
-            }
-        });
-        Ok(rows.try_flatten().boxed())
-    }
-}
-
 /// A batch of combinations that is done.
-struct Run {
+pub(super) struct Run {
     parameters: RecordBatch,
     combinations: Vec<Combination>,
     results: Vec<Backtest>,
@@ -106,7 +50,7 @@ struct Run {
 }
 
 impl Run {
-    async fn new(
+    pub(super) async fn new(
         source: Arc<SweepSource>,
         parameters: RecordBatch,
         pool: Arc<dyn MemoryPool>,
@@ -139,7 +83,7 @@ impl Run {
     }
 
     /// The rows of all days, a batch at a time.
-    fn batches(self, schema: SchemaRef) -> impl Iterator<Item = Result<RecordBatch>> {
+    pub(super) fn batches(self, schema: SchemaRef) -> impl Iterator<Item = Result<RecordBatch>> {
         let mut next = Some((0, 0));
         std::iter::from_fn(move || {
             let (row, day) = next?;
@@ -162,13 +106,6 @@ impl Run {
 
     fn batch(&self, schema: &SchemaRef, wanted: &[(usize, i64)]) -> Result<RecordBatch> {
         let rows: UInt32Array = wanted.iter().map(|(row, _)| *row as u32).collect();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-        for name in std::iter::once("scenario").chain(PARAMETERS.iter().map(|p| p.name)) {
-            match self.parameters.column_by_name(name) {
-                Some(column) => columns.push(take(column, &rows, None)?),
-                None => return internal_err!("the parameters have no {name}"),
-            }
-        }
         let (mut days, mut pnl) = (Vec::new(), [Vec::new(), Vec::new()]);
         let mut trades = [Vec::new(), Vec::new()];
         for (row, day) in wanted {
@@ -190,10 +127,27 @@ impl Run {
         };
         let [actual, simulated] = pnl;
         let [actual_trades, simulated_trades] = trades;
-        columns.push(Arc::new(Date32Array::from(days)));
-        columns.extend([sol(actual), sol(simulated)]);
-        columns.push(Arc::new(Int64Array::from(actual_trades)));
-        columns.push(Arc::new(Int64Array::from(simulated_trades)));
+        let made: [(&str, ArrayRef); 5] = [
+            ("day", Arc::new(Date32Array::from(days))),
+            ("actual_pnl_sol", sol(actual)),
+            ("simulated_pnl_sol", sol(simulated)),
+            ("actual_trades", Arc::new(Int64Array::from(actual_trades))),
+            (
+                "simulated_trades",
+                Arc::new(Int64Array::from(simulated_trades)),
+            ),
+        ];
+        let columns = schema.fields().iter().map(|field| {
+            let name = field.name();
+            match made.iter().find(|(known, _)| known == name) {
+                Some((_, column)) => Ok(Arc::clone(column)),
+                None => match self.parameters.column_by_name(name) {
+                    Some(column) => Ok(take(column, &rows, None)?),
+                    None => internal_err!("the parameters have no {name}"),
+                },
+            }
+        });
+        let columns = columns.collect::<Result<_>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 }

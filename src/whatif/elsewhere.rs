@@ -15,7 +15,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
 
-use super::grid::{Here, SweepSource};
+use super::grid::SweepSource;
+use super::here::Here;
 use super::relations;
 use crate::caller::client::Client;
 

@@ -1,14 +1,13 @@
 //! The grid operator: parameter rows in, backtest rows out.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
 };
-use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{
     DFSchema, DataFusionError, Result, internal_datafusion_err, internal_err,
@@ -18,9 +17,9 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReser
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use hindsight_sweep::backtest::{Backtest, backtest};
 use hindsight_sweep::block::{
     CELL_BYTES, CELLS_MIN, LEVELS_LEAST, SCRATCH_BYTES, TABLE_BYTES, cells_for,
@@ -40,12 +39,10 @@ use crate::metrics::{METRICS, Metric};
 use crate::parameters::PARAMETERS;
 use crate::schema::SOL;
 use crate::whatif::elsewhere::{self, Elsewhere};
+use crate::whatif::here::{EXITS_BEFORE, Here, Made};
 use crate::whatif::operator::{self, Operator};
-use crate::whatif::pipeline::RUN_PARAMETERS_SCHEMA;
 
 const RATE: DataType = DataType::Decimal128(7, 2);
-/// Batches of parameter rows that are run at a time, 16,384 combinations.
-const BATCHES_TOGETHER: usize = 16;
 /// Tables of positions that there is room for before anything else is taken.
 const TABLES_AT_LEAST: usize = 8;
 /// What each signal needs where sales are kept, about.
@@ -134,10 +131,11 @@ impl fmt::Debug for SweepSource {
     }
 }
 
-/// The plan of `backtest` over parameter rows, with the columns of `schema`.
-pub fn plan(parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
-    let schema = DFSchema::try_from(schema())?;
-    let grid = BacktestGrid {
+/// The plan of what is made of parameter rows: `backtest` or `daily_pnl`.
+pub fn plan(kind: Made, parameters: LogicalPlan, source: &Arc<SweepSource>) -> Result<LogicalPlan> {
+    let schema = DFSchema::try_from(kind.schema())?;
+    let grid = Grid {
+        kind,
         source: Arc::clone(source),
         elsewhere: None,
     };
@@ -180,22 +178,29 @@ pub fn schema() -> Schema {
 
 /// The operator: its input is the rows of parameters.
 #[derive(Debug)]
-struct BacktestGrid {
+struct Grid {
+    kind: Made,
     source: Arc<SweepSource>,
     /// Where it runs, where that is not this process, and what `EXPLAIN` says of it.
     elsewhere: Option<(Arc<dyn Elsewhere>, String)>,
 }
 
-impl Operator for BacktestGrid {
+impl Operator for Grid {
     fn name(&self) -> &'static str {
-        "BacktestGrid"
+        match self.kind {
+            Made::Backtests | Made::Trainings { .. } => "BacktestGrid",
+            Made::Days | Made::Series => "DailyGrid",
+        }
     }
 
     fn detail(&self) -> String {
-        let query = "queries/backtest.sql for each combination";
+        let query = match self.kind {
+            Made::Backtests | Made::Trainings { .. } => "queries/backtest.sql",
+            Made::Days | Made::Series => "queries/daily_pnl.sql",
+        };
         match &self.elsewhere {
-            None => query.into(),
-            Some((_, detail)) => format!("{query}, {detail}"),
+            None => format!("{query} for each combination"),
+            Some((_, detail)) => format!("{query} for each combination, {detail}"),
         }
     }
 
@@ -208,6 +213,7 @@ impl Operator for BacktestGrid {
             let elsewhere = elsewhere?;
             let detail = elsewhere.detail(&self.source).await;
             let grid = Self {
+                kind: self.kind,
                 source: Arc::clone(&self.source),
                 elsewhere: Some((elsewhere, detail)),
             };
@@ -228,6 +234,7 @@ impl Operator for BacktestGrid {
         let client = Client::of(&context)?;
         let here = Here {
             source: Arc::clone(&self.source),
+            kind: self.kind,
             schema: Arc::clone(schema),
             pool: Arc::clone(context.memory_pool()),
             done: Arc::clone(&client.combinations),
@@ -239,67 +246,12 @@ impl Operator for BacktestGrid {
         {
             return Ok(Arc::clone(elsewhere).backtests(input, here, client, context));
         }
-        Ok(here.rows(input).boxed())
-    }
-}
-
-/// What runs combinations in this process.
-#[derive(Clone)]
-pub struct Here {
-    pub source: Arc<SweepSource>,
-    /// The columns of the rows.
-    pub schema: SchemaRef,
-    pub pool: Arc<dyn MemoryPool>,
-    /// Counts the combinations that are done.
-    pub done: Arc<AtomicU64>,
-    /// Who keeps the sales of a single combination.
-    pub keeper: Option<Arc<Client>>,
-}
-
-impl Here {
-    /// The rows of combinations in their order; as many of them together as memory allows, since they
-    /// share the more.
-    pub fn rows<S>(self, parameters: S) -> impl Stream<Item = Result<RecordBatch>> + Send + use<S>
-    where
-        S: Stream<Item = Result<RecordBatch>> + Send,
-    {
-        let together = parameters.try_chunks(BATCHES_TOGETHER);
-        let together = together.map_err(|error| error.1);
-        together.and_then(move |batches| self.clone().run(batches))
-    }
-
-    /// Runs some batches of combinations on a thread of its own, so that the runtime can go on, and
-    /// stops it when nobody waits for it any more.
-    async fn run(self, batches: Vec<RecordBatch>) -> Result<RecordBatch> {
-        let count = batches.iter().map(RecordBatch::num_rows).sum();
-        let (cells, memory) = reserve(count, self.source.signal_count(), &self.pool)?;
-        let mut control = Control::new(self.done, cells).counted_with(&memory);
-        let keeper = self.keeper.filter(|_| count == 1);
-        if keeper.is_some() {
-            memory.try_grow(self.source.signal_count() * SALES_BYTES)?;
-            control = control.keeping_sales();
-        }
-        let control = Arc::new(control);
-        let _stop = StopOnDrop(Arc::clone(&control));
-        let (source, schema) = (self.source, self.schema);
-        let work = tokio::task::spawn_blocking(move || {
-            // Also when nobody waits any more, until it has stopped.
-            let _memory = memory;
-            let parameters = concat_batches(&RUN_PARAMETERS_SCHEMA, &batches)?;
-            let results = source.backtests(&combinations(&parameters)?, &control);
-            let mut results = results.map_err(|error| with_settings(error, &parameters))?;
-            if let (Some(keeper), [result]) = (&keeper, &mut results[..]) {
-                keeper.keep_sales(std::mem::take(&mut result.sales));
-            }
-            rows(&schema, &parameters, &results)
-        });
-        work.await
-            .map_err(|error| DataFusionError::Execution(format!("the backtest stopped: {error}")))?
+        Ok(here.rows(input))
     }
 }
 
 /// A trade that does not fit says what its combination sets and others set differently.
-fn with_settings(error: DataFusionError, parameters: &RecordBatch) -> DataFusionError {
+pub(super) fn with_settings(error: DataFusionError, parameters: &RecordBatch) -> DataFusionError {
     let DataFusionError::External(mut error) = error else {
         return error;
     };
@@ -328,8 +280,17 @@ fn with_settings(error: DataFusionError, parameters: &RecordBatch) -> DataFusion
 
 /// The rows of the parameter relation as the grid reads them.
 pub fn combinations(parameters: &RecordBatch) -> Result<Vec<Combination>> {
+    let exits_before = parameters.column_by_name(EXITS_BEFORE);
+    let exits_before = exits_before.and_then(|column| column.as_primitive_opt::<Int64Type>());
     let rows = 0..parameters.num_rows();
-    rows.map(|row| Combination::read(parameters, row)).collect()
+    rows.map(|row| {
+        let exits_before = exits_before.filter(|column| column.is_valid(row));
+        Ok(Combination {
+            exits_before: exits_before.map(|column| column.value(row)),
+            ..Combination::read(parameters, row)?
+        })
+    })
+    .collect()
 }
 
 /// Memory for as many cells as the combinations make use of, or for fewer where there is not so much:
@@ -373,13 +334,9 @@ pub fn rows(
     parameters: &RecordBatch,
     results: &[Backtest],
 ) -> Result<RecordBatch> {
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-    for name in std::iter::once("scenario").chain(PARAMETERS.iter().map(|p| p.name)) {
-        match parameters.column_by_name(name) {
-            Some(column) => columns.push(Arc::clone(column)),
-            None => return internal_err!("the parameters have no {name}"),
-        }
-    }
+    let names = schema.fields().iter().map(|field| field.name());
+    let given = names.map_while(|name| parameters.column_by_name(name).cloned());
+    let mut columns: Vec<ArrayRef> = given.collect();
     let counts = |pick: fn(&Backtest) -> i64| -> ArrayRef {
         Arc::new(results.iter().map(pick).collect::<Int64Array>())
     };

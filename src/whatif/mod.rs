@@ -6,6 +6,7 @@ pub mod data_tables;
 pub mod elsewhere;
 pub mod estimate;
 pub mod grid;
+pub mod here;
 pub mod operator;
 pub mod parameter_rows;
 pub mod pipeline;

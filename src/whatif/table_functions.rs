@@ -20,8 +20,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias, TableFactor,
 };
 
-use super::daily_grid;
 use super::grid::{self, SweepSource};
+use super::here::Made;
 use super::parameter_rows;
 use super::pipeline::Pipeline;
 use crate::error::Error;
@@ -136,9 +136,9 @@ impl RelationPlanner for TableFunctionPlanner {
             let parameters = self.parameter_rows(function, &arguments)?;
             match function.is_grid {
                 true if function.query == "daily_pnl" => {
-                    daily_grid::plan(parameters, &self.sweep_source)?
+                    grid::plan(Made::Days, parameters, &self.sweep_source)?
                 }
-                true => grid::plan(parameters, &self.sweep_source)?,
+                true => grid::plan(Made::Backtests, parameters, &self.sweep_source)?,
                 false => self.pipeline.relation(function.query, &parameters)?,
             }
         } else if let Some(plan) = self.statistic(called, args, context)? {

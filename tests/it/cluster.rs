@@ -2,6 +2,7 @@
 //! answered as one process answers it, whoever is lost meanwhile.
 
 mod failures;
+mod grids;
 #[cfg(target_os = "linux")]
 mod memory;
 mod relations;

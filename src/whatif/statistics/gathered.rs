@@ -3,6 +3,7 @@
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
@@ -12,20 +13,26 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use hindsight_sweep::backtest::Backtest;
 use hindsight_sweep::combination::Combination;
 use hindsight_sweep::control::Control;
 use hindsight_sweep::sales::Sale;
+use tokio::runtime::Handle;
 
 use super::own_arguments::Given;
 use crate::caller::client::Client;
 use crate::caller::give_way::Stop;
 use crate::error::Error;
+use crate::whatif::elsewhere;
 use crate::whatif::grid::{self, SALES_BYTES, SweepSource};
+use crate::whatif::here::{Here, Made};
 use crate::whatif::operator::{self, Operator};
+
+/// How often is looked whether somebody still waits.
+const LOOKING: Duration = Duration::from_millis(50);
 
 /// Makes the rows: of the function's own arguments and of all rows of the relation it judges.
 pub type Make = Arc<dyn Fn(&Given, &RecordBatch, &Work) -> Result<RecordBatch> + Send + Sync>;
@@ -41,6 +48,10 @@ pub struct Work {
     done: Arc<AtomicU64>,
     stop: Stop,
     left: Arc<Left>,
+    client: Arc<Client>,
+    context: Arc<TaskContext>,
+    /// Where its thread waits for what is run elsewhere.
+    waiting: Handle,
 }
 
 /// Whether nobody waits for the work any more, and the backtests that are stopped then.
@@ -74,20 +85,55 @@ impl Work {
         !self.stop.is_stopped() && !self.left.is_left.load(Ordering::SeqCst)
     }
 
-    /// Runs combinations of a grid, until nobody waits for them any more.
-    pub fn backtests(
+    /// Takes in the rows of combinations, which are run together, until nobody waits for them any more:
+    /// on other machines, where the session has some.
+    pub fn rows(
         &self,
-        source: &SweepSource,
-        combinations: &[Combination],
-        of: fn(Control) -> Control,
-    ) -> Result<Vec<Backtest>> {
-        let (control, _memory) = self.control(source, combinations.len(), of)?;
-        source.backtests(combinations, &control)
+        source: &Arc<SweepSource>,
+        kind: Made,
+        parameters: &RecordBatch,
+        mut take: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let here = Here {
+            source: Arc::clone(source),
+            kind,
+            schema: Arc::new(kind.schema()),
+            pool: Arc::clone(&self.pool),
+            done: Arc::clone(&self.done),
+            keeper: None,
+        };
+        let input = stream::iter([Ok(parameters.clone())]);
+        let mut rows = match elsewhere::of(self.context.session_config()) {
+            None => here.rows(input),
+            Some(elsewhere) => {
+                let input = RecordBatchStreamAdapter::new(kind.parameters(), input);
+                let (client, context) = (Arc::clone(&self.client), Arc::clone(&self.context));
+                elsewhere.backtests(Box::pin(input), here, client, context)
+            }
+        };
+        while let Some(batch) = self.waiting.block_on(self.next(&mut rows))? {
+            take(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// The next rows, unless nobody waits for them any more.
+    async fn next(
+        &self,
+        rows: &mut BoxStream<'static, Result<RecordBatch>>,
+    ) -> Result<Option<RecordBatch>> {
+        loop {
+            match tokio::time::timeout(LOOKING, rows.try_next()).await {
+                Ok(batch) => return batch,
+                Err(_) if self.goes_on() => {}
+                Err(_) => return Err(Error::Cancelled.into()),
+            }
+        }
     }
 
     /// The sales of one combination, likewise.
     pub fn sales(&self, source: &SweepSource, combination: &Combination) -> Result<Vec<Sale>> {
-        let (control, memory) = self.control(source, 1, Control::keeping_sales)?;
+        let (control, memory) = self.control(source)?;
         memory.try_grow(source.signal_count() * SALES_BYTES)?;
         let results = source.backtests(slice::from_ref(combination), &control)?;
         Ok(results
@@ -97,15 +143,10 @@ impl Work {
             .unwrap_or_default())
     }
 
-    fn control(
-        &self,
-        source: &SweepSource,
-        combinations: usize,
-        of: fn(Control) -> Control,
-    ) -> Result<(Arc<Control>, MemoryReservation)> {
-        let (cells, memory) = grid::reserve(combinations, source.signal_count(), &self.pool)?;
+    fn control(&self, source: &SweepSource) -> Result<(Arc<Control>, MemoryReservation)> {
+        let (cells, memory) = grid::reserve(1, source.signal_count(), &self.pool)?;
         let control = Control::new(Arc::clone(&self.done), cells).counted_with(&memory);
-        let control = Arc::new(of(control));
+        let control = Arc::new(control.keeping_sales());
         self.left.follow(&control);
         Ok((control, memory))
     }
@@ -166,6 +207,10 @@ impl Operator for Gathered {
             done: Arc::clone(&Client::of(&context)?.combinations),
             stop: Stop::of(&context),
             left: Arc::default(),
+            client: Client::of(&context)?,
+            context: Arc::clone(&context),
+            waiting: Handle::try_current()
+                .map_err(|error| DataFusionError::External(Box::new(error)))?,
         };
         let inputs = inputs.iter().map(|input| {
             let schema = input.schema();

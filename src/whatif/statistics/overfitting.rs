@@ -3,15 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{
-    ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array, new_null_array,
+    ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, UInt32Array, new_null_array,
 };
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef};
+use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::LogicalPlan;
 use hindsight_statistics::overfitting::{BLOCKS_MAX, Overfitting, overfitting};
 use hindsight_sweep::combination::Combination;
-use hindsight_sweep::control::Control;
 use hindsight_sweep::days::{DayPnl, Days};
 
 use super::gathered::{self, Work};
@@ -19,6 +18,7 @@ use super::own_arguments::{Given, Kind, OwnArgument, refusal};
 use crate::error::Error;
 use crate::parameters::PARAMETERS;
 use crate::whatif::grid::{self, SweepSource};
+use crate::whatif::here::Made;
 
 pub const BLOCKS: OwnArgument = OwnArgument {
     name: "blocks",
@@ -73,18 +73,28 @@ pub fn plan(
         let cells = combinations.len().saturating_mul(length);
         work.memory
             .try_grow(cells.saturating_mul(size_of::<f64>()))?;
-        let mut series: Vec<Vec<f64>> = Vec::with_capacity(combinations.len());
-        for combinations in combinations.chunks(TOGETHER) {
-            let held = combinations.len().saturating_mul(length);
+        let mut series: Vec<f64> = Vec::new();
+        for start in (0..parameters.num_rows()).step_by(TOGETHER) {
+            let together = TOGETHER.min(parameters.num_rows() - start);
+            let held = together.saturating_mul(length);
             let held = held.saturating_mul(size_of::<DayPnl>());
             work.memory.try_grow(held)?;
-            for result in work.backtests(&source, combinations, Control::keeping_days)? {
-                let pnl = result.days.map(|days| days.simulated).unwrap_or_default();
-                series.push(by_day(&pnl, days, length));
-            }
+            let parameters = parameters.slice(start, together);
+            work.rows(&source, Made::Series, &parameters, |rows| {
+                let pnl = rows.column_by_name("simulated_pnl_sol");
+                let pnl = pnl.and_then(|pnl| pnl.as_primitive_opt::<Decimal128Type>());
+                let pnl = pnl.ok_or_else(|| internal_datafusion_err!("a series has no PnL"))?;
+                // In lamports, combination by combination and day by day.
+                series.extend(pnl.values().iter().map(|pnl| *pnl as f64));
+                Ok(())
+            })?;
             work.memory.shrink(held);
         }
-        let series: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
+        let nothing: &[f64] = &[];
+        let series: Vec<&[f64]> = match length {
+            0 => vec![nothing; combinations.len()],
+            length => series.chunks(length).collect(),
+        };
         let found = overfitting(&series, blocks, &|| work.goes_on());
         let found = work.unless_stopped(found)?;
         row(parameters, combinations.len(), days, &found)
@@ -96,18 +106,6 @@ pub fn plan(
         Arc::clone(&SCHEMA),
         Arc::new(make),
     )
-}
-
-/// Every day of the range, in lamports.
-fn by_day(pnl: &[DayPnl], days: Days, length: usize) -> Vec<f64> {
-    let mut series = vec![0.0; length];
-    for day in pnl {
-        let place = usize::try_from(day.day - days.first).ok();
-        if let Some(of_day) = place.and_then(|place| series.get_mut(place)) {
-            *of_day = day.pnl as f64;
-        }
-    }
-    series
 }
 
 fn row(

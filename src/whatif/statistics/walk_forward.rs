@@ -6,27 +6,27 @@
 //! walked once, and a fold is a span of the exits in their order.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    ArrayRef, AsArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    TimestampMicrosecondArray, UInt32Array,
 };
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::logical_expr::LogicalPlan;
 use hindsight_statistics::folds::{Fold, folds};
-use hindsight_sweep::backtest::Backtest;
-use hindsight_sweep::combination::Combination;
-use hindsight_sweep::control::Control;
 use hindsight_sweep::days::DAY_MICROS;
 
 use super::gathered::{self, Work};
 use super::overfitting::{parameter_columns, rows_of, same_days};
 use super::own_arguments::{Given, Kind, OwnArgument, refusal};
-use crate::schema::SOL;
+use crate::schema::{self, SOL};
 use crate::whatif::estimate;
 use crate::whatif::grid::{self, SweepSource};
+use crate::whatif::here::{EXITS_BEFORE, Made};
 
 const DAYS_MAX: i64 = 100_000;
 
@@ -94,18 +94,19 @@ pub fn plan(
         let asked = Asked::of(own)?;
         let combinations = grid::combinations(parameters)?;
         let days = same_days("walk_forward", &combinations)?;
+        let combinations = combinations.len();
         let days = days.first..days.first + days.count;
         let folds = folds(days, asked.train_days, asked.test_days, asked.anchored);
         let count = folds.clone().count();
-        let trainings = combinations.len().saturating_mul(count);
+        let trainings = combinations.saturating_mul(count);
         estimate::check("walk_forward", trainings, source.signal_count())?;
-        let folds: Vec<Fold> = match combinations.is_empty() {
-            true => Vec::new(),
-            false => folds.collect(),
+        let folds: Vec<Fold> = match combinations {
+            0 => Vec::new(),
+            _ => folds.collect(),
         };
         let walk = Walk {
             parameters,
-            combinations: &combinations,
+            combinations,
             folds: &folds,
             objective: &asked.objective,
             source: &source,
@@ -148,20 +149,21 @@ impl Asked {
     }
 }
 
-/// The best combination of one training.
+/// The best combination of one training, and what it came to.
 struct Winner {
     /// Its place among the combinations.
     place: usize,
     objective: ScalarValue,
-    training: Backtest,
+    trades: i64,
+    pnl: i128,
 }
 
 struct Walk<'a> {
     parameters: &'a RecordBatch,
-    combinations: &'a [Combination],
+    combinations: usize,
     folds: &'a [Fold],
     objective: &'a str,
-    source: &'a SweepSource,
+    source: &'a Arc<SweepSource>,
     work: &'a Work,
 }
 
@@ -170,111 +172,85 @@ impl Walk<'_> {
     fn train(&self) -> Result<Vec<Winner>> {
         let mut winners: Vec<Option<Winner>> = self.folds.iter().map(|_| None).collect();
         let together = (TOGETHER / self.folds.len().max(1)).max(1);
-        for (chunk, combinations) in self.combinations.chunks(together).enumerate() {
-            let first = chunk * together;
+        // What no simulated trade comes to may count what really happened.
+        let leaves_out_actual = !self.objective.starts_with("simulated_");
+        for first in (0..self.combinations).step_by(together) {
+            let places = first..self.combinations.min(first + together);
             // Folds change fastest: those of one combination share the most.
-            let trainings = combinations.iter().flat_map(|combination| {
-                let of_fold = |fold: &Fold| Combination {
-                    range: instants(&fold.train),
-                    exits_before: Some(fold.test.start.saturating_mul(DAY_MICROS)),
-                    ..combination.clone()
-                };
-                self.folds.iter().map(of_fold)
+            let of_place = |place| self.folds.iter().map(move |fold| (place, fold));
+            let trainings = places.flat_map(of_place).map(|(place, fold)| Training {
+                place,
+                days: &fold.train,
+                exits_before: Some(fold.test.start.saturating_mul(DAY_MICROS)),
             });
-            let trainings: Vec<Combination> = trainings.collect();
-            // What no simulated trade comes to may count what really happened.
-            let of = match self.objective.starts_with("simulated_") {
-                true => |control| control,
-                false => Control::leaving_out_actual,
-            };
-            let results = self.work.backtests(self.source, &trainings, of)?;
-            let parameters = self.parameters.slice(first, combinations.len());
-            for (position, winner) in winners.iter_mut().enumerate() {
-                let of_fold = results.iter().skip(position).step_by(self.folds.len());
-                let of_fold: Vec<Backtest> = of_fold.cloned().collect();
-                let objectives = self.objectives(&parameters, &of_fold)?;
-                for (place, (objective, training)) in
-                    objectives.into_iter().zip(of_fold).enumerate()
+            let trainings: Vec<Training<'_>> = trainings.collect();
+            let rows = self.rows(&trainings, leaves_out_actual)?;
+            let objectives = self.objectives(&rows)?;
+            let found = Found::of(&rows)?;
+            for (row, objective) in objectives.into_iter().enumerate() {
+                let winner = &mut winners[row % self.folds.len()];
+                if winner
+                    .as_ref()
+                    .is_none_or(|best| is_better(&objective, &best.objective))
                 {
-                    if winner
-                        .as_ref()
-                        .is_none_or(|best| is_better(&objective, &best.objective))
-                    {
-                        *winner = Some(Winner {
-                            place: first + place,
-                            objective,
-                            training,
-                        });
-                    }
+                    *winner = Some(Winner {
+                        place: trainings[row].place,
+                        objective,
+                        trades: found.trades.value(row),
+                        pnl: found.pnl.value(row),
+                    });
                 }
             }
         }
         Ok(winners.into_iter().flatten().collect())
     }
 
-    /// What these combinations came to.
-    fn objectives(
-        &self,
-        parameters: &RecordBatch,
-        results: &[Backtest],
-    ) -> Result<Vec<ScalarValue>> {
-        let rows = grid::rows(&Arc::new(grid::schema()), parameters, results)?;
-        let Some(column) = rows.column_by_name(self.objective) else {
-            return Ok(Vec::new());
-        };
-        let column = cast(column, &OBJECTIVE_TYPE)?;
-        (0..results.len())
+    /// The rows of `backtest` over some days each.
+    fn rows(&self, trainings: &[Training<'_>], leaves_out_actual: bool) -> Result<RecordBatch> {
+        let parameters = trained(self.parameters, trainings)?;
+        let kind = Made::Trainings { leaves_out_actual };
+        let mut batches = Vec::new();
+        self.work.rows(self.source, kind, &parameters, |batch| {
+            batches.push(batch.clone());
+            Ok(())
+        })?;
+        Ok(concat_batches(&Arc::new(kind.schema()), &batches)?)
+    }
+
+    /// What these rows came to.
+    fn objectives(&self, rows: &RecordBatch) -> Result<Vec<ScalarValue>> {
+        let column = cast(column(rows, self.objective)?, &OBJECTIVE_TYPE)?;
+        (0..rows.num_rows())
             .map(|row| ScalarValue::try_from_array(&column, row))
             .collect()
     }
 
     /// The rows: every winner over the days of its test.
     fn test(&self, winners: &[Winner]) -> Result<RecordBatch> {
-        let tests = self
-            .folds
-            .iter()
-            .zip(winners)
-            .map(|(fold, winner)| Combination {
-                range: instants(&fold.test),
-                ..self.combinations[winner.place].clone()
-            });
-        let tests: Vec<Combination> = tests.collect();
-        let results = self
-            .work
-            .backtests(self.source, &tests, |control| control)?;
+        let tests = self.folds.iter().zip(winners);
+        let tests = tests.map(|(fold, winner)| Training {
+            place: winner.place,
+            days: &fold.test,
+            exits_before: None,
+        });
+        let tests: Vec<Training<'_>> = tests.collect();
+        let rows = self.rows(&tests, false)?;
+        let objectives = self.objectives(&rows)?;
+        let tested = Found::of(&rows)?;
         let places: Vec<Option<usize>> = winners.iter().map(|winner| Some(winner.place)).collect();
         let parameters = rows_of(self.parameters, &places)?;
-        let of_winners = RecordBatch::try_new(
-            Arc::new(Schema::new(parameter_columns().collect::<Vec<_>>())),
-            parameters.clone(),
-        )?;
-        let objectives = self.objectives(&of_winners, &results)?;
 
-        let counts = |count: &dyn Fn(usize) -> i64| -> ArrayRef {
-            Arc::new(
-                (0..winners.len())
-                    .map(|fold| Some(count(fold)))
-                    .collect::<Int64Array>(),
-            )
-        };
         let dates = |day: &dyn Fn(&Fold) -> i64| -> ArrayRef {
             let days = self.folds.iter().map(|fold| i32::try_from(day(fold)).ok());
             Arc::new(days.collect::<Date32Array>())
-        };
-        let decimals = |amount: &dyn Fn(usize) -> i128, data_type: DataType| -> ArrayRef {
-            let amounts = (0..winners.len()).map(|fold| Some(amount(fold)));
-            Arc::new(
-                amounts
-                    .collect::<Decimal128Array>()
-                    .with_data_type(data_type),
-            )
         };
         let of = |values: Vec<ScalarValue>| match values.is_empty() {
             true => Ok(datafusion::arrow::array::new_empty_array(&OBJECTIVE_TYPE)),
             false => ScalarValue::iter_to_array(values),
         };
-        let mut columns = vec![
-            counts(&|fold| fold as i64 + 1),
+        let numbers = (1..).take(winners.len()).map(Some);
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(numbers.collect::<Int64Array>()),
             dates(&|fold| fold.train.start),
             dates(&|fold| fold.train.end - 1),
             dates(&|fold| fold.test.start),
@@ -282,23 +258,88 @@ impl Walk<'_> {
         ];
         columns.extend(parameters);
         let trained = winners.iter().map(|winner| winner.objective.clone());
+        let trades = winners.iter().map(|winner| Some(winner.trades));
+        let pnl = winners.iter().map(|winner| Some(winner.pnl));
         columns.extend([
             of(trained.collect())?,
             of(objectives)?,
-            counts(&|fold| winners[fold].training.simulated.total_trades),
-            decimals(&|fold| winners[fold].training.simulated.total_pnl, SOL),
-            counts(&|fold| results[fold].simulated.total_trades),
-            decimals(&|fold| results[fold].simulated.total_pnl, SOL),
-            decimals(&|fold| results[fold].simulated.win_rate, RATE),
-            decimals(&|fold| results[fold].actual.total_pnl, SOL),
+            Arc::new(trades.collect::<Int64Array>()),
+            Arc::new(pnl.collect::<Decimal128Array>().with_data_type(SOL)),
+            Arc::clone(column(&rows, "simulated_total_trades")?),
+            Arc::clone(column(&rows, "simulated_total_pnl_sol")?),
+            Arc::clone(column(&rows, "simulated_win_rate")?),
+            Arc::clone(column(&rows, "actual_total_pnl_sol")?),
         ]);
-        let efficiencies = self.folds.iter().zip(winners).zip(&results);
-        let efficiencies = efficiencies.map(|((fold, winner), tested)| {
-            let trained = winner.training.simulated.total_pnl;
-            efficiency(fold, trained, tested.simulated.total_pnl)
-        });
+        let efficiencies = self.folds.iter().zip(winners).enumerate();
+        let efficiencies = efficiencies
+            .map(|(row, (fold, winner))| efficiency(fold, winner.pnl, tested.pnl.value(row)));
         columns.push(Arc::new(efficiencies.collect::<Float64Array>()));
         Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?)
+    }
+}
+
+/// A combination over some days.
+struct Training<'a> {
+    place: usize,
+    days: &'a Range<i64>,
+    exits_before: Option<i64>,
+}
+
+/// The parameters of trainings.
+fn trained(parameters: &RecordBatch, trainings: &[Training<'_>]) -> Result<RecordBatch> {
+    let places = trainings.iter().map(|training| training.place as u32);
+    let taken = take_record_batch(parameters, &UInt32Array::from_iter_values(places))?;
+    let instants = |of: fn(&Range<i64>) -> i64| -> ArrayRef {
+        let days = trainings.iter().map(|training| of(training.days));
+        let instants = days.map(|day| day.saturating_mul(DAY_MICROS));
+        let instants = TimestampMicrosecondArray::from_iter_values(instants);
+        Arc::new(instants.with_data_type(schema::timestamp()))
+    };
+    let exits_before = trainings.iter().map(|training| training.exits_before);
+    let numbers = (0..).take(trainings.len());
+    let other: [(&str, ArrayRef); 4] = [
+        (
+            "combination",
+            Arc::new(Int64Array::from_iter_values(numbers)),
+        ),
+        ("range_start", instants(|days| days.start)),
+        ("range_end", instants(|days| days.end)),
+        (EXITS_BEFORE, Arc::new(exits_before.collect::<Int64Array>())),
+    ];
+    let of_trainings = Made::Trainings {
+        leaves_out_actual: false,
+    };
+    let of_trainings = of_trainings.parameters();
+    let columns = of_trainings.fields().iter().map(|field| {
+        let name = field.name();
+        match other.iter().find(|(known, _)| known == name) {
+            Some((_, column)) => Ok(Arc::clone(column)),
+            None => column(&taken, name).cloned(),
+        }
+    });
+    let columns = columns.collect::<Result<_>>()?;
+    Ok(RecordBatch::try_new(of_trainings, columns)?)
+}
+
+fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    let column = rows.column_by_name(name);
+    column.ok_or_else(|| internal_datafusion_err!("there is no column {name}"))
+}
+
+/// What simulated trades came to, row by row.
+struct Found<'a> {
+    trades: &'a Int64Array,
+    pnl: &'a Decimal128Array,
+}
+
+impl<'a> Found<'a> {
+    fn of(rows: &'a RecordBatch) -> Result<Self> {
+        let trades = column(rows, "simulated_total_trades")?.as_primitive_opt();
+        let pnl = column(rows, "simulated_total_pnl_sol")?.as_primitive_opt();
+        match (trades, pnl) {
+            (Some(trades), Some(pnl)) => Ok(Self { trades, pnl }),
+            _ => Err(internal_datafusion_err!("a backtest has other types")),
+        }
     }
 }
 
@@ -316,10 +357,4 @@ fn efficiency(fold: &Fold, trained: i128, tested: i128) -> Option<f64> {
     let a_day =
         |pnl: i128, days: &std::ops::Range<i64>| pnl as f64 / (days.end - days.start) as f64;
     (trained > 0).then(|| a_day(tested, &fold.test) / a_day(trained, &fold.train))
-}
-
-/// From the first instant of some days to before the first after them.
-fn instants(days: &std::ops::Range<i64>) -> (Option<i64>, Option<i64>) {
-    let midnight = |day: i64| Some(day.saturating_mul(DAY_MICROS));
-    (midnight(days.start), midnight(days.end))
 }
