@@ -156,7 +156,8 @@ enum Role {
 impl Fragments {
     fn seen(&self, plan: Arc<dyn ExecutionPlan>, options: &ConfigOptions) -> Result<Seen> {
         if plan.is::<RelationExec>() {
-            let is_open = true;
+            // Each part would have as many rows as are enough; they are few, and read here.
+            let is_open = plan.fetch().is_none();
             return Ok(Seen { plan, is_open });
         }
         let children = plan.children().into_iter().cloned();
@@ -244,7 +245,8 @@ impl Fragments {
         seen: &[Seen],
         options: &ConfigOptions,
     ) -> Result<Role> {
-        if !seen.get(way(plan)).is_some_and(|child| child.is_open) {
+        let is_over = seen.get(way(plan)).is_some_and(|child| child.is_open);
+        if !is_over || plan.fetch().is_some() {
             return Ok(Role::Bound);
         }
         if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {

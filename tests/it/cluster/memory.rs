@@ -2,14 +2,12 @@
 //! memory, as the kernel counts it.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::{Server, Worker};
-use crate::cli::{hindsight, run, text};
+use crate::cli::{run, text};
 use crate::files;
 
 /// Every price and every path behind a signal is read.
@@ -59,11 +57,6 @@ fn prices_in_memory(process: &str, workspace: &Path) -> u64 {
     bytes
 }
 
-fn peak(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    kilobytes(&status, "VmHWM:")
-}
-
 #[test]
 fn each_worker_reads_a_third_of_the_prices() {
     let start = || Worker::with(WEEKS.path(), "127.0.0.1", &[]);
@@ -87,53 +80,4 @@ fn each_worker_reads_a_third_of_the_prices() {
     let here = Server::of(WEEKS.path(), &[], None);
     assert_eq!(found, READ.map(|sql| here.rows(sql)));
     assert!(prices_in_memory("self", WEEKS.path()) > book * 9 / 10);
-}
-
-/// Five years, 173 million prices: minutes, and 10 GB on disk.
-#[test]
-#[ignore = "it takes minutes and 10 GB"]
-fn each_worker_needs_less_than_half_of_what_one_process_does() {
-    let workspace = made(1_825);
-    let query = |sql: &str| {
-        let mut child = hindsight(workspace.path())
-            .args(["query", "--format", "csv", sql])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let id = child.id();
-        let mut most = 0;
-        let output = std::thread::spawn({
-            let mut stdout = child.stdout.take().unwrap();
-            move || {
-                let mut text = String::new();
-                std::io::Read::read_to_string(&mut stdout, &mut text).unwrap();
-                text
-            }
-        });
-        while child.try_wait().unwrap().is_none() {
-            most = peak(id).unwrap_or_default().max(most);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        (output.join().unwrap(), most)
-    };
-    for sql in READ {
-        let (expected, whole) = query(sql);
-        let start = || Worker::with(workspace.path(), "127.0.0.1", &[]);
-        let workers = [start(), start(), start()];
-        let urls = workers.each_ref().map(|worker| worker.url.as_str());
-        let server = Server::of(workspace.path(), &urls, None);
-        let rows = server.rows(sql);
-        assert_eq!(rows.num_rows(), expected.lines().count() - 1);
-        let local = Server::of(workspace.path(), &[], None);
-        for worker in &workers {
-            let part = peak(worker.id()).unwrap();
-            eprintln!(
-                "{sql}: one process {} MiB, a worker {} MiB",
-                whole >> 20,
-                part >> 20
-            );
-            assert!(part < whole / 2, "{part} of {whole} bytes");
-        }
-        assert_eq!(rows, local.rows(sql));
-    }
 }
