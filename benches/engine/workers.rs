@@ -71,7 +71,9 @@ pub fn growth(workspace: &Path) {
         for count in 1..=3 {
             let workers: Vec<Worker> = (0..count).map(|_| Worker::start(workspace)).collect();
             let urls: Vec<&str> = workers.iter().map(|worker| worker.url.as_str()).collect();
-            let spread = ask(1, workspace, &sql, &urls);
+            let mut spread = ask(1, workspace, &sql, &urls);
+            // Of each, how much it needs of the prices.
+            spread.peak = workers.iter().filter_map(|one| peak(one.child.id())).max();
             drop(workers);
             let threads = ask(count, workspace, &sql, &[]);
             row(&format!("{what}, workers: {count}"), &spread, None);
@@ -80,6 +82,15 @@ pub fn growth(workspace: &Path) {
             println!("  {ratio:.2} times the wall of one process");
         }
     }
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak(process: u32) -> Option<i64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Asks in a process of so many threads.
@@ -93,17 +104,20 @@ fn ask(threads: usize, workspace: &Path, sql: &str, urls: &[&str]) -> Taken {
         .env("TOKIO_WORKER_THREADS", &threads)
         .output()
         .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
     let said = String::from_utf8(output.stdout).unwrap();
-    let wall = said.trim().parse();
-    let wall = wall.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let mut said = said.split_whitespace();
+    let mut number = || said.next().and_then(|number| number.parse::<i64>().ok());
+    let (wall, peak) = (number().unwrap(), number());
     Taken {
-        wall: Duration::from_micros(wall),
+        wall: Duration::from_micros(wall.unsigned_abs()),
         processor: Duration::ZERO,
-        peak: None,
+        peak,
     }
 }
 
-/// What that process does; prints the microseconds it took.
+/// What that process does; prints the microseconds it took, and the most memory it had.
 pub fn ask_by_itself(arguments: &[String]) {
     let [threads, sql, workspace, urls @ ..] = arguments else {
         panic!("--ask THREADS SQL WORKSPACE URL…, found {arguments:?}");
@@ -120,5 +134,6 @@ pub fn ask_by_itself(arguments: &[String]) {
     let engine = Engine::open_configured(Path::new(workspace), None, None, config);
     let engine = runtime.block_on(engine).unwrap();
     let (_, taken) = best(GOES, || runtime.block_on(engine.sql(sql)).unwrap());
-    println!("{}", taken.wall.as_micros());
+    let peak = peak(std::process::id()).unwrap_or_default();
+    println!("{} {peak}", taken.wall.as_micros());
 }
