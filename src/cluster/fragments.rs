@@ -12,7 +12,6 @@ use datafusion::catalog::Session;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, Result};
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{
@@ -48,6 +47,22 @@ use crate::whatif::relations::{Relation, RelationExec};
 
 /// So many rows go with a plan at most, by what is known when it is planned.
 const GIVEN_MOST: usize = 1_000;
+
+/// Aggregates that depend on the order of their rows, also where none is said.
+const BY_ORDER: [&str; 12] = [
+    "any_value",
+    "array_agg",
+    "string_agg",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
+    "max_drawdown",
+    "max_consecutive_losses",
+];
 
 /// Whether a worker runs such a node.
 pub fn is_known(node: &Arc<dyn ExecutionPlan>) -> bool {
@@ -432,5 +447,5 @@ fn is_in_parts(function: &Arc<AggregateFunctionExpr>) -> bool {
     is_exact
         && !arguments.is_empty()
         && function.order_bys().is_empty()
-        && function.order_sensitivity() == AggregateOrderSensitivity::Insensitive
+        && !BY_ORDER.contains(&function.fun().name())
 }
