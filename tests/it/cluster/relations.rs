@@ -6,7 +6,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::{Server, Worker, wait_until};
 
 /// What is asked over both relations, with a sign of how: what is sent is a part of the plan.
-const QUERIES: [&str; 32] = [
+const QUERIES: [&str; 31] = [
     // As they are, and in their order.
     "select * from signals",
     "select * from token_prices",
@@ -33,7 +33,7 @@ const QUERIES: [&str; 32] = [
     "select id, price_at(token_address, timestamp) from signals where score > 40",
     "select count(*), sum(price_at(token_address, timestamp)) from signals",
     "select * from simulate_trades()",
-    "select * from simulate_trades(stop_loss_percent => 5, take_profit_ladder => '50@10, 50@30')",
+    "select * from simulate_trades(exit_strategy => 'fixed_targets', take_profit_ladder => '50@10, 50@30')",
     "select exit_reason, count(*), sum(net_pnl_sol) from simulate_trades() group by exit_reason order by 1",
     "select * from compare_trades(exit_strategy => 'trailing_stop')",
     "select * from equity_curve()",
@@ -42,7 +42,6 @@ const QUERIES: [&str; 32] = [
     "select id, row_number() over (order by score, id) from signals",
     "select s.id, count(*), max(p.price) from signals s join token_prices p using (token_address) group by s.id order by s.id",
     "select token_address from signals union all select token_address from token_prices",
-    "select extract(hour from timestamp) as hour, count(*) from signals group by hour order by hour",
 ];
 
 fn explained(server: &Server, sql: &str) -> String {
