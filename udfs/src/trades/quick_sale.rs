@@ -60,7 +60,7 @@ impl Line {
     /// What it comes to for a part of which nothing is brought.
     #[inline]
     fn start(&self, size: i64) -> i128 {
-        self.fixed + (self.of_size * i128::from(size) >> SLOPE_BITS)
+        self.fixed + ((self.of_size * i128::from(size)) >> SLOPE_BITS)
     }
 
     /// Rounded half to even; `None` where that is in doubt.
