@@ -42,6 +42,8 @@ use crate::whatif::elsewhere::{self, Elsewhere};
 use crate::whatif::here::{EXITS_BEFORE, Here, Made};
 use crate::whatif::operator::{self, Operator};
 
+/// The first column of what comes of a combination.
+const FIRST_COUNT: &str = "total_signals";
 const RATE: DataType = DataType::Decimal128(7, 2);
 /// Tables of positions that there is room for before anything else is taken.
 const TABLES_AT_LEAST: usize = 8;
@@ -152,7 +154,7 @@ pub fn schema() -> Schema {
     );
     let count = |name: &str| Field::new(name, DataType::Int64, true);
     let counts = [
-        "total_signals",
+        FIRST_COUNT,
         "signals_above_threshold",
         "untradable_signals",
         "limited_signals",
@@ -335,6 +337,8 @@ pub fn rows(
     results: &[Backtest],
 ) -> Result<RecordBatch> {
     let names = schema.fields().iter().map(|field| field.name());
+    // Behind what is given stands what comes of it.
+    let names = names.take_while(|name| *name != FIRST_COUNT);
     let given = names.map_while(|name| parameters.column_by_name(name).cloned());
     let mut columns: Vec<ArrayRef> = given.collect();
     let counts = |pick: fn(&Backtest) -> i64| -> ArrayRef {
