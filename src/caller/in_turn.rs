@@ -1,5 +1,8 @@
+//! The partitions of a plan one behind the other.
+//!
 //! `UNION ALL` in the order in which it is written: the rows of one part behind those of the part before,
-//! where nothing else says an order, as PostgreSQL has them, and the same at each execution.
+//! where nothing else says an order, as PostgreSQL has them, and the same at each execution. And shares of
+//! a relation, which are made at the same time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +13,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+#[cfg(feature = "distributed")]
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -21,15 +26,30 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
+/// Batches of a partition that are made before they are asked for.
+#[cfg(feature = "distributed")]
+const AHEAD: usize = 2;
+
+/// When a partition is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// When the one before has ended.
+    InTurn,
+    /// At once, as all others.
+    #[cfg(feature = "distributed")]
+    Ahead,
+}
+
 /// Takes the partitions of its input one after the other.
 #[derive(Debug)]
 pub struct InTurnExec {
     input: Arc<dyn ExecutionPlan>,
+    begins: Begins,
     properties: Arc<PlanProperties>,
 }
 
 impl InTurnExec {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+    pub fn new(input: Arc<dyn ExecutionPlan>, begins: Begins) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(input.schema()),
             Partitioning::UnknownPartitioning(1),
@@ -38,6 +58,7 @@ impl InTurnExec {
         );
         Self {
             input,
+            begins,
             properties: Arc::new(properties),
         }
     }
@@ -47,13 +68,14 @@ impl InTurnExec {
         let coalesced = node.downcast_ref::<CoalescePartitionsExec>()?;
         let is_all = coalesced.fetch().is_none();
         let input = coalesced.input();
-        (is_all && is_union(input)).then(|| Arc::new(Self::new(Arc::clone(input))) as _)
+        (is_all && is_union(input))
+            .then(|| Arc::new(Self::new(Arc::clone(input), Begins::InTurn)) as _)
     }
 
     /// The whole plan, whose partitions would be taken as their rows come.
     pub fn of_root(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         match plan.output_partitioning().partition_count() > 1 && is_union(&plan) {
-            true => Arc::new(Self::new(plan)),
+            true => Arc::new(Self::new(plan, Begins::InTurn)),
             false => plan,
         }
     }
@@ -110,17 +132,31 @@ impl ExecutionPlan for InTurnExec {
         let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
             return internal_err!("what is taken in turn has one input");
         };
-        Ok(Arc::new(Self::new(input)))
+        Ok(Arc::new(Self::new(input, self.begins)))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = Arc::clone(&self.input);
-        let partitions = input.output_partitioning().partition_count();
-        // The next one begins when the one before has ended.
-        let parts = stream::iter(0..partitions)
-            .map(move |partition| input.execute(partition, Arc::clone(&context)));
-        let rows = parts.try_flatten();
-        let schema = self.input.schema();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        in_turn(&self.input, self.begins, context)
     }
+}
+
+/// The rows of all partitions of a plan.
+pub fn in_turn(
+    plan: &Arc<dyn ExecutionPlan>,
+    begins: Begins,
+    context: Arc<TaskContext>,
+) -> Result<SendableRecordBatchStream> {
+    let (schema, plan) = (plan.schema(), Arc::clone(plan));
+    let partitions = 0..plan.output_partitioning().partition_count();
+    let parts = partitions.map(move |partition| plan.execute(partition, Arc::clone(&context)));
+    let rows = match begins {
+        Begins::InTurn => stream::iter(parts).try_flatten().boxed(),
+        #[cfg(feature = "distributed")]
+        Begins::Ahead => {
+            let parts = parts.map(|part| Ok(spawn_buffered(part?, AHEAD)));
+            let parts = parts.collect::<Result<Vec<_>>>()?;
+            stream::iter(parts).flatten().boxed()
+        }
+    };
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }

@@ -7,16 +7,14 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
-use super::given::GivenExec;
-use super::in_order::InOrderExec;
 use super::leaf::GridLeafExec;
 use super::node::Node;
 use super::part::{Part, PartExec};
+use crate::caller::in_turn::{Begins, InTurnExec};
 
 const GRID: u8 = b'g';
 const PART: u8 = b'p';
-const GIVEN: u8 = b'r';
-const IN_ORDER: u8 = b'o';
+const IN_TURN: u8 = b'o';
 
 /// Puts nodes on the wire, and on a worker takes them off it.
 #[derive(Debug)]
@@ -42,8 +40,7 @@ impl PhysicalExtensionCodec for Codec {
                 let held = node.held(&part.fingerprint)?;
                 Arc::new(PartExec::held_by(part, &held)?)
             }
-            (GIVEN, []) => Arc::new(GivenExec::decoded(bytes)?),
-            (IN_ORDER, [input]) => Arc::new(InOrderExec::new(Arc::clone(input))),
+            (IN_TURN, [input]) => Arc::new(InTurnExec::new(Arc::clone(input), Begins::Ahead)),
             _ => return exec_err!("a part of the plan is unknown here"),
         })
     }
@@ -59,10 +56,8 @@ impl PhysicalExtensionCodec for Codec {
         } else if let Some(part) = node.downcast_ref::<PartExec>() {
             let part = serde_json::to_vec(part.part()).map_err(unreadable)?;
             (PART, part)
-        } else if let Some(given) = node.downcast_ref::<GivenExec>() {
-            (GIVEN, given.encoded()?)
-        } else if node.is::<InOrderExec>() {
-            (IN_ORDER, Vec::new())
+        } else if node.is::<InTurnExec>() {
+            (IN_TURN, Vec::new())
         } else {
             return internal_err!("{} is not sent to workers", node.name());
         };

@@ -12,6 +12,7 @@ use datafusion::catalog::Session;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, Result};
+use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{
@@ -33,8 +34,6 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use super::given::GivenExec;
-use super::in_order::InOrderExec;
 use super::part::PartExec;
 use super::sent;
 use super::sharded::ShardedExec;
@@ -42,6 +41,7 @@ use super::used;
 use super::workers::{Asked, Workers};
 use crate::caller::client::Client;
 use crate::caller::give_way;
+use crate::caller::in_turn::InTurnExec;
 use crate::dialect::numbers;
 use crate::whatif::relations::{Relation, RelationExec};
 
@@ -72,9 +72,15 @@ pub fn is_known(node: &Arc<dyn ExecutionPlan>) -> bool {
         || node.is::<CrossJoinExec>()
         || node.is::<NestedLoopJoinExec>()
         || node.is::<SortPreservingMergeExec>()
-        || node.is::<InOrderExec>()
+        || node.is::<InTurnExec>()
         || node.is::<PartExec>()
-        || node.is::<GivenExec>()
+        || holds_rows(node)
+}
+
+/// Whether a node has its rows in itself: other sources are files.
+fn holds_rows(node: &Arc<dyn ExecutionPlan>) -> bool {
+    let source = node.downcast_ref::<DataSourceExec>();
+    source.is_some_and(|node| node.data_source().is::<MemorySourceConfig>())
 }
 
 fn is_by_row(node: &Arc<dyn ExecutionPlan>) -> bool {

@@ -82,9 +82,7 @@
 
 mod codec;
 mod fragments;
-mod given;
 pub mod grid;
-mod in_order;
 pub mod leaf;
 pub mod node;
 mod part;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result, internal_err};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -26,10 +27,9 @@ use datafusion_proto::bytes::physical_plan_to_bytes_with_extension_codec;
 
 use super::codec::Codec;
 use super::fragments::way;
-use super::given::GivenExec;
-use super::in_order::InOrderExec;
 use super::part::{PLACE, Part, PartExec, by_place};
 use crate::caller::give_way;
+use crate::caller::in_turn::{Begins, InTurnExec};
 use crate::whatif::relations::{Relation, RelationExec};
 
 type Plan = Arc<dyn ExecutionPlan>;
@@ -145,7 +145,7 @@ fn together(plan: Plan) -> Result<Plan> {
         .is_some_and(|last| last.name() == PLACE);
     Ok(match has_places {
         true => Arc::new(SortPreservingMergeExec::new(by_place(&schema)?, plan)),
-        false => Arc::new(InOrderExec::new(plan)),
+        false => Arc::new(InTurnExec::new(plan, Begins::Ahead)),
     })
 }
 
@@ -194,7 +194,8 @@ fn over(node: &Plan, leaf: &Plan, given: &[RecordBatch], kept: Kept) -> Result<P
             return internal_err!("a join of a fragment is given rows");
         };
         left = others;
-        children.push(Arc::new(GivenExec::new(first.clone())) as Plan);
+        let rows = [vec![first.clone()]];
+        children.push(MemorySourceConfig::try_new_exec(&rows, first.schema(), None)? as Plan);
     }
     let below = over(below, leaf, left, kept)?;
     match kept {

@@ -23,11 +23,11 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 use tokio::sync::mpsc::Sender;
 
-use super::in_order::in_order;
 use super::sent;
 use super::used::{Used, tasks};
 use super::workers::Workers;
 use crate::caller::client::Client;
+use crate::caller::in_turn::{Begins, in_turn};
 
 /// Bytes of rows that go with a fragment at most.
 const GIVEN_MOST: usize = 1 << 20;
@@ -171,7 +171,7 @@ impl Run {
     async fn given(&self, memory: &MemoryReservation) -> Result<Vec<RecordBatch>> {
         let mut all = Vec::new();
         for plan in sent::given(&self.fragment) {
-            let mut rows = in_order(&plan, &self.context)?;
+            let mut rows = in_turn(&plan, Begins::Ahead, Arc::clone(&self.context))?;
             let mut batches = Vec::new();
             while let Some(batch) = rows.try_next().await? {
                 memory.try_grow(batch.get_array_memory_size())?;
@@ -185,7 +185,7 @@ impl Run {
     /// Runs it in this process.
     async fn here(&self, given: &[RecordBatch]) -> Result<()> {
         let plan = sent::here(&self.fragment, given)?;
-        let mut rows = in_order(&plan, &self.context)?;
+        let mut rows = in_turn(&plan, Begins::Ahead, Arc::clone(&self.context))?;
         while let Some(batch) = rows.try_next().await? {
             if self.rows.send(Ok(batch)).await.is_err() {
                 break;

@@ -371,7 +371,7 @@ fn bare(name: &str) -> Cow<'_, str> {
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
         )
     };
-    let quotes = |c: &char| name.is_ascii() && "\"'{}".contains(*c);
+    let quotes = |c: &char| "\"'{}".contains(*c);
     let kept = name.chars();
     let kept = kept.filter(|c| !c.is_whitespace() && !hidden(c) && !quotes(c));
     let letters: String = kept.flat_map(char::to_lowercase).collect();

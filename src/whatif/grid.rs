@@ -119,7 +119,7 @@ impl SweepSource {
     }
 }
 
-/// What came of a control, which fails as cancelled once it is told to stop.
+/// What came of backtests, which fail as cancelled once they are told to stop.
 fn stopped<T>(made: Result<T>, control: &Control) -> Result<T> {
     made.map_err(|error| match control.is_cancelled.load(Ordering::Relaxed) {
         true => Error::Cancelled.into(),
@@ -337,10 +337,14 @@ pub fn rows(
     results: &[Backtest],
 ) -> Result<RecordBatch> {
     let names = schema.fields().iter().map(|field| field.name());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     // Behind what is given stands what comes of it.
-    let names = names.take_while(|name| *name != FIRST_COUNT);
-    let given = names.map_while(|name| parameters.column_by_name(name).cloned());
-    let mut columns: Vec<ArrayRef> = given.collect();
+    for name in names.take_while(|name| *name != FIRST_COUNT) {
+        match parameters.column_by_name(name) {
+            Some(column) => columns.push(Arc::clone(column)),
+            None => return internal_err!("the parameters have no {name}"),
+        }
+    }
     let counts = |pick: fn(&Backtest) -> i64| -> ArrayRef {
         Arc::new(results.iter().map(pick).collect::<Int64Array>())
     };

@@ -15,7 +15,7 @@ use super::positions::Positions;
 /// Shares that are kept for the next set of rules, besides the whole; each for each score there is.
 const SHARES_KEPT: usize = 64;
 
-/// The positions of some ways of sizing, each table of them counted in the pool of the control.
+/// The positions of some ways of sizing; each table of them is counted in the memory pool.
 pub struct SharedPositions<'a> {
     sizings: Vec<(Sizing, Costs)>,
     /// The scores that occur.

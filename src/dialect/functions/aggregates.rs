@@ -77,9 +77,7 @@ fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr>
         ("string_agg", [value, Expr::Value(delimiter)], [])
             if function.over.is_none() && !order_of(function).is_empty() =>
         {
-            let mut filtered = function.clone();
-            filtered.filter = with_filter(function, value);
-            let texts = in_order(collected(&filtered, value.clone()));
+            let texts = in_order(collected(&of_known(function, value), value.clone()));
             let delimiter = match delimiter.value {
                 Value::Null => Expr::Value(Value::SingleQuotedString(String::new()).into()),
                 _ => Expr::Value(delimiter.clone()),
@@ -87,13 +85,6 @@ fn of_array(function: &Function, name: &str, arguments: &[Expr]) -> Option<Expr>
             Some(call("array_to_string", vec![texts, delimiter]))
         }
         ("array_agg", [_], []) => reversed(function),
-        // What is written in quotes has no type yet.
-        ("pg_typeof", [Expr::Value(value)], [])
-            if matches!(value.value, Value::SingleQuotedString(_)) =>
-        {
-            let null = Expr::Value(Value::Null.into());
-            Some(call("pg_typeof", vec![null]))
-        }
         ("every", [_], []) => {
             let mut function = function.clone();
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
@@ -156,17 +147,19 @@ fn reversed(function: &Function) -> Option<Expr> {
     Some(call("array_reverse", vec![Expr::Function(ascending)]))
 }
 
-/// The filter of a function, and that a value is not null.
-fn with_filter(function: &Function, value: &Expr) -> Option<Box<Expr>> {
+/// A function of those values alone that are not null.
+fn of_known(function: &Function, value: &Expr) -> Function {
     let is_known = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value.clone()))));
-    Some(Box::new(match function.filter.clone() {
+    let mut filtered = function.clone();
+    filtered.filter = Some(Box::new(match filtered.filter {
         None => is_known,
         Some(filter) => Expr::BinaryOp {
             left: Box::new(Expr::Nested(filter)),
             op: BinaryOperator::And,
             right: Box::new(is_known),
         },
-    }))
+    }));
+    filtered
 }
 
 /// `array_agg(value order by …) filter (…) over (…)`, as the function has them.
@@ -181,10 +174,9 @@ fn collected(function: &Function, value: Expr) -> Expr {
 
 /// The values of a `within group`, sorted and without nulls.
 fn sorted(function: &Function, order: &OrderByExpr) -> Expr {
-    let mut collected = function.clone();
+    let mut collected = of_known(function, &order.expr);
     collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
     collected.within_group = Vec::new();
-    collected.filter = with_filter(function, &order.expr);
     collected.args = FunctionArguments::List(FunctionArgumentList {
         duplicate_treatment: None,
         args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(

@@ -10,8 +10,10 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
+use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArguments, Value};
 
 use super::routine::{named, pg_name};
+use super::syntax::{call, expressions};
 use crate::catalog::{PG_TYPE, types};
 
 /// The function.
@@ -22,6 +24,19 @@ impl PgTypeof {
     pub fn function() -> ScalarUDF {
         ScalarUDF::new_from_impl(Self(Signature::any(1, Volatility::Immutable)))
     }
+}
+
+/// `pg_typeof('x')`: what is written in quotes has no more of a type than null has.
+pub fn of_text(function: &Function, name: &str) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments = expressions(&list.args).filter(|_| name == "pg_typeof")?;
+    let [Expr::Value(value)] = arguments.as_slice() else {
+        return None;
+    };
+    let null = || vec![Expr::Value(Value::Null.into())];
+    matches!(value.value, Value::SingleQuotedString(_)).then(|| call(name, null()))
 }
 
 impl ScalarUDFImpl for PgTypeof {

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::without_nulls::WithoutNulls;
-use super::{aggregates, windows};
+use super::{aggregates, pg_typeof, windows};
 use crate::catalog::functions::times::read_interval;
 use crate::catalog::time::interval::negated;
 use crate::catalog::value::Interval as Length;
@@ -217,7 +217,8 @@ fn rewritten(expr: &mut Expr) -> Result<()> {
             let written = cast_by_name(function)
                 .or_else(|| windows::sliding(function))
                 .or_else(|| windows::with_default(function, &name))
-                .or_else(|| filled(function, &name));
+                .or_else(|| filled(function, &name))
+                .or_else(|| pg_typeof::of_text(function, &name));
             let written = match written {
                 None => aggregates::of_sorted(function)?,
                 written => written,
