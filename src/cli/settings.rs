@@ -42,7 +42,7 @@ impl Setting {
         let mut values = Vec::new();
         for part in self.value.split(self.separator()) {
             let part = part.trim();
-            match part.contains(':') && !self.is_ladder() {
+            match self.is_range(part) {
                 true => values.extend(self.range(part)?),
                 false => values.push(part.to_owned()),
             }
@@ -65,8 +65,12 @@ impl Setting {
 
     /// Whether it is written as several values.
     pub fn is_several(&self) -> bool {
-        let is_range = self.value.contains(':') && !self.is_ladder();
-        is_range || self.value.contains(self.separator())
+        self.is_range(&self.value) || self.value.contains(self.separator())
+    }
+
+    /// Whether a range is meant, written rightly or as other languages write it.
+    fn is_range(&self, text: &str) -> bool {
+        (text.contains(':') || text.contains("..")) && !self.is_ladder()
     }
 
     fn is_ladder(&self) -> bool {
@@ -193,7 +197,14 @@ mod tests {
                 3
             )
         );
-        for wrong in ["a=1:2", "a=1:2:0", "a=2:1:1", "a=1:x:1", "a=0:1:0.000001"] {
+        for wrong in [
+            "a=1:2",
+            "a=1..2",
+            "a=1:2:0",
+            "a=2:1:1",
+            "a=1:x:1",
+            "a=0:1:0.000001",
+        ] {
             assert!(parse(wrong).unwrap().array_argument().is_err(), "{wrong}");
         }
     }
