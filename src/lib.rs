@@ -53,7 +53,8 @@
 //! Beside the library: `udfs/` has the SQL functions and their kernels, the only arithmetic on
 //! trades; `crates/sweep/` what the grid operator does, many combinations over arrays of one history
 //! read once; `crates/statistics/` how far to believe a number, over plain `f64`; `crates/pg-catalog/` what PostgreSQL's clients ask of `pg_catalog` and
-//! `information_schema`, and the calendar; `queries/` the pipeline as an analyst reads it. `tests/it`
+//! `information_schema`, and the calendar; `crates/sql-visit/` the walks over parsed statements, whose code
+//! is compiled once for all visitors; `queries/` the pipeline as an analyst reads it. `tests/it`
 //! is one integration binary, whose `reference` is the rules again as plain loops; `tests/sql` the
 //! specification of every function and error, in-process and over the wire; `tests/clients` real
 //! clients against a server, `tests/dialect` statements that give what a real PostgreSQL gives, and by
@@ -105,6 +106,12 @@
 //! `SET` is no other's. The ready-made handlers share one session and run on the network's threads,
 //! so [`server`] takes pgwire's messages and no more: a loop for each connection, a [`Session`] for
 //! each client, and threads of their own for what is computed.
+//!
+//! # Doors
+//!
+//! What others wait for is boxed where they come in: a public `async fn` has `#[door]` over it. A future
+//! of its own type would be compiled again, with all that it waits for, in the program, in the tests
+//! and in the benchmarks, which took longer than the rest of them.
 //!
 //! # What is deliberately absent
 //!

@@ -11,10 +11,10 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, ObjectName, Query, Select, SetExpr, TableFactor, TableWithJoins, Visit,
-    Visitor,
+    Expr as SqlExpr, ObjectName, Query, Select, SetExpr, TableFactor, TableWithJoins, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use sql_visit::visit;
 
 use crate::error::{Error, Result};
 
@@ -250,7 +250,7 @@ pub fn check_size(statement: &Statement, view: &dyn Fn(&str) -> Option<u64>) -> 
         subqueries: 0,
         view,
     };
-    match statement.visit(&mut reads) {
+    match visit(statement, &mut reads) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

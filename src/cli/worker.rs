@@ -77,7 +77,7 @@ pub async fn execute(workspace: &Workspace, arguments: WorkerArgs) -> Result<(),
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     let node = Arc::new(node);
-    let serving = node::serve(node, listener, security.as_ref(), stopped);
+    let serving = node::serve(node, listener, security.as_ref(), Box::pin(stopped));
     let mut signals = Signals::listen()?;
     tokio::pin!(serving);
     loop {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_recursion::async_recursion as door;
 use axum::http::{Request, Response};
 use datafusion::common::exec_err;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -22,6 +23,7 @@ use datafusion_distributed::{
     DistributedExt, Worker, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse,
     WorkerQueryContext,
 };
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use tokio::net::TcpListener;
 use tonic::body::Body;
@@ -217,11 +219,12 @@ impl Drop for Task {
 }
 
 /// Runs what is sent, until it is told to stop.
+#[door]
 pub async fn serve(
     node: Arc<Node>,
     listener: TcpListener,
     security: Option<&Security>,
-    stop: impl Future<Output = ()>,
+    stop: BoxFuture<'static, ()>,
 ) -> Result<()> {
     let failed = |what: &'static str| {
         move |error: tonic::transport::Error| {

@@ -14,9 +14,10 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType as SqlType, Distinct, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
     Ident, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, Statement,
-    Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound,
-    WindowSpec, WindowType,
+    Subscript, TableFactor, UnaryOperator, Value, VisitorMut, WindowFrameBound, WindowSpec,
+    WindowType,
 };
+use sql_visit::visit_mut;
 
 use super::numbers::{self, SUMMAND};
 use casts::cast;
@@ -32,7 +33,7 @@ pub fn rewrite(statement: &mut DfStatement) {
 
 /// Rewrites the expressions of a statement.
 pub fn rewrite_sql(statement: &mut Statement) {
-    let _ = statement.visit(&mut Typing { arguments: 0 });
+    let _ = visit_mut(statement, &mut Typing { arguments: 0 });
 }
 
 struct Typing {

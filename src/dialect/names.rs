@@ -12,8 +12,9 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType as SqlType, Expr, Ident, ObjectName, ObjectNamePart,
     OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
-    TrimWhereField, Value, VisitMut, VisitorMut, visit_expressions,
+    TrimWhereField, Value, VisitorMut,
 };
+use sql_visit::{visit_expressions, visit_mut};
 
 /// The name of a column without one.
 const UNNAMED: &str = "?column?";
@@ -32,7 +33,7 @@ pub fn rewrite(statement: &mut DfStatement) {
             if let Statement::Query(query) = &mut **statement {
                 order_of_outermost(query);
             }
-            let _ = statement.visit(&mut Naming);
+            let _ = visit_mut(statement, &mut Naming);
         }
         DfStatement::Explain(explain) => rewrite(&mut explain.statement),
         _ => {}

@@ -11,8 +11,9 @@ use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuil
 use datafusion::sql::sqlparser::ast::{
     CastKind, CreateTableLikeKind, DataType as SqlType, Expr, FromTable, ObjectName, ObjectType,
     OnCommit, Query, SelectInto, SetExpr, Statement as SqlStatement, TableFactor, TableObject,
-    TableWithJoins, Value, visit_expressions_mut, visit_statements,
+    TableWithJoins, Value,
 };
+use sql_visit::{visit_expressions_mut, visit_statements};
 
 use crate::error::{Error, Result};
 use crate::session::parsed;

@@ -13,8 +13,9 @@ use datafusion::execution::context::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Visitor};
 use futures::stream;
+use sql_visit::visit;
 
 use super::settings::{SETTINGS, Settings, reported_name};
 use super::{DATABASE, Outcome, Prepared, SCHEMA, Session, Work, comments};
@@ -166,7 +167,7 @@ fn unknown_function(
         }
     }
     let mut unknown = Unknown(is_of_engine, None);
-    let flow = statement.visit(&mut unknown);
+    let flow = visit(statement, &mut unknown);
     unknown.1.filter(|_| flow.is_continue())
 }
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as door;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
@@ -39,16 +40,19 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Opens the current dataset of a workspace, or an empty one where nothing is loaded yet.
+    #[door]
     pub async fn open(workspace: &Path) -> Result<Self> {
         Self::open_with_state(workspace, None).await
     }
 
     /// Opens a workspace whose state is at a URL, or in the workspace.
+    #[door]
     pub async fn open_with_state(workspace: &Path, state: Option<&str>) -> Result<Self> {
         Self::open_limited(workspace, state, None).await
     }
 
     /// Opens a workspace for statements that together may use so many bytes of memory.
+    #[door]
     pub async fn open_limited(
         workspace: &Path,
         state: Option<&str>,
@@ -58,6 +62,7 @@ impl Engine {
     }
 
     /// The same with a configuration that its sessions begin with.
+    #[door]
     pub async fn open_configured(
         workspace: &Path,
         state: Option<&str>,
@@ -80,6 +85,7 @@ impl Engine {
     }
 
     /// Opens a workspace, with partitions and batch size as configured.
+    #[door]
     pub async fn open_with_config(
         workspace: &Path,
         state: Place,
@@ -96,11 +102,13 @@ impl Engine {
     }
 
     /// An engine over a dataset.
+    #[door]
     pub async fn new(dataset: Dataset) -> Result<Self> {
         Self::with_config(dataset, SessionConfig::new()).await
     }
 
     /// An engine over a dataset, with partitions and batch size as configured.
+    #[door]
     pub async fn with_config(dataset: Dataset, config: SessionConfig) -> Result<Self> {
         Self::build(None, Place::Memory, dataset, config, Arc::default()).await
     }
@@ -129,6 +137,7 @@ impl Engine {
     }
 
     /// The same with a session of its own for this user.
+    #[door]
     pub async fn of_user(self, user: &str, role: Role) -> Result<Self> {
         let session = Arc::new(self.session(user, role).await?);
         Ok(Self { session, ..self })
@@ -145,6 +154,7 @@ impl Engine {
     }
 
     /// A session for a user: what it sets and makes, no other sees.
+    #[door]
     pub async fn session(&self, user: &str, role: Role) -> Result<Session> {
         Session::new(Arc::clone(&self.workspace), user, role).await
     }
@@ -177,6 +187,7 @@ impl Engine {
     }
 
     /// Executes one statement in the engine's own session.
+    #[door]
     pub async fn run(&self, sql: &str) -> Result<Outcome> {
         self.session.run(sql).await
     }
@@ -184,6 +195,7 @@ impl Engine {
     /// Runs one statement in the engine's own session and collects its rows: at least one batch, so
     /// that its columns are known. What returns no rows has no columns, and a write has one, the
     /// number of rows that it wrote.
+    #[door]
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         let rows = match self.run(sql).await? {
             Outcome::Rows(rows) => rows,

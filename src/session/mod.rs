@@ -33,6 +33,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_recursion::async_recursion as door;
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
@@ -231,6 +232,7 @@ impl Session {
     }
 
     /// Goes over to the newest generation, and says which it is.
+    #[door]
     pub async fn generation(&self) -> Result<u64> {
         self.refresh().await
     }
@@ -293,6 +295,7 @@ impl Session {
 
     /// Plans a statement over the newest generation. `parameters` are the types that the client
     /// gives to `$1`, `$2` and so on; what it leaves open is inferred.
+    #[door]
     pub async fn prepare(
         &self,
         statement: Statement,
@@ -305,6 +308,7 @@ impl Session {
     }
 
     /// Executes a prepared statement, on the newest generation as it is now.
+    #[door]
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
         self.client.begin_statement();
         let performing = Box::pin(self.perform(prepared, values));
@@ -318,6 +322,7 @@ impl Session {
     }
 
     /// Executes one statement.
+    #[door]
     pub async fn run(&self, sql: &str) -> Result<Outcome> {
         let mut statements = self.parse(sql)?;
         let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {

@@ -13,9 +13,9 @@ use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType as SqlType, ExactNumberInfo, Expr, Ident,
-    LimitClause, Query, Statement, TimezoneInfo, Value, VisitMut, VisitorMut, visit_expressions,
-    visit_expressions_mut,
+    LimitClause, Query, Statement, TimezoneInfo, Value, VisitorMut,
 };
+use sql_visit::{visit_expressions, visit_expressions_mut, visit_mut};
 
 use crate::dialect::expressions;
 use crate::error::Result;
@@ -197,7 +197,7 @@ fn take_limits(sql: &mut Statement, types: &mut [Option<DataType>]) {
             ControlFlow::Continue(())
         }
     }
-    let _ = sql.visit(&mut Limits(types));
+    let _ = visit_mut(sql, &mut Limits(types));
 }
 
 /// Plans the statement once to see what DataFusion makes of its placeholders.

@@ -12,9 +12,9 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::TableType;
 use datafusion::datasource::memory::MemTable;
-use datafusion::sql::sqlparser::ast::visit_relations;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use sql_visit::visit_relations;
 
 use crate::caller::bounds::plan_reads;
 use crate::error::Error;

@@ -27,6 +27,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock};
 
+use async_recursion::async_recursion as door;
 use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 
@@ -173,6 +174,7 @@ impl Store {
     }
 
     /// Opens it, if it is there.
+    #[door]
     pub async fn open(&self) -> Result<()> {
         self.reading().await.map(drop)
     }
@@ -224,6 +226,7 @@ impl Store {
     }
 
     /// Reads all of it, and says what is not as it was written; a server sees to its own.
+    #[door]
     pub async fn verify(&self) -> Result<Vec<String>> {
         if !matches!(self.place, Place::Workspace(_)) || !self.is_made() {
             return Ok(Vec::new());
@@ -249,6 +252,7 @@ impl Store {
     }
 
     /// The ids of all runs.
+    #[door]
     pub async fn run_ids(&self) -> Result<Vec<String>> {
         let database = self.reading().await?;
         let select = Statement::new("select id from hindsight.backtest_results");
@@ -258,6 +262,7 @@ impl Store {
     }
 
     /// Closes its connections, so that SQLite leaves one file with everything in it.
+    #[door]
     pub async fn close(&self) {
         let mut opened = self.opened.lock().await;
         let Connected { state, server } = std::mem::take(&mut *opened);

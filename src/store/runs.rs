@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use async_recursion::async_recursion as door;
+
 use super::client::{Row, Statement};
 use super::run_files;
 use super::running::{self, Running};
@@ -36,6 +38,7 @@ pub enum DeletedRun {
 
 impl Store {
     /// Stores that a run has begun.
+    #[door]
     pub async fn begin_run(&self, run: &Run, workspace: &Path) -> Result<BegunRun> {
         let database = self.writing().await?;
         let mut running = Running::begin(workspace, &run.id)?;
@@ -66,6 +69,7 @@ impl Store {
 
     /// The runs with these ids, or all, the oldest first. Those whose process has ended without
     /// ending them are interrupted, and marked so where the state can be written.
+    #[door]
     pub async fn runs(&self, ids: Option<&[String]>) -> Result<Vec<Run>> {
         let database = self.reading().await?;
         let mut runs = read_runs(&database, ids).await?;
@@ -99,11 +103,13 @@ impl Store {
     }
 
     /// The run with this id.
+    #[door]
     pub async fn run(&self, id: &str) -> Result<Option<Run>> {
         Ok(self.runs(Some(&[id.to_owned()])).await?.pop())
     }
 
     /// The runs that are under way, here and in other processes.
+    #[door]
     pub async fn runs_under_way(&self) -> Result<Vec<Run>> {
         let database = self.reading().await?;
         let select = "select id from hindsight.backtest_results where status = 'running'";
@@ -116,6 +122,7 @@ impl Store {
     }
 
     /// The ids of the runs that have completed, among these or all, the oldest first.
+    #[door]
     pub async fn completed_runs(&self, ids: Option<&[String]>) -> Result<Vec<String>> {
         let database = self.reading().await?;
         let select = "select id from hindsight.backtest_results where status = 'completed'";
@@ -139,6 +146,7 @@ impl Store {
     }
 
     /// Asks a run of another process to stop; whether there is one.
+    #[door]
     pub async fn request_cancel(&self, id: &str) -> Result<bool> {
         let database = self.writing().await?;
         let ask = Statement::new(
@@ -149,12 +157,14 @@ impl Store {
     }
 
     /// Whether somebody has asked a run to stop.
+    #[door]
     pub async fn is_cancel_requested(&self, id: &str) -> Result<bool> {
         is_cancel_requested(&self.reading().await?, id).await
     }
 
     /// Deletes a run that is over, unless its settings were applied; when forced, then with what the
     /// settings history has of it, which it refers to.
+    #[door]
     pub async fn delete_run(&self, id: &str, forced: bool) -> Result<DeletedRun> {
         let database = self.writing().await?;
         // Marks those as interrupted whose process has ended.
@@ -189,6 +199,7 @@ impl Store {
 
 impl BegunRun {
     /// Stores how far it is; whether somebody has asked it to stop.
+    #[door]
     pub async fn report(&self, phase: &str, processed: i64) -> Result<bool> {
         let database = &self.database;
         let mut transaction = database.transaction().await?;
@@ -205,11 +216,13 @@ impl BegunRun {
     }
 
     /// Whether somebody has asked it to stop.
+    #[door]
     pub async fn is_cancel_requested(&self) -> Result<bool> {
         is_cancel_requested(&self.database, &self.id).await
     }
 
     /// Stores how it ended.
+    #[door]
     pub async fn end(self, status: Status, message: Option<&str>, results: &Texts) -> Result<i64> {
         let database = &self.database;
         let completed_at = now();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as door;
 use serde::de::DeserializeOwned;
 
 use super::client::{Row, Statement, Transaction};
@@ -16,6 +17,7 @@ const SELECT: &str = "select name, description, tags, parameters, created_at, up
 
 impl Store {
     /// Every scenario.
+    #[door]
     pub async fn scenarios(&self) -> Result<Scenarios> {
         let database = self.reading().await?;
         let mut snapshot = database.snapshot().await?;
@@ -25,6 +27,7 @@ impl Store {
     }
 
     /// Makes all of these changes or none, over what is stored by then.
+    #[door]
     pub async fn change_scenarios(&self, changes: &[Change]) -> Result<()> {
         let database = self.writing().await?;
         let mut transaction = database.transaction().await?;

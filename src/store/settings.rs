@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion as door;
+
 use super::client::{Row, Statement, Transaction};
 use super::live::Live;
 use super::scenarios::{from_json, to_json};
@@ -45,6 +47,7 @@ pub struct Application<'a> {
 
 impl Store {
     /// The settings in force; none where the trading system has no tables of them.
+    #[door]
     pub async fn live_settings(&self) -> Result<Stored> {
         let database = self.live().await?;
         let mut snapshot = database.snapshot().await?;
@@ -58,6 +61,7 @@ impl Store {
 
     /// Applies settings, all or none, with their row in the history. Returns it, and the version of
     /// the settings from now on.
+    #[door]
     pub async fn apply_settings(&self, wanted: &Application<'_>) -> Result<(Applied, String)> {
         let database = self.writing().await?;
         let (mut transaction, live) = alone(&database, wanted.create_settings).await?;
@@ -97,6 +101,7 @@ impl Store {
 
     /// Puts back what was there before, to the letter. Refused where it was put back already, or
     /// where the settings have changed since.
+    #[door]
     pub async fn rollback_settings(&self, id: &str, by: &str) -> Result<Applied> {
         let database = self.writing().await?;
         let (mut transaction, live) = alone(&database, false).await?;
@@ -145,6 +150,7 @@ impl Store {
     }
 
     /// What was applied, the oldest first.
+    #[door]
     pub async fn settings_history(&self) -> Result<Vec<Applied>> {
         let database = self.reading().await?;
         let rows = database.rows(Statement::new(SELECT)).await?;

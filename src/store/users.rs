@@ -1,6 +1,8 @@
 //! The users that the server lets in: name, role, and a verifier that a password is checked
 //! against. No password is stored, nor can one be found from a verifier other than by guessing.
 
+use async_recursion::async_recursion as door;
+
 use super::client::{Row, Statement};
 use super::{Database, Store, now};
 use crate::error::Result;
@@ -19,6 +21,7 @@ pub struct User {
 
 impl Store {
     /// Every user, by name.
+    #[door]
     pub async fn users(&self) -> Result<Vec<User>> {
         let database = self.reading().await?;
         let select = "select name, role, verifier, created_at from hindsight.users";
@@ -31,6 +34,7 @@ impl Store {
     }
 
     /// The user of this name.
+    #[door]
     pub async fn user(&self, name: &str) -> Result<Option<User>> {
         let database = self.reading().await?;
         let select = "select name, role, verifier, created_at from hindsight.users where name = $1";
@@ -40,6 +44,7 @@ impl Store {
     }
 
     /// Adds a user, or gives the one of this name another role and verifier.
+    #[door]
     pub async fn put_user(&self, name: &str, role: Role, verifier: &str) -> Result<()> {
         let database = self.writing().await?;
         let put = Statement::new(
@@ -53,6 +58,7 @@ impl Store {
     }
 
     /// Removes a user; whether there was one.
+    #[door]
     pub async fn remove_user(&self, name: &str) -> Result<bool> {
         let database = self.writing().await?;
         let remove = Statement::new("delete from hindsight.users where name = $1");

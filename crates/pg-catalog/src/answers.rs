@@ -7,10 +7,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, ObjectName, Query, Statement, TableFactor, Visit, Visitor,
+    DataType, Expr, ObjectName, Query, Statement, TableFactor, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use sql_visit::visit;
 
 use super::cast::failure;
 use super::functions;
@@ -26,7 +27,7 @@ pub fn is_catalogs(is_of_engine: &dyn Fn(&str) -> bool, statement: &Statement) -
         return false;
     };
     let mut found = Found::new(is_of_engine);
-    let flow = query.visit(&mut found);
+    let flow = visit(query, &mut found);
     flow.is_continue() && (found.has_relation || found.needs_catalog)
 }
 
@@ -36,7 +37,7 @@ pub fn reads_nothing(is_of_engine: &dyn Fn(&str) -> bool, statement: &Statement)
         return false;
     };
     let mut found = Found::new(is_of_engine);
-    let flow = query.visit(&mut found);
+    let flow = visit(query, &mut found);
     flow.is_continue() && !found.has_relation && !found.has_function_rows
 }
 

@@ -7,8 +7,9 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, TimezoneInfo,
-    UnaryOperator, Value, visit_expressions_mut,
+    UnaryOperator, Value,
 };
+use sql_visit::visit_expressions_mut;
 
 use super::without_nulls::WithoutNulls;
 use super::{aggregates, pg_typeof, windows};

@@ -6,8 +6,9 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments,
-    Statement as SqlStatement, visit_expressions,
+    Statement as SqlStatement,
 };
+use sql_visit::visit_expressions;
 
 use super::limits::folded;
 use crate::error::{Error, Result};

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, VisitMut,
-    visit_expressions, visit_expressions_mut,
 };
+use sql_visit::{visit_expressions, visit_expressions_mut};
 
 use super::limits::folded;
 use crate::dialect::functions::syntax::call;

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, Function, FunctionArgumentClause, FunctionArguments, Select, Subscript,
-    visit_expressions, visit_expressions_mut,
 };
+use sql_visit::{visit_expressions, visit_expressions_mut};
 
 use crate::dialect::functions::syntax::call;
 

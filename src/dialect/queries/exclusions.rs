@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectName,
     Select, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
-    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use sql_visit::visit_expressions_mut;
 
 use super::limits::folded;
 use super::sets::expression;

@@ -29,8 +29,9 @@ use std::ops::ControlFlow;
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, VisitMut, VisitorMut,
+    Expr, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, VisitorMut,
 };
+use sql_visit::visit_mut;
 
 use crate::error::{Error, Result};
 
@@ -63,7 +64,7 @@ fn rewrite_sql(statement: &mut SqlStatement) -> Result<()> {
     let mut forms = Forms {
         room: COPIED_CHARACTERS_MAX,
     };
-    match statement.visit(&mut forms) {
+    match visit_mut(statement, &mut forms) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }

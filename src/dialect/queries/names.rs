@@ -12,9 +12,9 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Cte, Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, JoinConstraint,
-    ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Visit, VisitMut,
-    Visitor, VisitorMut,
+    ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Visitor, VisitorMut,
 };
+use sql_visit::{visit, visit_mut};
 
 use super::limits::folded;
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub async fn resolve(state: &SessionState, statement: &mut DfStatement) -> Resul
         _ => return Ok(()),
     };
     let mut questions = Questions::default();
-    let _ = Visit::visit(&*statement, &mut questions);
+    let _ = visit(&*statement, &mut questions);
     if questions.asked.is_empty() {
         return Ok(());
     }
@@ -56,7 +56,7 @@ pub async fn resolve(state: &SessionState, statement: &mut DfStatement) -> Resul
         known,
         withs: Vec::new(),
     };
-    match VisitMut::visit(statement, &mut names) {
+    match visit_mut(statement, &mut names) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -150,11 +150,11 @@ fn names_rows(select: &Select, query: &Query) -> bool {
         depth: 0,
         is_found: false,
     };
-    let _ = Visit::visit(&select.projection, &mut found);
-    let _ = Visit::visit(&select.selection, &mut found);
-    let _ = Visit::visit(&select.having, &mut found);
-    let _ = Visit::visit(&select.group_by, &mut found);
-    let _ = Visit::visit(&query.order_by, &mut found);
+    let _ = visit(&select.projection, &mut found);
+    let _ = visit(&select.selection, &mut found);
+    let _ = visit(&select.having, &mut found);
+    let _ = visit(&select.group_by, &mut found);
+    let _ = visit(&query.order_by, &mut found);
     found.is_found
 }
 
@@ -296,14 +296,14 @@ impl Names {
             }
         }
         let mut visits = vec![
-            VisitMut::visit(&mut select.projection, &mut rewrite),
-            VisitMut::visit(&mut select.selection, &mut rewrite),
-            VisitMut::visit(&mut select.having, &mut rewrite),
-            VisitMut::visit(&mut select.distinct, &mut rewrite),
-            VisitMut::visit(&mut select.named_window, &mut rewrite),
+            visit_mut(&mut select.projection, &mut rewrite),
+            visit_mut(&mut select.selection, &mut rewrite),
+            visit_mut(&mut select.having, &mut rewrite),
+            visit_mut(&mut select.distinct, &mut rewrite),
+            visit_mut(&mut select.named_window, &mut rewrite),
         ];
         if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
-            visits.push(VisitMut::visit(exprs, &mut rewrite));
+            visits.push(visit_mut(exprs, &mut rewrite));
         }
         if let Some(order) = order_by
             && let OrderByKind::Expressions(exprs) = &mut order.kind
@@ -311,7 +311,7 @@ impl Names {
             for by in exprs {
                 match &by.expr {
                     Expr::Identifier(name) if outputs.contains(&folded(name)) => {}
-                    _ => visits.push(VisitMut::visit(&mut by.expr, &mut rewrite)),
+                    _ => visits.push(visit_mut(&mut by.expr, &mut rewrite)),
                 }
             }
         }

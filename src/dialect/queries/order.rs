@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
-    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, VisitMut,
-    VisitorMut,
+    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use sql_visit::visit_mut;
 
 use super::limits::{folded, number};
 use crate::error::Result;
@@ -152,8 +152,8 @@ pub fn rewrite_select(select: &mut Select) -> Result<()> {
         rows: name,
         asks: false,
     };
-    let _ = select.projection.visit(&mut found);
-    let _ = select.having.visit(&mut found);
+    let _ = visit_mut(&mut select.projection, &mut found);
+    let _ = visit_mut(&mut select.having, &mut found);
     if !found.is_found {
         return Ok(());
     }
@@ -188,8 +188,8 @@ pub fn rewrite_select(select: &mut Select) -> Result<()> {
         std::mem::swap(subquery, &mut numbered);
     }
     found.asks = true;
-    let _ = select.projection.visit(&mut found);
-    let _ = select.having.visit(&mut found);
+    let _ = visit_mut(&mut select.projection, &mut found);
+    let _ = visit_mut(&mut select.having, &mut found);
     Ok(())
 }
 

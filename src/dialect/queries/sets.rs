@@ -10,11 +10,11 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     GroupByExpr, Ident, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem,
-    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
-    visit_expressions, visit_expressions_mut,
+    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use sql_visit::{visit_expressions, visit_expressions_mut, visit_mut};
 
 use super::limits::folded;
 use crate::catalog::array_literals::{self, Item};
@@ -39,7 +39,7 @@ pub fn rewrite_select(select: &mut Select) -> Result<()> {
             depth: 0,
             is_found: false,
         };
-        let _ = expr.visit(&mut sets);
+        let _ = visit_mut(expr, &mut sets);
         if let (true, Some(name)) = (sets.is_found, name) {
             *item = SelectItem::ExprWithAlias {
                 expr: expr.clone(),

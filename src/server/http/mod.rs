@@ -39,6 +39,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_recursion::async_recursion as door;
 use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -99,6 +100,7 @@ struct Shared {
 
 impl Server {
     /// Checks the options and listens. `computing` is the runtime that statements run on.
+    #[door]
     pub async fn bind(engine: Engine, options: &Options, computing: Handle) -> Result<Self> {
         let tls = pg::check(&engine, &options.of).await?;
         let listener = TcpListener::bind(options.of.listen).await;
@@ -168,6 +170,7 @@ impl Server {
     }
 
     /// Serves until `stop`: then streams end at once, and requests under way within some seconds.
+    #[door]
     pub async fn run(self, stop: CancellationToken, end: CancellationToken) {
         let mut connections = JoinSet::new();
         loop {

@@ -26,6 +26,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as door;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -103,6 +104,7 @@ struct Shared {
 
 impl Server {
     /// Checks the options and listens. `computing` is the runtime that statements run on.
+    #[door]
     pub async fn bind(engine: Engine, options: &Options, computing: Handle) -> Result<Self> {
         let tls = check(&engine, options).await?;
         let listener = TcpListener::bind(options.listen).await;
@@ -158,6 +160,7 @@ impl Server {
 
     /// Serves until `stop`: then idle connections are closed, statements that run may finish for a
     /// while, and `end` closes what is left at once.
+    #[door]
     pub async fn run(self, stop: CancellationToken, end: CancellationToken) {
         let mut connections = JoinSet::new();
         let mut give_back = tokio::time::interval(memory::GIVE_BACK_INTERVAL);
@@ -225,6 +228,7 @@ pub(super) async fn second_loopback(first: &TcpListener) -> Result<Option<TcpLis
 }
 
 /// Checks that a server may listen so; its certificate.
+#[door]
 pub async fn check(engine: &Engine, options: &Options) -> Result<Option<Tls>> {
     let address = options.listen;
     let is_local = address.ip().is_loopback();

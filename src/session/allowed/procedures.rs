@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{ExplainStatement, Statement as DfStatement};
-use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visitor};
+use sql_visit::visit;
 
 use crate::error::{Error, Result};
 use crate::state_sql::call::RUN_BACKTEST;
@@ -73,7 +74,7 @@ fn known(name: &str) -> Option<&'static str> {
 /// its arguments.
 fn called(statement: &Statement) -> Option<(&'static str, bool)> {
     let mut calls = Calls::default();
-    let _ = statement.visit(&mut calls);
+    let _ = visit(statement, &mut calls);
     let is_alone = calls.count == 1 && calls.queries == calls.queries_in_arguments + 1;
     calls.name.map(|name| (name, is_alone))
 }
@@ -100,8 +101,8 @@ impl Visitor for Calls {
             self.count += 1;
             let mut within = Self::default();
             let _ = match table {
-                TableFactor::Table { args, .. } => args.visit(&mut within),
-                TableFactor::Function { args, .. } => args.visit(&mut within),
+                TableFactor::Table { args, .. } => visit(args, &mut within),
+                TableFactor::Function { args, .. } => visit(args, &mut within),
                 _ => ControlFlow::Continue(()),
             };
             self.queries_in_arguments += within.queries;

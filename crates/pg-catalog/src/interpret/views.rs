@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, DataType, Expr as Ast, Ident, ObjectName, SelectItem, SetExpr,
-    Value as Literal, visit_expressions_mut,
+    Value as Literal,
 };
+use sql_visit::visit_expressions_mut;
 
 use super::bind::Binder;
 use super::names;

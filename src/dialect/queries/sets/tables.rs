@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Select, TableAlias, TableAliasColumnDef, TableFactor, visit_expressions,
+    Expr, Ident, Select, TableAlias, TableAliasColumnDef, TableFactor,
 };
+use sql_visit::visit_expressions;
 
 use super::returning::{ARRAY, SERIES, called, members_of_call, rows_of_call};
 use super::{as_call, derived};

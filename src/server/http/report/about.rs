@@ -1,5 +1,6 @@
 //! What a report is about.
 
+use async_recursion::async_recursion as door;
 use serde_json::{Map, Value};
 
 use super::super::call::collected;
@@ -59,6 +60,7 @@ impl About {
     }
 
     /// The settings of a stored run; `None` where there is none of this id.
+    #[door]
     pub async fn of_run(session: &Session, id: &str) -> Result<Option<Self>> {
         let sql = format!("select * from backtests where id = {}", literal(id));
         let Some(mut row) = objects(&collected(session, &sql).await?)?.pop() else {

@@ -8,6 +8,7 @@ mod sections;
 
 use std::io::{self, Write};
 
+use async_recursion::async_recursion as door;
 use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
@@ -26,6 +27,7 @@ use crate::session::Session;
 pub use about::{About, Swept};
 
 /// The whole file: styles, data, modules, and a policy that allows these and no more.
+#[door]
 pub async fn html(session: &Session, about: &About, version: &str) -> Result<String> {
     let json = sections::collect(session, about, version).await?;
     let (style, script) = (bundle::style(), bundle::script()?);

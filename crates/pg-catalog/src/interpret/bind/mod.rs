@@ -491,9 +491,10 @@ pub fn unsupported(what: &str) -> crate::error::Error {
 /// Whether a query reads a relation of this name, at any depth.
 fn mentions(query: &ast::Query, name: &str) -> bool {
     use std::ops::ControlFlow;
-    let flow = ast::visit_relations(query, |relation| match names::parts(relation).as_slice() {
-        [only] if only == name => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
+    let flow =
+        sql_visit::visit_relations(query, |relation| match names::parts(relation).as_slice() {
+            [only] if only == name => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
     flow.is_break()
 }
