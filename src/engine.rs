@@ -20,6 +20,7 @@ use crate::cluster::{self, workers::Workers};
 use crate::configuration;
 use crate::dataset::Dataset;
 use crate::dialect::functions::casts::ZonedCasts;
+use crate::dialect::queries::column_aliases::ColumnAliases;
 use crate::dialect::queries::decorrelate::Decorrelate;
 use crate::dialect::queries::unions::UnionTypes;
 use crate::dialect::{Types, functions, numbers};
@@ -194,6 +195,7 @@ impl OpenGeneration {
             table_functions,
             dataset: dataset.clone(),
         }))?;
+        session.register_relation_planner(Arc::new(ColumnAliases))?;
         Ok(Self {
             state: session.state(),
             dataset,

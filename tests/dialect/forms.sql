@@ -51,3 +51,10 @@ select id, (select count(*) from fills g where g.id between f.id - 1 and f.id + 
 select pg_typeof('a'), pg_typeof('a' || 'b'), pg_typeof(null), current_timestamp(0) <= now() + interval '1 second'
 select max(sum(id)) from fills
 select id from fills where sum(id) > 1
+select nr, kind, pnl from fills as t(nr, kind) order by nr
+select * from (select 1 as a, 2 as b, 3 as c) as t(x)
+select x, b from (values (1, 2, 3)) as t(x, b) where b > x
+select count(*), min(t.nr) from fills t(nr) join fills o on t.nr = o.id
+select t.* from fills t(nr, kind) where exists (select 1 from fills o(other) where other = t.nr + 1) order by nr
+select id from fills as t(nr, kind)
+select * from (select 1 as a) as t(x, y)

@@ -8,6 +8,7 @@
 mod bags;
 mod calls;
 mod clauses;
+pub mod column_aliases;
 pub mod dates_in_sets;
 pub mod decorrelate;
 mod elements;
