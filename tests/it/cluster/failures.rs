@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use datafusion::prelude::SessionConfig;
 use datafusion_distributed::Worker as LibraryWorker;
 use tonic::transport::Server as LibraryServer;
 use tonic::transport::server::TcpIncoming;
@@ -104,6 +105,95 @@ fn a_worker_that_stands_still_is_noticed() {
         "{:?}",
         start.elapsed()
     );
+}
+
+/// A row of signals at a time, some milliseconds each.
+const SLOW: &str = "select id, levenshtein(repeat(id, 60), repeat(token_address, 50)) from signals";
+
+#[test]
+fn a_worker_that_is_slow_is_waited_for() {
+    let grid = large(2);
+    let expected = Server::over(&[]).rows(&grid);
+    let workers = [Worker::start(), Worker::start()];
+    let urls = workers.each_ref().map(|worker| worker.url.as_str());
+    let mut server = Server::over(&urls);
+    let begun = server.begin(&grid);
+    for _ in 0..8 {
+        workers[0].signal(STOP);
+        std::thread::sleep(Duration::from_millis(400));
+        workers[0].signal("-CONT");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(begun.finish().unwrap(), expected);
+    assert_eq!(server.said(), [""; 0]);
+}
+
+#[test]
+fn days_of_a_worker_that_is_killed_are_made_up_for() {
+    let grid = "select * from daily_pnl(priority_fee_sol => range(0, 400), \
+                gas_cost_sol => range(0, 200))";
+    let expected = Server::over(&[]).rows(grid);
+    let workers = [Worker::start(), Worker::start(), Worker::start()];
+    let urls = workers.each_ref().map(|worker| worker.url.as_str());
+    let mut server = Server::over(&urls);
+    let begun = server.begin(grid);
+    workers[2].signal(KILL);
+    assert_eq!(begun.finish().unwrap(), expected);
+    let said = server.said().join("\n");
+    assert!(
+        said.contains(&format!("worker {}", workers[2].url)),
+        "{said}"
+    );
+    assert!(said.contains("run on 2 others"), "{said}");
+}
+
+#[test]
+fn a_query_is_run_again_before_its_first_row() {
+    let sql = format!("select count(*), sum(levenshtein) from ({SLOW}) slow (id, levenshtein)");
+    let expected = Server::over(&[]).rows(&sql);
+    let workers = [Worker::start(), Worker::start(), Worker::start()];
+    let urls = workers.each_ref().map(|worker| worker.url.as_str());
+    let mut server = Server::over(&urls);
+    let asks = Server::over(&urls);
+    let rows = std::thread::scope(|scope| {
+        let rows = scope.spawn(|| server.rows(&sql));
+        wait_until("all workers have begun", || {
+            let tasks = asks.counts("tasks");
+            tasks.values().all(|tasks| *tasks > Some(0))
+        });
+        workers[1].signal(KILL);
+        rows.join().unwrap()
+    });
+    assert_eq!(rows, expected);
+    let said = server.said().join("\n");
+    assert!(
+        said.contains(&format!("worker {}", workers[1].url)),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_query_that_has_rows_ends_with_its_worker() {
+    let workers = [Worker::start(), Worker::start(), Worker::start()];
+    let urls = workers.each_ref().map(|worker| worker.url.as_str());
+    let few_at_once = SessionConfig::new().with_batch_size(8);
+    let server = Server::configured(WORKSPACE.path(), &urls, None, few_at_once);
+    let begun = server.begin(SLOW);
+    workers[1].signal(KILL);
+    let start = Instant::now();
+    let error = begun.skip_to_end().unwrap_err();
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(error.sqlstate(), "58000");
+    let message = error.to_string();
+    assert!(
+        message.contains(&format!("worker {}", workers[1].url)),
+        "{message}"
+    );
+    assert_eq!(server.rows(GRID), Server::over(&[]).rows(GRID));
 }
 
 #[test]
