@@ -1,7 +1,11 @@
-# What the tests need beside the repository: sourced by tests/run, tests/clients/run and tests/page/run.
+# What the tests need beside the repository: sourced by tests/run, tests/install, tests/clients/run and
+# tests/page/run.
 #
 # `missing` says in one go what of it is not there, and `install_missing` installs that where it can be
 # done, which is as root with apt-get; elsewhere what cannot run is skipped, and counted.
+
+# Where tests/install puts what comes from the registries.
+cache=${HINDSIGHT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/hindsight-clients}
 
 # pgjdbc is the distribution's, or where PGJDBC says.
 jar=${PGJDBC:-/usr/share/java/postgresql.jar}
