@@ -1,11 +1,14 @@
 //! Growth: a grid and queries on one, two and three workers of one thread each, beside one process of as
 //! many threads. What is asked runs in a process of its own, so that its threads can be counted.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionConfig;
 use hindsight::Engine;
 use hindsight::cluster::grid::with_workers;
@@ -71,11 +74,12 @@ pub fn growth(workspace: &Path) {
         for count in 1..=3 {
             let workers: Vec<Worker> = (0..count).map(|_| Worker::start(workspace)).collect();
             let urls: Vec<&str> = workers.iter().map(|worker| worker.url.as_str()).collect();
-            let mut spread = ask(1, workspace, &sql, &urls);
+            let (mut spread, rows) = ask(1, workspace, &sql, &urls);
             // Of each, how much it needs of the prices.
             spread.peak = workers.iter().filter_map(|one| peak(one.child.id())).max();
             drop(workers);
-            let threads = ask(count, workspace, &sql, &[]);
+            let (threads, expected) = ask(count, workspace, &sql, &[]);
+            assert_eq!(rows, expected, "workers give the rows of one process");
             row(&format!("{what}, workers: {count}"), &spread, None);
             row(&format!("{what}, threads: {count}"), &threads, None);
             let ratio = spread.wall.as_secs_f64() / threads.wall.as_secs_f64();
@@ -93,8 +97,8 @@ fn peak(process: u32) -> Option<i64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Asks in a process of so many threads.
-fn ask(threads: usize, workspace: &Path, sql: &str, urls: &[&str]) -> Taken {
+/// Asks in a process of so many threads, and tells its rows by a digest.
+fn ask(threads: usize, workspace: &Path, sql: &str, urls: &[&str]) -> (Taken, String) {
     let threads = threads.to_string();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ask", &threads, sql])
@@ -107,17 +111,37 @@ fn ask(threads: usize, workspace: &Path, sql: &str, urls: &[&str]) -> Taken {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let said = String::from_utf8(output.stdout).unwrap();
-    let mut said = said.split_whitespace();
-    let mut number = || said.next().and_then(|number| number.parse::<i64>().ok());
-    let (wall, peak) = (number().unwrap(), number());
-    Taken {
-        wall: Duration::from_micros(wall.unsigned_abs()),
+    let said: Vec<&str> = said.split_whitespace().collect();
+    let [wall, peak, rows] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    let taken = Taken {
+        wall: Duration::from_micros(wall.parse().unwrap()),
         processor: Duration::ZERO,
-        peak,
-    }
+        peak: peak.parse().ok(),
+    };
+    (taken, (*rows).to_owned())
 }
 
-/// What that process does; prints the microseconds it took, and the most memory it had.
+/// Tells rows from others.
+fn digest(batches: &[RecordBatch]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for batch in batches {
+        let columns = batch.columns().iter();
+        let columns: Vec<_> = columns
+            .map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap())
+            .collect();
+        for row in 0..batch.num_rows() {
+            for column in &columns {
+                column.value(row).to_string().hash(&mut hasher);
+            }
+        }
+    }
+    hasher.finish()
+}
+
+/// What that process does; prints the microseconds it took, the most memory it had, and a digest of the
+/// rows.
 pub fn ask_by_itself(arguments: &[String]) {
     let [threads, sql, workspace, urls @ ..] = arguments else {
         panic!("--ask THREADS SQL WORKSPACE URL…, found {arguments:?}");
@@ -133,7 +157,7 @@ pub fn ask_by_itself(arguments: &[String]) {
     };
     let engine = Engine::open_configured(Path::new(workspace), None, None, config);
     let engine = runtime.block_on(engine).unwrap();
-    let (_, taken) = best(GOES, || runtime.block_on(engine.sql(sql)).unwrap());
+    let (rows, taken) = best(GOES, || runtime.block_on(engine.sql(sql)).unwrap());
     let peak = peak(std::process::id()).unwrap_or_default();
-    println!("{} {peak}", taken.wall.as_micros());
+    println!("{} {peak} {:x}", taken.wall.as_micros(), digest(&rows));
 }

@@ -293,7 +293,7 @@ impl Fragments {
         let functions = aggregate.aggr_expr();
         let is_in_parts = aggregate.limit_options().is_none()
             && !sent::is_aggregated(input)
-            && functions.iter().all(|function| is_in_parts(function));
+            && functions.iter().all(is_in_parts);
         if !is_in_parts {
             return Ok(Role::Bound);
         }

@@ -4,6 +4,10 @@
 //! A worker maps the whole of it, and only what is read of a map takes memory: its own tokens. The
 //! signals of a part are those of its tokens; of one without prices, those of the part in which its
 //! address would lie. They say their places, by which all parts together are as they were.
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "a part is a list of runs, often of one"
+)]
 
 use std::fmt;
 use std::ops::Range;

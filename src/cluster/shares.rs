@@ -26,7 +26,7 @@ pub fn shares(parameters: &RecordBatch, workers: usize) -> Result<Vec<RecordBatc
     let has_folds = schema.index_of(EXITS_BEFORE).is_ok();
     let is_key = |field: &Arc<Field>| {
         let name = field.name().as_str();
-        !SHARED.contains(&name) && !(has_folds && OF_FOLDS.contains(&name))
+        !(SHARED.contains(&name) || has_folds && OF_FOLDS.contains(&name))
     };
     let keys = schema.fields().iter().zip(parameters.columns());
     let keys = keys.filter(|(field, _)| is_key(field));

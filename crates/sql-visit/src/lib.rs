@@ -1,7 +1,7 @@
 //! Walks over parsed SQL whose code is compiled once, whoever walks.
 //!
 //! sqlparser's `Visit` is generic over the visitor, so that each visitor has a copy of the walk over all
-//! that SQL knows, a third of a megabyte. Here every visitor is behind one type, [`Shared`], and the
+//! that SQL knows, a third of a megabyte. Here every visitor is behind one type, `Shared`, and the
 //! functions have the names and the meaning of sqlparser's.
 
 use std::ops::ControlFlow;
