@@ -7,6 +7,8 @@ use datafusion::logical_expr::planner::{
 };
 use datafusion::sql::sqlparser::ast::{Ident, TableAlias, TableAliasColumnDef, TableFactor};
 
+use crate::error::Error;
+
 /// Plans relations whose columns have aliases.
 #[derive(Debug)]
 pub struct ColumnAliases;
@@ -21,6 +23,14 @@ impl RelationPlanner for ColumnAliases {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let plan = context.plan(relation)?;
+        let (found, named) = (plan.schema().fields().len(), alias.columns.len());
+        if named > found {
+            let name = &alias.name.value;
+            let problem = format!(
+                "table \"{name}\" has {found} columns available but {named} columns specified"
+            );
+            return Err(Error::session("42P10", problem).into());
+        }
         let others = plan.schema().fields().iter().skip(alias.columns.len());
         let others = others.map(|field| TableAliasColumnDef {
             name: Ident::with_quote('"', field.name()),

@@ -107,8 +107,13 @@ fn a_worker_that_stands_still_is_noticed() {
     );
 }
 
-/// A row of signals at a time, some milliseconds each.
-const SLOW: &str = "select id, levenshtein(repeat(id, 60), repeat(token_address, 50)) from signals";
+/// Seconds of work, a third of a millisecond for each price.
+const SLOW: &str = "select token_address, timestamp, \
+    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat(price::text, 60), 255)) + \
+    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('x' || price::text, 60), 255)) + \
+    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('yz' || price::text, 60), 255)) + \
+    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('abc' || price::text, 60), 255)) \
+    as distance from token_prices";
 
 #[test]
 fn a_worker_that_is_slow_is_waited_for() {
@@ -149,7 +154,7 @@ fn days_of_a_worker_that_is_killed_are_made_up_for() {
 
 #[test]
 fn a_query_is_run_again_before_its_first_row() {
-    let sql = format!("select count(*), sum(levenshtein) from ({SLOW}) slow (id, levenshtein)");
+    let sql = format!("select count(*), sum(distance) from ({SLOW}) slow");
     let expected = Server::over(&[]).rows(&sql);
     let workers = [Worker::start(), Worker::start(), Worker::start()];
     let urls = workers.each_ref().map(|worker| worker.url.as_str());
