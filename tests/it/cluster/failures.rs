@@ -109,10 +109,10 @@ fn a_worker_that_stands_still_is_noticed() {
 
 /// Seconds of work, a third of a millisecond for each price.
 const SLOW: &str = "select token_address, timestamp, \
-    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat(price::text, 60), 255)) + \
-    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('x' || price::text, 60), 255)) + \
-    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('yz' || price::text, 60), 255)) + \
-    levenshtein(left(repeat(timestamp::text, 20), 255), left(repeat('abc' || price::text, 60), 255)) \
+    levenshtein(lpad(timestamp::text, 255, 'ab'), lpad(price::text, 255, 'c')) + \
+    levenshtein(lpad(timestamp::text, 255, 'cd'), lpad(price::text, 255, 'd')) + \
+    levenshtein(lpad(timestamp::text, 255, 'ef'), lpad(price::text, 255, 'e')) + \
+    levenshtein(lpad(timestamp::text, 255, 'gh'), lpad(price::text, 255, 'f')) \
     as distance from token_prices";
 
 #[test]
