@@ -27,8 +27,8 @@
 //! same order: parts of `token_prices` lie one behind the other, and the rows of `signals` say their
 //! places, by which they are merged (`sent`). What cannot be put on the wire, such as `random()`, stays
 //! with the server, and a notice says so; that is decided when the statement is planned. A worker that
-//! is lost before the first row is made up for by the others, later the statement ends with 58000
-//! (`sharded`).
+//! is lost before the first row, or before the last of an aggregate, is made up for by the others, later
+//! the statement ends with 58000 (`sharded`).
 //!
 //! A row is the same wherever it was computed, so that a worker that fails costs time and no result.
 //! Where no worker is left, the statement runs in the server's own process, and says so.

@@ -3,7 +3,8 @@
 //!
 //! What is read beside the relation is read first, here, and goes with the fragment; where that is
 //! much, or no worker is ready, the fragment runs in this process. A worker that is lost before the
-//! first row is made up for by the others; later the statement ends.
+//! first row, or before the last of an aggregate, is made up for by the others; later the statement
+//! ends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ use crate::caller::in_turn::{Begins, in_turn};
 
 /// Bytes of rows that go with a fragment at most.
 const GIVEN_MOST: usize = 1 << 20;
+/// Bytes of the first halves of an aggregate that are held until all have come, at most.
+const HELD_MOST: usize = 16 << 20;
 
 /// The fragment in its plan.
 #[derive(Debug)]
@@ -160,7 +163,10 @@ impl Run {
                 return self.here(&given).await;
             }
             let mut has_begun = false;
-            match self.on_workers(&used, &given, &mut has_begun).await {
+            match self
+                .on_workers(&used, &given, &mut has_begun, &memory)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) => used.lose(error, !has_begun).await?,
             }
@@ -199,6 +205,7 @@ impl Run {
         used: &Used,
         given: &[RecordBatch],
         has_begun: &mut bool,
+        memory: &MemoryReservation,
     ) -> Result<()> {
         let session = self.context.session_config();
         let (tasks, partitions) = (tasks(used.ready().len()), session.target_partitions());
@@ -212,17 +219,36 @@ impl Run {
         let (plan, context) = used.planned(plan, &self.context).await?;
         let mut rows = plan.execute(0, context)?;
         let schema = self.fragment.schema();
+        // Nobody makes use of half an aggregate before the last worker has sent its own: until then one
+        // that is lost can be made up for.
+        let held_memory = memory.new_empty();
+        let mut held = Vec::new();
+        let mut holds = sent::is_aggregated(&self.fragment);
         while let Some(batch) = rows.try_next().await? {
-            *has_begun = true;
             // Without the places.
             let columns = batch.columns().iter().take(schema.fields().len());
             let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             let columns = columns.cloned().collect();
             let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &count)?;
-            if self.rows.send(Ok(batch)).await.is_err() {
-                break;
+            let bytes = batch.get_array_memory_size();
+            holds &= held_memory.size() + bytes <= HELD_MOST && held_memory.try_grow(bytes).is_ok();
+            held.push(batch);
+            if !holds && !self.pass_on(&mut held, has_begun).await {
+                return Ok(());
             }
         }
+        self.pass_on(&mut held, has_begun).await;
         Ok(())
+    }
+
+    /// Whether somebody still reads the rows.
+    async fn pass_on(&self, held: &mut Vec<RecordBatch>, has_begun: &mut bool) -> bool {
+        for batch in held.drain(..) {
+            *has_begun = true;
+            if self.rows.send(Ok(batch)).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 }

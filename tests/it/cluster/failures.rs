@@ -153,7 +153,7 @@ fn days_of_a_worker_that_is_killed_are_made_up_for() {
 }
 
 #[test]
-fn a_query_is_run_again_before_its_first_row() {
+fn an_aggregate_is_run_again() {
     let sql = format!("select count(*), sum(distance) from ({SLOW}) slow");
     let expected = Server::over(&[]).rows(&sql);
     let workers = [Worker::start(), Worker::start(), Worker::start()];
