@@ -163,8 +163,8 @@ fn an_aggregate_is_run_again() {
     let rows = std::thread::scope(|scope| {
         let rows = scope.spawn(|| server.rows(&sql));
         wait_until("all workers have begun", || {
-            let tasks = asks.counts("tasks");
-            tasks.values().all(|tasks| *tasks > Some(0))
+            let begun = asks.counts("tasks_begun");
+            begun.values().all(|begun| *begun > Some(0))
         });
         workers[1].signal(KILL);
         rows.join().unwrap()
@@ -184,7 +184,7 @@ fn a_query_that_has_rows_ends_with_its_worker() {
     let few_at_once = SessionConfig::new().with_batch_size(8);
     let server = Server::configured(WORKSPACE.path(), &urls, None, few_at_once);
     let begun = server.begin(SLOW);
-    workers[1].signal(KILL);
+    workers[0].signal(KILL);
     let start = Instant::now();
     let error = begun.skip_to_end().unwrap_err();
     assert!(
@@ -195,7 +195,7 @@ fn a_query_that_has_rows_ends_with_its_worker() {
     assert_eq!(error.sqlstate(), "58000");
     let message = error.to_string();
     assert!(
-        message.contains(&format!("worker {}", workers[1].url)),
+        message.contains(&format!("worker {}", workers[0].url)),
         "{message}"
     );
     assert_eq!(server.rows(GRID), Server::over(&[]).rows(GRID));
