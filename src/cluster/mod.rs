@@ -55,7 +55,7 @@
 //! - *What a worker holds.* 160 GB of times and prices in all, which nobody maps at once. Divided by
 //!   token into runs of about equal numbers of prices, eight workers read 20 GB each, and page in what
 //!   lies behind a signal. So it is with 173 million prices in a file of 5.3 GiB: an aggregate of all
-//!   by token takes 5.5 GiB in one process and 2.0 GiB in each of three workers, which is a third and
+//!   by token takes 4.4 GiB in one process and 1.7 GiB in each of three workers, which is a third and
 //!   what a process has anyway. Runs go to the workers in the order in which these are named, so that
 //!   the pages of each stay warm for as long as they stay the same; a rendezvous hash of smaller runs
 //!   would keep those of the others when one comes or goes. Signals, 240 bytes each, are 6 GB, of which
