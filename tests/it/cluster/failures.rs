@@ -159,13 +159,9 @@ fn an_aggregate_is_run_again() {
     let workers = [Worker::start(), Worker::start(), Worker::start()];
     let urls = workers.each_ref().map(|worker| worker.url.as_str());
     let mut server = Server::over(&urls);
-    let asks = Server::over(&urls);
     let rows = std::thread::scope(|scope| {
         let rows = scope.spawn(|| server.rows(&sql));
-        wait_until("all workers have begun", || {
-            let begun = asks.counts("tasks_begun");
-            begun.values().all(|begun| *begun > Some(0))
-        });
+        std::thread::sleep(Duration::from_millis(300));
         workers[1].signal(KILL);
         rows.join().unwrap()
     });
