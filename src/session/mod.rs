@@ -11,6 +11,7 @@ mod comments;
 mod copy;
 mod cursors;
 mod embedded;
+mod every_column;
 mod explain;
 mod labels;
 mod length;

@@ -16,8 +16,8 @@ use super::labels::{labelled, renamed};
 use super::parse::{Request, Statement};
 use super::writes::Rewrite;
 use super::{
-    Outcome, Prepared, Session, Work, allowed, explain, placeholders, returning as written, tables,
-    writes,
+    Outcome, Prepared, Session, Work, allowed, every_column, explain, placeholders,
+    returning as written, tables, writes,
 };
 use crate::caller::bounds;
 use crate::caller::give_way;
@@ -117,13 +117,18 @@ impl Session {
         let writes_scenarios = allowed::is_scenario_write(&sql);
         names::rewrite(&mut sql);
         queries::rewrite(&mut sql)?;
-        queries::names::resolve(&self.context.state(), &mut sql).await?;
-        syntax::rewrite(&mut sql)?;
         let state = self.context.state();
+        queries::names::resolve(&state, &mut sql).await?;
+        syntax::rewrite(&mut sql)?;
+        let is_every_column = every_column::take(&mut sql);
         let planning = placeholders::plan(&state, sql, &prepared.given);
         let (plan, parameters) = match writes_scenarios {
             true => tables::PLANNING_WRITE.scope((), planning).await?,
             false => planning.await?,
+        };
+        let plan = match is_every_column {
+            true => every_column::put_back(plan),
+            false => plan,
         };
         bounds::check_expansion(&plan)?;
         allowed::check(&plan)?;

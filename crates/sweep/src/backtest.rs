@@ -274,9 +274,11 @@ impl<'a> Shared<'a> {
             count += usize::from(is_wanted[tradable.signal as usize]);
         }
         signals.truncate(count);
+        let sizings = block.sizings.values.clone();
+        let has_whole = block.rules.values.iter().any(|parts| parts.len() == 1);
         Ok(Self {
             scores,
-            positions: SharedPositions::new(block.sizings.values.clone(), occurs, control)?,
+            positions: SharedPositions::new(sizings, occurs, has_whole, control)?,
             signals,
         })
     }

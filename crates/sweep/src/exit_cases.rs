@@ -115,7 +115,7 @@ fn sales_are_those_of_each_walk_in_the_order_of_exit_signal_and_part() {
             };
             let table = ExitTable::new(&history, &book, &signals, wanted, &control, &|| ());
             let table = table.unwrap_or_else(|_| unreachable!("nobody cancels"));
-            table.sales(parts)
+            table.sales(parts).into_owned()
         };
         for parts in &all {
             let mut expected = Vec::new();

@@ -6,6 +6,8 @@
 //! of all signals are a set of ranks that needs no sorting. Touches that are one exit, such as that
 //! of two time limits at one price, have one rank: parts that end so are one sale.
 
+use std::borrow::Cow;
+
 use datafusion::common::Result;
 use hindsight_udfs::exits::first_touches::Levels;
 use hindsight_udfs::exits::rule::Part;
@@ -17,9 +19,10 @@ use rayon::prelude::*;
 use super::block::SCRATCH_BYTES;
 use super::control::Control;
 use super::history::History;
+use super::one_set::OneSet;
 use super::part_sales::SOLD_BYTES;
 use super::ranked::{EndingTouch, Walked, ranked};
-use super::walked::{Paths, parts_of_slots};
+use super::walked::Paths;
 
 /// The rank of a level that a path does not touch.
 pub(super) const UNTOUCHED: u32 = u32::MAX;
@@ -71,6 +74,8 @@ pub struct ExitTable<'a> {
     ranks: Vec<u32>,
     /// By rank.
     pub(super) exits: Vec<SignalExit>,
+    /// Those of the one set of rules, where there is no other; nothing else is kept then.
+    sales: Option<Sales>,
 }
 
 impl<'a> ExitTable<'a> {
@@ -89,8 +94,8 @@ impl<'a> ExitTable<'a> {
             levels,
             fill_model,
         } = wanted;
-        let parts_of_slots = match rules {
-            [parts] => Some(parts_of_slots(levels, parts)),
+        let one = match rules {
+            [parts] => Some(OneSet::new(parts)),
             _ => None,
         };
         let paths = Paths {
@@ -98,7 +103,7 @@ impl<'a> ExitTable<'a> {
             book,
             levels,
             fill_model,
-            parts_of_slots,
+            one,
         };
         let mut walked: Vec<Walked> = Vec::new();
         for (slice, signals) in signals.chunks(SIGNALS_IN_A_SLICE).enumerate() {
@@ -118,6 +123,27 @@ impl<'a> ExitTable<'a> {
             walked[place.cell as usize / cells_at_once].exits[place.exit as usize]
         };
         let exits = || order.par_iter().with_min_len(GATHERED_ALONE);
+        if let Some(one) = &paths.one {
+            let is_together = |parts: &u8| walked.iter().any(|w| w.together[usize::from(*parts)]);
+            let (shares, places) = one.shares((1..=u8::MAX).filter(is_together));
+            let sale = |place: &EndingTouch| {
+                let exit = exit(place);
+                SignalExit {
+                    share: places[usize::from(exit.share)],
+                    ..exit
+                }
+            };
+            return Ok(Self {
+                levels,
+                rows: signals.len(),
+                ranks: vec![],
+                exits: vec![],
+                sales: Some(Sales {
+                    exits: exits().map(sale).collect(),
+                    shares,
+                }),
+            });
+        }
         let exits = || exits().map(exit).collect();
         let ranks = || {
             let mut ranks = vec![UNTOUCHED; signals.len() * levels.slot_count()];
@@ -143,6 +169,7 @@ impl<'a> ExitTable<'a> {
             rows: signals.len(),
             ranks,
             exits,
+            sales: None,
         })
     }
 
@@ -158,13 +185,14 @@ impl<'a> ExitTable<'a> {
     }
 
     /// The sales of all signals under one set of rules, in the order in which trades are counted.
-    pub fn sales(&self, parts: &[Part]) -> Sales {
-        match parts {
-            [part] => Sales {
+    pub fn sales(&self, parts: &[Part]) -> Cow<'_, Sales> {
+        match (&self.sales, parts) {
+            (Some(sales), _) => Cow::Borrowed(sales),
+            (None, [part]) => Cow::Owned(Sales {
                 exits: self.of_whole(&self.levels.slots(part)),
                 shares: vec![HUNDRED_PERCENT],
-            },
-            parts => self.of_parts(parts),
+            }),
+            (None, parts) => Cow::Owned(self.of_parts(parts)),
         }
     }
 
@@ -212,7 +240,7 @@ impl<'a> ExitTable<'a> {
 }
 
 /// The sales of some signals.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Sales {
     /// In the order in which trades are counted.
     pub exits: Vec<SignalExit>,

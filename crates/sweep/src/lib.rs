@@ -23,6 +23,7 @@ pub mod sales;
 mod exit_cases;
 mod exits;
 mod limited;
+mod one_set;
 mod part_sales;
 mod pass;
 mod positions;

@@ -29,6 +29,8 @@ pub struct LimitedScratch {
     next: Vec<u32>,
     /// Whether the position on each signal is admitted.
     is_admitted: Vec<bool>,
+    /// Of the positions with each score; negative before it is asked for.
+    sizes: Vec<i128>,
     admission: Admission,
 }
 
@@ -79,6 +81,7 @@ impl Pass<'_> {
             // Blocks hold fewer exits than 32 bits count.
             scratch.next[place] = std::mem::replace(first, place as u32);
         }
+        scratch.sizes.clear();
         let sums = asked.iter();
         let sums = sums.map(|(threshold, limits)| {
             control.check()?;
@@ -94,6 +97,18 @@ impl Pass<'_> {
         Ok(scratch.limited.is_admitted)
     }
 
+    /// The exact size of a position with this score, worked out once.
+    fn size_among(&self, sizes: &mut Vec<i128>, score: i32) -> Result<i128> {
+        let place = usize::try_from(score).unwrap_or(0);
+        if place >= sizes.len() {
+            sizes.resize(place + 1, -1);
+        }
+        if sizes[place] < 0 {
+            sizes[place] = self.size(score)?;
+        }
+        Ok(sizes[place])
+    }
+
     fn sum(
         &self,
         threshold: i64,
@@ -106,6 +121,7 @@ impl Pass<'_> {
             first,
             next,
             is_admitted,
+            sizes,
             admission,
         } = scratch;
         admission.restart(limits);
@@ -134,7 +150,7 @@ impl Pass<'_> {
                 end: self.exits[last as usize].end,
                 token: tradable.token,
                 size: match limits.are_of_money() {
-                    true => self.size(score)?,
+                    true => self.size_among(sizes, score)?,
                     false => 0,
                 },
             };

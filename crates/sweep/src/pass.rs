@@ -22,7 +22,7 @@ use super::exits::SignalExit;
 use super::history::{Entry, History};
 use super::limited::{LimitedScratch, change};
 use super::metrics::{Side, Trade};
-use super::positions::{Positions, Quick, QuickTable};
+use super::positions::{Positions, QuickTable};
 use super::reached::{OfReach, Reached, found, reached_thresholds, tallies, turn};
 use super::scores::Scores;
 
@@ -181,8 +181,9 @@ impl Pass<'_> {
             let Some(position) = positions.of_scores.get(score as usize) else {
                 continue;
             };
-            let mut net = position.net_pnl(&positions.terms, exit.rate);
-            let mut conservative = position.net_pnl(&positions.terms, exit.conservative_rate);
+            let fees = |proceeds| self.positions[usize::from(exit.share)].fees(score, proceeds);
+            let mut net = position.net_pnl(&positions.terms, exit.rate, fees);
+            let mut conservative = position.net_pnl(&positions.terms, exit.conservative_rate, fees);
             if net.is_none() || conservative.is_none() || exit.is_vast() {
                 if !is_selected {
                     continue;
@@ -294,11 +295,9 @@ impl Pass<'_> {
 
     /// The net PnL of one trade by the fill model and by conservative fills, in lamports.
     pub fn nets(&self, exit: &SignalExit, score: i32) -> Result<(i128, i128)> {
-        let quick = match &self.positions[usize::from(exit.share)].quick {
-            _ if exit.is_vast() => None,
-            Quick::None => None,
-            Quick::Fixed(positions) => positions.nets(exit, score),
-            Quick::Varying(positions) => positions.nets(exit, score),
+        let quick = match exit.is_vast() {
+            true => None,
+            false => self.positions[usize::from(exit.share)].nets(exit, score),
         };
         match quick {
             Some((net, conservative)) => Ok((net.into(), conservative.into())),

@@ -61,17 +61,6 @@ impl<Q: QuickPnl> QuickTable<Q> {
             terms,
         })
     }
-
-    /// The net PnL by the fill model and by conservative fills; `None` where one is in doubt.
-    pub fn nets(&self, exit: &SignalExit, score: i32) -> Option<(i64, i64)> {
-        let position = self.of_scores.get(usize::try_from(score).ok()?)?;
-        let net = position.net_pnl(&self.terms, exit.rate)?;
-        let conservative = match exit.conservative_rate == exit.rate {
-            true => net,
-            false => position.net_pnl(&self.terms, exit.conservative_rate)?,
-        };
-        Some((net, conservative))
-    }
 }
 
 impl Positions {
@@ -113,6 +102,40 @@ impl Positions {
             Quick::Varying(positions) => Some(positions),
             _ => None,
         }
+    }
+
+    /// The net PnL by the fill model and by conservative fills; `None` where one is in doubt.
+    pub fn nets(&self, exit: &SignalExit, score: i32) -> Option<(i64, i64)> {
+        match &self.quick {
+            Quick::None => None,
+            Quick::Fixed(table) => self.nets_by(table, exit, score),
+            Quick::Varying(table) => self.nets_by(table, exit, score),
+        }
+    }
+
+    fn nets_by<Q: QuickPnl>(
+        &self,
+        table: &QuickTable<Q>,
+        exit: &SignalExit,
+        score: i32,
+    ) -> Option<(i64, i64)> {
+        let position = table.of_scores.get(usize::try_from(score).ok()?)?;
+        let fees = |proceeds| self.fees(score, proceeds);
+        let net = position.net_pnl(&table.terms, exit.rate, fees)?;
+        let conservative = match exit.conservative_rate == exit.rate {
+            true => net,
+            false => position.net_pnl(&table.terms, exit.conservative_rate, fees)?,
+        };
+        Some((net, conservative))
+    }
+
+    /// The fees of a sale that brings so much, exactly; all in lamports.
+    #[cold]
+    pub fn fees(&self, score: i32, proceeds: i64) -> Option<i64> {
+        let size = position_size(score.into(), &self.sizing)?;
+        let part = Share::new(self.share).of(size)?;
+        let fees = part.fees(proceeds.into(), &self.costs)?;
+        i64::try_from(fees).ok()
     }
 
     pub fn too_large(&self) -> ArgumentError {

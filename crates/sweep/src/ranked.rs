@@ -1,5 +1,6 @@
 //! Touches in the order in which trades are counted: by the instant, then the signal, then the rule.
 
+use hindsight_udfs::exits::first_touches::Touch;
 use hindsight_udfs::exits::words::ExitReason;
 
 use super::exits::SignalExit;
@@ -13,12 +14,28 @@ pub struct Walked {
     pub order: Vec<EndingTouch>,
     /// In the order of the walk.
     pub exits: Vec<SignalExit>,
+    /// Of one set of rules, the parts that were sold together.
+    pub together: [bool; 256],
+}
+
+impl Walked {
+    #[inline]
+    pub fn push(&mut self, order: u128, cell: usize, exit: SignalExit) {
+        // Blocks hold fewer cells, and so fewer exits, than 32 bits count.
+        self.order.push(EndingTouch {
+            order,
+            exit: self.exits.len() as u32,
+            cell: cell as u32,
+        });
+        self.exits.push(exit);
+    }
 }
 
 /// A touch on its way to its rank: they are ranked as these are sorted.
 #[derive(Clone, Copy)]
 pub struct EndingTouch {
-    /// From the highest bits on: the instant, the rank of the signal's id, the reason, the level.
+    /// From the highest bits on: the instant, the rank of the signal's id, the reason, the level; or the
+    /// part in place of these.
     pub order: u128,
     /// Among the exits of the signals that were walked with its own.
     pub exit: u32,
@@ -27,7 +44,7 @@ pub struct EndingTouch {
 }
 
 /// The place of a level among those of one reason, which ascend and are fewer than cells.
-pub fn level_place(reason: ExitReason, slot: usize) -> u32 {
+fn level_place(reason: ExitReason, slot: usize) -> u32 {
     match reason {
         // What the clock ends, ends at the observed price, whichever limit it was.
         ExitReason::TimeLimit | ExitReason::Stagnation | ExitReason::EndOfData => 0,
@@ -36,11 +53,24 @@ pub fn level_place(reason: ExitReason, slot: usize) -> u32 {
 }
 
 impl EndingTouch {
-    pub fn order(timestamp: i64, id_rank: u32, reason: ExitReason, slot: usize) -> u128 {
+    /// That of a touch among all of the rules.
+    #[inline]
+    pub fn order(timestamp: i64, id_rank: u32, touch: &Touch) -> u128 {
+        let Touch { reason, slot, .. } = *touch;
+        let place = (reason as u32) << LEVEL_BITS | level_place(reason, slot);
+        Self::order_at(timestamp, id_rank, place)
+    }
+
+    /// That of a sale among those of one set of rules: at one instant sales go by their parts.
+    #[inline]
+    pub fn order_of_part(exit: &SignalExit, id_rank: u32) -> u128 {
+        Self::order_at(exit.end, id_rank, exit.part.into())
+    }
+
+    fn order_at(timestamp: i64, id_rank: u32, place: u32) -> u128 {
         // Flipped, the sign lets bits compare as numbers do.
         let instant = timestamp as u64 ^ 1 << 63;
-        let touch = (reason as u32) << LEVEL_BITS | level_place(reason, slot);
-        u128::from(instant) << 64 | u128::from(id_rank) << 32 | u128::from(touch)
+        u128::from(instant) << 64 | u128::from(id_rank) << 32 | u128::from(place)
     }
 
     fn instant(&self) -> u64 {
@@ -92,14 +122,21 @@ mod tests {
 
     /// The ranks of exits at these instants, of signals with these ranks, walked in two parts.
     fn check(exits: &[(i64, u32, ExitReason)]) {
+        let touch = |reason| Touch {
+            slot: 0,
+            position: 0,
+            reason,
+            level: 0,
+        };
         let place = |(timestamp, id_rank, reason): &(i64, u32, ExitReason)| EndingTouch {
-            order: EndingTouch::order(*timestamp, *id_rank, *reason, 0),
+            order: EndingTouch::order(*timestamp, *id_rank, &touch(*reason)),
             exit: 0,
             cell: 0,
         };
         let part = |exits: &[(i64, u32, ExitReason)]| Walked {
             order: exits.iter().map(place).collect(),
             exits: vec![],
+            together: [false; 256],
         };
         let (first, last) = exits.split_at(exits.len() / 2);
         let ranked = ranked(&[part(first), part(last)]);

@@ -20,6 +20,7 @@ pub struct SharedPositions<'a> {
     sizings: Vec<(Sizing, Costs)>,
     /// The scores that occur.
     occurs: Vec<bool>,
+    /// None where no set of rules sells positions as a whole.
     whole: Vec<Arc<Positions>>,
     /// By the place of the way of sizing and the share × 10^6.
     shares: RwLock<HashMap<(usize, i64), Arc<Positions>>>,
@@ -30,9 +31,11 @@ impl<'a> SharedPositions<'a> {
     pub fn new(
         sizings: Vec<(Sizing, Costs)>,
         occurs: Vec<bool>,
+        has_whole: bool,
         control: &'a Control,
     ) -> Result<Self> {
-        let whole = sizings.par_iter().map(|(sizing, costs)| {
+        let of_whole = if has_whole { &sizings[..] } else { &[] };
+        let whole = of_whole.par_iter().map(|(sizing, costs)| {
             let positions = Positions::new(*sizing, *costs, HUNDRED_PERCENT, &occurs, control)?;
             Ok(Arc::new(positions))
         });
@@ -47,8 +50,10 @@ impl<'a> SharedPositions<'a> {
 
     /// The positions of a way of sizing, told by its place, of which a share × 10^6 is sold.
     pub fn of(&self, sizing: usize, share: i64) -> Result<Arc<Positions>> {
-        if share == HUNDRED_PERCENT {
-            return Ok(Arc::clone(&self.whole[sizing]));
+        if share == HUNDRED_PERCENT
+            && let Some(whole) = self.whole.get(sizing)
+        {
+            return Ok(Arc::clone(whole));
         }
         // What is kept is whole whenever it is written.
         let kept = self.shares.read().unwrap_or_else(PoisonError::into_inner);

@@ -47,6 +47,14 @@ pub struct Part {
     pub rules: Vec<Rule>,
 }
 
+impl Part {
+    /// Whether it waits for a stop and a time limit alone, as a moonbag does.
+    pub fn waits(&self) -> bool {
+        let waits = |rule: &Rule| matches!(rule, Rule::TimeLimit(_) | Rule::StopLoss(_));
+        self.rules.iter().all(waits)
+    }
+}
+
 /// The end of one part, or of several that end alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sale {

@@ -52,12 +52,8 @@ impl Path<'_> {
             .rules
             .partition_point(|rule| *rule < Rule::BreakEven(i64::MIN));
         let (fixed, moved) = part.rules.split_at(fixed);
-        let fixed = Watch {
-            rules: fixed,
-            ..watch
-        }
-        .quiet();
-        let mut quiet = watch.quiet();
+        let fixed = watch.quieted(Quiet::ENDLESS, fixed);
+        let mut quiet = watch.quieted(fixed, moved);
         let mut ceiling = watch.ceiling(&quiet);
         let blocks = self.timestamps[self.entry..].chunks(BLOCK);
         let blocks = blocks.zip(self.prices[self.entry..].chunks(BLOCK));
@@ -74,9 +70,7 @@ impl Path<'_> {
                 let now = timestamps[place];
                 if price > watch.peak {
                     (watch.peak, watch.peak_timestamp) = (price, now);
-                    quiet = moved
-                        .iter()
-                        .fold(fixed, |quiet, rule| watch.shorten(quiet, rule));
+                    quiet = watch.quieted(fixed, moved);
                     ceiling = watch.ceiling(&quiet);
                     if now < quiet.until && price > quiet.fall && price < quiet.rise {
                         continue;
@@ -115,6 +109,15 @@ struct Quiet {
     rise: i64,
 }
 
+impl Quiet {
+    /// That of no rules.
+    const ENDLESS: Self = Self {
+        until: i64::MAX,
+        fall: -1,
+        rise: i64::MAX,
+    };
+}
+
 impl<'a> Watch<'a> {
     fn new(path: &Path<'_>, rules: &'a [Rule]) -> Self {
         Self {
@@ -126,14 +129,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The quiet at the entry.
-    fn quiet(&self) -> Quiet {
-        let quiet = Quiet {
-            until: i64::MAX,
-            fall: -1,
-            rise: i64::MAX,
-        };
-        self.rules
+    /// A quiet that these rules may end, too.
+    #[inline]
+    fn quieted(&self, quiet: Quiet, rules: &[Rule]) -> Quiet {
+        rules
             .iter()
             .fold(quiet, |quiet, rule| self.shorten(quiet, rule))
     }

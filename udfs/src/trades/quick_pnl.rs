@@ -77,8 +77,14 @@ pub trait QuickPnl: Copy + Default + Send + Sync {
     /// The same part, `None` where it cannot be kept.
     fn of(part: &Part, costs: &Costs, terms: &Self::Terms) -> Option<Self>;
 
-    /// What is left of a return after costs in lamports; `None` where a rounding is in doubt.
-    fn net_pnl(&self, terms: &Self::Terms, rate: Rate) -> Option<i64>;
+    /// What is left of a return after costs in lamports; `None` where a rounding is in doubt. That of the
+    /// fees is asked for instead, of what the sale brings in lamports: it is a tie more often than others.
+    fn net_pnl(
+        &self,
+        terms: &Self::Terms,
+        rate: Rate,
+        fees: impl FnOnce(i64) -> Option<i64>,
+    ) -> Option<i64>;
 }
 
 /// A part of a position with its costs, as [`Position`], where they are fixed.
@@ -133,7 +139,7 @@ impl QuickPnl for QuickPosition {
     }
 
     #[inline]
-    fn net_pnl(&self, (): &(), rate: Rate) -> Option<i64> {
+    fn net_pnl(&self, (): &(), rate: Rate, _: impl FnOnce(i64) -> Option<i64>) -> Option<i64> {
         self.after_fixed(rate)
     }
 }
@@ -158,7 +164,7 @@ mod tests {
         (
             quick
                 .zip(rate)
-                .and_then(|(quick, rate)| quick.net_pnl(&(), rate)),
+                .and_then(|(quick, rate)| quick.after_fixed(rate)),
             exact.and_then(|exact| exact.net_pnl(gain, stake)),
         )
     }

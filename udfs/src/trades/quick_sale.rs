@@ -172,11 +172,19 @@ impl QuickPnl for QuickSale {
     }
 
     #[inline]
-    fn net_pnl(&self, terms: &SaleTerms, rate: Rate) -> Option<i64> {
+    fn net_pnl(
+        &self,
+        terms: &SaleTerms,
+        rate: Rate,
+        fees: impl FnOnce(i64) -> Option<i64>,
+    ) -> Option<i64> {
         let gross = self.position.after_fixed(rate)?;
         let proceeds = self.proceeds(rate)?;
         let slippage = terms.slippage.at(self.slippage, proceeds)?;
-        let fees = terms.fees.at(self.fees, proceeds)?;
+        let fees = match terms.fees.at(self.fees, proceeds) {
+            Some(fees) => fees,
+            None => fees(proceeds)?,
+        };
         let impact = self.impact(terms.pool, proceeds)?;
         Some(gross - slippage * LAMPORTS_PER_UNIT as i64 - fees - impact)
     }
@@ -246,7 +254,12 @@ mod tests {
             let (part, terms) = (Share::new(share).of(size), QuickSale::terms(&costs));
             let quick = part.zip(terms).and_then(|(part, terms)| {
                 let quick = QuickSale::of(&part, &costs, &terms)?;
-                Some(quick.net_pnl(&terms, Stake::new(stake).rate(gain)?))
+                // Every third time, the fees in doubt are said.
+                let fees = |proceeds: i64| match case % 3 {
+                    1 => i64::try_from(part.fees(proceeds.into(), &costs)?).ok(),
+                    _ => None,
+                };
+                Some(quick.net_pnl(&terms, Stake::new(stake).rate(gain)?, fees))
             });
             let exact = exact.and_then(|exact| exact.net_pnl(gain, stake));
             match quick {

@@ -1,0 +1,120 @@
+//! One set of rules that is asked for alone: its paths are walked for its sales, and for nothing else.
+
+use hindsight_udfs::exits::first_touches::{Levels, Touch, Touches, first_touches};
+use hindsight_udfs::exits::rule::Part;
+use hindsight_udfs::exits::walk::Path;
+use hindsight_udfs::exits::words::HUNDRED_PERCENT;
+use hindsight_udfs::price_book::TokenPrices;
+
+use super::walked::is_long;
+
+/// Some of the parts of a position, a bit each: there are at most eight.
+pub type Together = u8;
+
+/// One set of rules.
+pub struct OneSet {
+    /// The shares of its parts.
+    shares: Vec<i64>,
+    /// Parts that wait for a stop and a time limit alone are walked apart from the others, which look at
+    /// more and are over sooner.
+    walks: Vec<Walk>,
+}
+
+/// Some of the parts, walked together.
+struct Walk {
+    levels: Levels,
+    /// The parts of each slot.
+    parts: Vec<Together>,
+}
+
+/// A touch, and the parts that are sold there.
+#[derive(Debug, Clone, Copy)]
+pub struct Sold {
+    pub touch: Touch,
+    pub parts: Together,
+}
+
+impl OneSet {
+    pub fn new(parts: &[Part]) -> Self {
+        let numbered = (0..).zip(parts);
+        let (waiting, others): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.waits());
+        let walks = [others, waiting].into_iter();
+        Self {
+            shares: parts.iter().map(|part| part.share).collect(),
+            walks: walks
+                .filter(|parts| !parts.is_empty())
+                .map(|parts| Walk::new(&parts))
+                .collect(),
+        }
+    }
+
+    /// The sales of a path: the first touch of each part, where parts that end alike are one sale.
+    pub fn sell(
+        &self,
+        path: &Path<'_>,
+        prices: &TokenPrices,
+        touches: &mut Touches,
+        sold: &mut Vec<Sold>,
+    ) {
+        sold.clear();
+        for walk in &self.walks {
+            let extremes = is_long(prices, &walk.levels).then(|| prices.extremes());
+            first_touches(path, extremes, &walk.levels, touches);
+            // At one price the reasons take their turns, and a part has one rule of each.
+            let in_turn = |touch: &Touch| (touch.position, touch.reason);
+            touches.all.sort_unstable_by_key(in_turn);
+            let mut over = 0;
+            for touch in &touches.all {
+                let parts = walk.parts[touch.slot] & !over;
+                over |= parts;
+                let alike = |sold: &&mut Sold| {
+                    in_turn(&sold.touch) == in_turn(touch) && sold.touch.level == touch.level
+                };
+                match sold.iter_mut().find(alike) {
+                    _ if parts == 0 => {}
+                    Some(sold) => sold.parts |= parts,
+                    None => sold.push(Sold {
+                        touch: *touch,
+                        parts,
+                    }),
+                }
+            }
+        }
+    }
+
+    /// The shares that are sold, of parts that are sold together, each once; and the place among them of
+    /// what each of those sells.
+    pub fn shares(&self, together: impl Iterator<Item = Together>) -> (Vec<i64>, [u8; 256]) {
+        let mut places = [0; 256];
+        let mut shares = match self.shares.as_slice() {
+            [_] => vec![HUNDRED_PERCENT],
+            _ => Vec::new(),
+        };
+        for parts in together {
+            let of_parts = (0..).zip(&self.shares);
+            let of_parts = of_parts.filter(|(part, _)| parts & (1 << part) != 0);
+            let share = of_parts.map(|(_, share)| share).sum();
+            let known = shares.iter().position(|known| *known == share);
+            let place = known.unwrap_or(shares.len());
+            if place == shares.len() {
+                shares.push(share);
+            }
+            places[usize::from(parts)] = place as u8;
+        }
+        (shares, places)
+    }
+}
+
+impl Walk {
+    fn new(numbered: &[(u32, &Part)]) -> Self {
+        let mut levels = Levels::default();
+        numbered.iter().for_each(|(_, part)| levels.add(part));
+        let mut parts = vec![0; levels.slot_count()];
+        for (number, part) in numbered {
+            for slot in levels.slots(part) {
+                parts[slot] |= 1 << number;
+            }
+        }
+        Self { levels, parts }
+    }
+}
