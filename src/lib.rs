@@ -83,13 +83,16 @@
 //! it. [`hindsight_sweep`] scores each set of weights once and walks each path once, leaping over
 //! blocks of prices whose extremes touch nothing where paths are long: the first
 //! touches of all stops, targets, trails and time limits are ranked by the instant of the exit, and
-//! the end of a part under its rules is the least of their ranks. A trade's PnL is a multiplication in
+//! the end of a part under its rules is the least of their ranks. One set of rules that is asked for
+//! alone needs no ranks: its paths are walked for its sales, and parts that wait for a stop and a time
+//! limit alone, as a moonbag does, apart from the others. A trade's PnL is a multiplication in
 //! whole numbers, right wherever its known error leaves the rounding no choice; elsewhere the exact
 //! division decides. Portfolio limits are one more pass in the order of the entries, which says whose
-//! trades count; without them, combinations that differ in their thresholds share a pass. Combinations run in blocks bounded by what they keep for each signal, so that
-//! memory does not grow with their number. Those who ask at once have their turns, the first come
-//! first, and many combinations go behind the others after each slice. `backtest_by_queries(…)` runs the query itself, and the
-//! tests hold the two together; so can anybody who doubts a row.
+//! trades count; without them, combinations that differ in their thresholds share a pass.
+//! Combinations run in blocks bounded by what they keep for each signal, so that memory does not
+//! grow with their number. Those who ask at once have their turns, the first come first, and many
+//! combinations go behind the others after each slice. `backtest_by_queries(…)` runs the query
+//! itself, and the tests hold the two together; so can anybody who doubts a row.
 //!
 //! # Why the catalog has an interpreter of its own
 //!

@@ -59,3 +59,20 @@ select '{"a":1,"c":3}'::jsonb || '{"b":2,"a":4}', '[1]'::jsonb || '[2,{"a":1}]':
 select '{"a":1,"b":2}'::jsonb - 'a', '["a","b"]'::jsonb - 'a', '[1,2,3]'::jsonb - 1, '[1,2,3]'::jsonb - -1
 select jsonb_set('{"a":{"b":1}}'::jsonb, '{a,b}', '[2]'), jsonb_set('{"a":1}'::jsonb, '{b}', '2'), jsonb_set('{"a":1}'::jsonb, '{b}', '2', false)
 select jsonb_strip_nulls('{"a":null,"b":[null,{"c":null}]}'::jsonb), jsonb_pretty('{"a":[1,2]}'::jsonb)
+-- Every column of one relation.
+select * from fills order by id
+select * from fills where pnl > 0 order by token desc, id limit 2
+select * from fills order by pnl nulls first, id offset 1 limit 2
+select * from fills t(a, b) order by b, a desc limit 3
+select * from fills f where f.id > 2 order by id, id desc
+select * from fills order by ID desc limit 1
+select * from fills order by "lots" nulls last limit 2
+select * from fills order by price fetch first 2 rows only
+select * from fills order by 2, 1 limit 2
+select * from fills order by fills.id limit 1
+select * from fills order by nosuch
+select * from fills order by lots + id nulls last limit 2
+select * from fills where false order by id
+select * from nosuch order by id
+with f as (select id, token from fills) select * from f order by token, id
+select * from generate_series(1, 3) n where n > 1 order by n desc
