@@ -1,6 +1,6 @@
 // Small parts that every view is made of.
 
-import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/preact-htm.js';
 import { shown, sign } from './numbers.js';
 import { useShared } from './store.js';
 
@@ -30,7 +30,8 @@ export function Progress({ done, total, phase, remaining }) {
 
 export function Modal({ title, close, children }) {
   const dialog = useRef();
-  useEffect(() => {
+  // Before it is painted: whoever types at once types into it.
+  useLayoutEffect(() => {
     const [before, element] = [document.activeElement, dialog.current];
     element.showModal();
     return () => {
