@@ -27,6 +27,8 @@ use super::whole_histories::{Case, VAST, combinations};
 
 const HISTORIES: usize = 1_700;
 const COMBINATIONS: usize = 60;
+/// Of so many, one is run alone, too.
+const ALONE: usize = 5;
 /// SOL × 10^-17, shares × 10^-6.
 const LAMPORT: i128 = 100_000_000_000_000;
 
@@ -376,12 +378,18 @@ fn run(case: &Case, asked: &[Combination]) -> Vec<Backtest> {
 #[test]
 fn every_row_of_a_grid_is_what_the_rules_say() {
     let (mut random, mut met) = (Random(1), Met::new());
-    let mut compared = 0;
+    let (mut compared, mut alone) = (0_usize, 0);
     for number in 0..HISTORIES {
         let case = Case::random(&mut random);
         let asked = combinations(&mut random, &case, COMBINATIONS);
         for (asked, found) in asked.iter().zip(run(&case, &asked)) {
             let expected = plain(&case, asked, &mut met);
+            // One set of rules by itself goes a way of its own.
+            if compared.is_multiple_of(ALONE) {
+                let found = run(&case, std::slice::from_ref(asked)).remove(0);
+                assert_eq!(found, expected, "history {number}: {asked:#?}\n{case:#?}");
+                alone += 1;
+            }
             let trades = expected.simulated.total_trades;
             count(&mut met, "trades", trades > 0);
             let is_vast = asked.sizing.base_position == VAST;
@@ -391,6 +399,7 @@ fn every_row_of_a_grid_is_what_the_rules_say() {
         }
     }
     assert!(compared >= 100_000, "{compared} combinations");
+    assert!(alone >= 20_000, "{alone} combinations alone");
     for (kind, times) in &met {
         assert!(*times >= 300, "{kind}: met {times} times of {met:#?}");
     }
