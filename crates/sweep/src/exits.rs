@@ -19,8 +19,8 @@ use rayon::prelude::*;
 use super::block::SCRATCH_BYTES;
 use super::control::Control;
 use super::history::History;
-use super::one_set::OneSet;
-use super::part_sales::SOLD_BYTES;
+use super::one_set::{OneSet, Together};
+use super::part_sales::{SOLD_BYTES, Shares};
 use super::ranked::{EndingTouch, Walked, ranked};
 use super::walked::Paths;
 
@@ -123,9 +123,16 @@ impl<'a> ExitTable<'a> {
             walked[place.cell as usize / cells_at_once].exits[place.exit as usize]
         };
         let exits = || order.par_iter().with_min_len(GATHERED_ALONE);
-        if let Some(one) = &paths.one {
-            let is_together = |parts: &u8| walked.iter().any(|w| w.together[usize::from(*parts)]);
-            let (shares, places) = one.shares((1..=u8::MAX).filter(is_together));
+        if let (Some(_), [parts]) = (&paths.one, rules) {
+            let mut shares = Shares::new(parts);
+            let places = (0..=Together::MAX).map(|together| {
+                let is_sold = walked.iter().any(|w| w.together[usize::from(together)]);
+                match is_sold {
+                    true => shares.place_of(together),
+                    false => 0,
+                }
+            });
+            let places: Vec<u8> = places.collect();
             let sale = |place: &EndingTouch| {
                 let exit = exit(place);
                 SignalExit {
@@ -140,7 +147,7 @@ impl<'a> ExitTable<'a> {
                 exits: vec![],
                 sales: Some(Sales {
                     exits: exits().map(sale).collect(),
-                    shares,
+                    shares: shares.sold,
                 }),
             });
         }

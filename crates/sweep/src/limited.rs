@@ -29,8 +29,8 @@ pub struct LimitedScratch {
     next: Vec<u32>,
     /// Whether the position on each signal is admitted.
     is_admitted: Vec<bool>,
-    /// Of the positions with each score; negative before it is asked for.
-    sizes: Vec<i128>,
+    /// Of the positions with each score, once it was asked for.
+    sizes: Vec<Option<i128>>,
     admission: Admission,
 }
 
@@ -98,15 +98,17 @@ impl Pass<'_> {
     }
 
     /// The exact size of a position with this score, worked out once.
-    fn size_among(&self, sizes: &mut Vec<i128>, score: i32) -> Result<i128> {
+    fn size_among(&self, sizes: &mut Vec<Option<i128>>, score: i32) -> Result<i128> {
         let place = usize::try_from(score).unwrap_or(0);
         if place >= sizes.len() {
-            sizes.resize(place + 1, -1);
+            sizes.resize(place + 1, None);
         }
-        if sizes[place] < 0 {
-            sizes[place] = self.size(score)?;
-        }
-        Ok(sizes[place])
+        let size = match sizes[place] {
+            Some(size) => size,
+            None => self.size(score)?,
+        };
+        sizes[place] = Some(size);
+        Ok(size)
     }
 
     fn sum(

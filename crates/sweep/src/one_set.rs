@@ -3,7 +3,6 @@
 use hindsight_udfs::exits::first_touches::{Levels, Touch, Touches, first_touches};
 use hindsight_udfs::exits::rule::Part;
 use hindsight_udfs::exits::walk::Path;
-use hindsight_udfs::exits::words::HUNDRED_PERCENT;
 use hindsight_udfs::price_book::TokenPrices;
 
 use super::walked::is_long;
@@ -11,10 +10,11 @@ use super::walked::is_long;
 /// Some of the parts of a position, a bit each: there are at most eight.
 pub type Together = u8;
 
+/// Which of them were sold together.
+pub type Sets = [bool; 1 << Together::BITS];
+
 /// One set of rules.
 pub struct OneSet {
-    /// The shares of its parts.
-    shares: Vec<i64>,
     /// Parts that wait for a stop and a time limit alone are walked apart from the others, which look at
     /// more and are over sooner.
     walks: Vec<Walk>,
@@ -27,9 +27,9 @@ struct Walk {
     parts: Vec<Together>,
 }
 
-/// A touch, and the parts that are sold there.
+/// A touch, and the parts that end there.
 #[derive(Debug, Clone, Copy)]
-pub struct Sold {
+pub struct End {
     pub touch: Touch,
     pub parts: Together,
 }
@@ -40,7 +40,6 @@ impl OneSet {
         let (waiting, others): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.waits());
         let walks = [others, waiting].into_iter();
         Self {
-            shares: parts.iter().map(|part| part.share).collect(),
             walks: walks
                 .filter(|parts| !parts.is_empty())
                 .map(|parts| Walk::new(&parts))
@@ -48,15 +47,15 @@ impl OneSet {
         }
     }
 
-    /// The sales of a path: the first touch of each part, where parts that end alike are one sale.
-    pub fn sell(
+    /// The ends of a path: the first touch of each part, where parts that end alike are one sale.
+    pub fn ends(
         &self,
         path: &Path<'_>,
         prices: &TokenPrices,
         touches: &mut Touches,
-        sold: &mut Vec<Sold>,
+        ends: &mut Vec<End>,
     ) {
-        sold.clear();
+        ends.clear();
         for walk in &self.walks {
             let extremes = is_long(prices, &walk.levels).then(|| prices.extremes());
             first_touches(path, extremes, &walk.levels, touches);
@@ -67,41 +66,19 @@ impl OneSet {
             for touch in &touches.all {
                 let parts = walk.parts[touch.slot] & !over;
                 over |= parts;
-                let alike = |sold: &&mut Sold| {
-                    in_turn(&sold.touch) == in_turn(touch) && sold.touch.level == touch.level
+                let alike = |end: &&mut End| {
+                    in_turn(&end.touch) == in_turn(touch) && end.touch.level == touch.level
                 };
-                match sold.iter_mut().find(alike) {
+                match ends.iter_mut().find(alike) {
                     _ if parts == 0 => {}
-                    Some(sold) => sold.parts |= parts,
-                    None => sold.push(Sold {
+                    Some(end) => end.parts |= parts,
+                    None => ends.push(End {
                         touch: *touch,
                         parts,
                     }),
                 }
             }
         }
-    }
-
-    /// The shares that are sold, of parts that are sold together, each once; and the place among them of
-    /// what each of those sells.
-    pub fn shares(&self, together: impl Iterator<Item = Together>) -> (Vec<i64>, [u8; 256]) {
-        let mut places = [0; 256];
-        let mut shares = match self.shares.as_slice() {
-            [_] => vec![HUNDRED_PERCENT],
-            _ => Vec::new(),
-        };
-        for parts in together {
-            let of_parts = (0..).zip(&self.shares);
-            let of_parts = of_parts.filter(|(part, _)| parts & (1 << part) != 0);
-            let share = of_parts.map(|(_, share)| share).sum();
-            let known = shares.iter().position(|known| *known == share);
-            let place = known.unwrap_or(shares.len());
-            if place == shares.len() {
-                shares.push(share);
-            }
-            places[usize::from(parts)] = place as u8;
-        }
-        (shares, places)
     }
 }
 

@@ -3,6 +3,7 @@
 use hindsight_udfs::exits::rule::Part;
 
 use super::exits::{ExitTable, ROWS_AT_ONCE, Sales, SignalExit, UNTOUCHED};
+use super::one_set::Together;
 
 impl ExitTable<'_> {
     /// The sales of positions in several parts.
@@ -115,33 +116,59 @@ impl ExitTable<'_> {
             merged.extend_from_slice(&ordered[taken..]);
             ordered = merged;
         }
-        // Parts that sell together are few of those that could.
-        let mut share_of: Vec<Option<u8>> = vec![None; 1 << parts.len()];
-        let mut shares: Vec<i64> = Vec::new();
-        let mut place_of = |together: u16| {
-            let alone = parts.iter().enumerate();
-            let alone = alone.filter(|(part, _)| together & (1 << part) != 0);
-            let share = alone.map(|(_, part)| part.share).sum();
-            let known = shares.iter().position(|known| *known == share);
-            let place = known.unwrap_or(shares.len());
-            if place == shares.len() {
-                shares.push(share);
-            }
-            place as u8
-        };
+        let mut shares = Shares::new(parts);
         let exit = |sold: &Sold| SignalExit {
             part: sold.parts.trailing_zeros() as u8 + 1,
-            share: *share_of[usize::from(sold.parts)].get_or_insert_with(|| place_of(sold.parts)),
+            share: shares.place_of(sold.parts),
             ..self.exits[sold.rank as usize]
         };
         // In the order of their ranks, which is that of memory.
         let exits = ordered.iter().map(exit).collect();
-        Sales { exits, shares }
+        Sales {
+            exits,
+            shares: shares.sold,
+        }
     }
 }
 
 /// What a sale needs on its way: where it is found, and where it is put in order.
 pub(super) const SOLD_BYTES: usize = 2 * size_of::<Sold>();
+
+/// The shares that are sold, of parts that are sold together: few of those that could be.
+pub(super) struct Shares<'a> {
+    parts: &'a [Part],
+    /// Each once.
+    pub sold: Vec<i64>,
+    /// The place of what each set of parts sells, a bit for each part.
+    places: Vec<Option<u8>>,
+}
+
+impl<'a> Shares<'a> {
+    pub fn new(parts: &'a [Part]) -> Self {
+        Self {
+            parts,
+            sold: Vec::new(),
+            places: vec![None; 1 << parts.len()],
+        }
+    }
+
+    /// The place of what these parts sell together.
+    pub fn place_of(&mut self, together: Together) -> u8 {
+        if let Some(place) = self.places[usize::from(together)] {
+            return place;
+        }
+        let parts = self.parts.iter().enumerate();
+        let parts = parts.filter(|(part, _)| together & (1 << part) != 0);
+        let share = parts.map(|(_, part)| part.share).sum();
+        let known = self.sold.iter().position(|known| *known == share);
+        let place = known.unwrap_or(self.sold.len());
+        if place == self.sold.len() {
+            self.sold.push(share);
+        }
+        self.places[usize::from(together)] = Some(place as u8);
+        place as u8
+    }
+}
 
 /// The slots of one of several parts.
 struct PartSlots {
@@ -154,8 +181,8 @@ struct PartSlots {
 #[derive(Clone, Copy)]
 struct Sold {
     rank: u32,
-    /// A bit for each part that ends by it, of which there are at most eight.
-    parts: u16,
+    /// Those that end by it.
+    parts: Together,
 }
 
 /// A sale that does not stand at the place of its rank, but behind another.

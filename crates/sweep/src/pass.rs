@@ -181,7 +181,10 @@ impl Pass<'_> {
             let Some(position) = positions.of_scores.get(score as usize) else {
                 continue;
             };
-            let fees = |proceeds| self.positions[usize::from(exit.share)].fees(score, proceeds);
+            let fees = |proceeds| match is_selected {
+                true => self.positions[usize::from(exit.share)].fees(score, proceeds),
+                false => None,
+            };
             let mut net = position.net_pnl(&positions.terms, exit.rate, fees);
             let mut conservative = position.net_pnl(&positions.terms, exit.conservative_rate, fees);
             if net.is_none() || conservative.is_none() || exit.is_vast() {

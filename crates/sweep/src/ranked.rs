@@ -4,6 +4,7 @@ use hindsight_udfs::exits::first_touches::Touch;
 use hindsight_udfs::exits::words::ExitReason;
 
 use super::exits::SignalExit;
+use super::one_set::Sets;
 
 /// The bits of a level's place in an order.
 const LEVEL_BITS: u32 = 24;
@@ -15,7 +16,7 @@ pub struct Walked {
     /// In the order of the walk.
     pub exits: Vec<SignalExit>,
     /// Of one set of rules, the parts that were sold together.
-    pub together: [bool; 256],
+    pub together: Sets,
 }
 
 impl Walked {

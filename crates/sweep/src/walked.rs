@@ -10,7 +10,7 @@ use hindsight_udfs::trades::quick_pnl::{Rate, Stake};
 
 use super::exits::SignalExit;
 use super::history::{History, Tradable};
-use super::one_set::{OneSet, Sold};
+use super::one_set::{End, OneSet};
 use super::ranked::{EndingTouch, Walked};
 
 /// Signals whose paths are fetched together: memory is waited for once, not for each.
@@ -55,7 +55,7 @@ impl Paths<'_> {
             exits: Vec::with_capacity(signals.len()),
             together: [false; 256],
         };
-        let (mut touches, mut sold) = (Touches::default(), Vec::new());
+        let (mut touches, mut ends) = (Touches::default(), Vec::new());
         for (row, signal) in (first_row..).zip(signals) {
             let place = row - first_row;
             if place.is_multiple_of(AHEAD) {
@@ -82,8 +82,8 @@ impl Paths<'_> {
                     }
                 }
                 Some(one) => {
-                    one.sell(&path, prices, &mut touches, &mut sold);
-                    for Sold { touch, parts } in &sold {
+                    one.ends(&path, prices, &mut touches, &mut ends);
+                    for End { touch, parts } in &ends {
                         let exit = SignalExit {
                             part: parts.trailing_zeros() as u8 + 1,
                             share: *parts,
